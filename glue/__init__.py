@@ -1,0 +1,2 @@
+"""Glue of the robot observability stack: robots, users and limits in PostgreSQL,
+alerts recorded once, Grafana kept in step."""
