@@ -1,0 +1,5 @@
+"""``python -m glue.cli``: the same as ``tonypi``."""
+
+from glue.cli import main
+
+main()

@@ -1,0 +1,249 @@
+"""The bucket and its accounts: who may write, who may read, how long points are kept.
+
+On 1.12 an account is a user with a privilege on the database and its token is ``user:password``,
+so we choose the tokens; 2.x chooses them and tells them once. Hence :func:`prepare` takes the
+settings as they are and returns the tokens that are in force. It is harmless the second time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx
+
+from glue.series.query import SeriesError, SeriesUnavailable, quote
+from glue.settings import Influx
+
+PATIENCE = 20.0
+"""Seconds to wait for an answer; a first start on a Raspberry Pi is slow."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Administrator's, Telegraf's (writes only) and Grafana's (reads only) tokens."""
+
+    admin: str
+    telegraf: str
+    grafana: str
+
+
+class _Generation(Protocol):
+    def prepare(self, settings: Influx) -> Tokens: ...
+
+
+def prepare(settings: Influx) -> Tokens:
+    """Make bucket, retention and accounts as ``settings`` say; returns the tokens in force.
+
+    Raises :class:`SeriesUnavailable` when InfluxDB does not answer, :class:`SeriesError` when it
+    refuses.
+    """
+    with httpx.Client(base_url=settings.url, timeout=PATIENCE, trust_env=False) as client:
+        return _generation(client).prepare(settings)
+
+
+def version(url: str) -> str:
+    """What InfluxDB says of itself: ``1.12.4``, ``v2.9.1``; ``1.x`` where it was built unstamped.
+
+    Raises :class:`SeriesUnavailable` when it does not answer.
+    """
+    with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as client:
+        stamped = str(_send(client, "GET", "/ping").headers.get("X-Influxdb-Version", ""))
+        if any(c.isdigit() for c in stamped):
+            return stamped
+        return "2.x" if _speaks_second(client) else "1.x"
+
+
+def _generation(client: httpx.Client) -> _Generation:
+    return _Second(client) if _speaks_second(client) else _First(client)
+
+
+def _speaks_second(client: httpx.Client) -> bool:
+    # 1.12 has parts of the 2.x API, but nothing to set up.
+    return _send(client, "GET", "/api/v2/setup").status_code == 200
+
+
+def _send(client: httpx.Client, method: str, path: str, **kw: Any) -> httpx.Response:
+    try:
+        response = client.request(method, path, **kw)
+    except httpx.HTTPError as error:
+        raise SeriesUnavailable(
+            f"InfluxDB at {client.base_url} does not answer: {error!r}"
+        ) from None
+    if response.status_code >= 500:
+        raise SeriesUnavailable(f"InfluxDB answers {response.status_code}: {response.text[:300]}")
+    return response
+
+
+def _login(token: str, what: str) -> tuple[str, str]:
+    user, colon, password = token.partition(":")
+    if not (user and colon and password):
+        raise SeriesError(f"{what} must be user:password for InfluxDB 1.x; set it so")
+    return user, password
+
+
+class _First:
+    """InfluxDB 1.12, administered with InfluxQL."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def prepare(self, settings: Influx) -> Tokens:
+        tokens = Tokens(
+            settings.token.get_secret_value(),
+            settings.telegraf_token.get_secret_value(),
+            settings.grafana_token.get_secret_value(),
+        )
+        admin = _login(tokens.admin, "INFLUXDB_TOKEN")
+        self._administrator(admin)
+        self._bucket(admin, settings)
+        self._account(admin, _login(tokens.telegraf, "INFLUXDB_TELEGRAF_TOKEN"), "WRITE", settings)
+        self._account(admin, _login(tokens.grafana, "INFLUXDB_GRAFANA_TOKEN"), "READ", settings)
+        return tokens
+
+    def _administrator(self, admin: tuple[str, str]) -> None:
+        # Without any user yet, exactly this one statement is allowed to everybody.
+        refused = self._refusal("SHOW USERS", admin)
+        if refused and "create admin user first" in refused:
+            user, password = admin
+            self._do(
+                f"CREATE USER {_name(user)} WITH PASSWORD {quote(password)} WITH ALL PRIVILEGES"
+            )
+        elif refused:
+            raise SeriesError(f"InfluxDB refuses INFLUXDB_TOKEN: {refused}")
+
+    def _bucket(self, admin: tuple[str, str], settings: Influx) -> None:
+        bucket, days = _name(settings.bucket), settings.retention
+        shard = "1d" if days <= 90 else "7d"
+        self._do(
+            f"CREATE DATABASE {bucket} WITH DURATION {days}d REPLICATION 1 "
+            f'SHARD DURATION {shard} NAME "autogen"',
+            admin,
+            # It stands already, with the retention it was once given; altered next.
+            tolerate="conflicts with an existing policy",
+        )
+        self._do(
+            f'ALTER RETENTION POLICY "autogen" ON {bucket} DURATION {days}d '
+            f"SHARD DURATION {shard} DEFAULT",
+            admin,
+        )
+
+    def _account(
+        self, admin: tuple[str, str], login: tuple[str, str], right: str, settings: Influx
+    ) -> None:
+        user, password = login
+        self._do(
+            f"CREATE USER {_name(user)} WITH PASSWORD {quote(password)}",
+            admin,
+            tolerate="user already exists",
+        )
+        self._do(f"SET PASSWORD FOR {_name(user)} = {quote(password)}", admin)
+        self._do(f"GRANT {right} ON {_name(settings.bucket)} TO {_name(user)}", admin)
+
+    def _do(
+        self, statement: str, login: tuple[str, str] | None = None, tolerate: str | None = None
+    ) -> None:
+        refused = self._refusal(statement, login)
+        if refused and not (tolerate and tolerate in refused):
+            # Up to the first quote, behind which a password may stand.
+            said = statement.partition("'")[0].strip()
+            raise SeriesError(f"InfluxDB refuses {said!r}: {refused}")
+
+    def _refusal(self, statement: str, login: tuple[str, str] | None) -> str | None:
+        response = _send(
+            self._client, "POST", "/query", data={"q": statement}, auth=login or httpx.Auth()
+        )
+        answer = response.json() if response.content else {}
+        inner = next((r["error"] for r in answer.get("results", []) if "error" in r), None)
+        if refused := answer.get("error") or inner:
+            return str(refused)
+        return None if response.is_success else f"status {response.status_code}"
+
+
+def _name(identifier: str) -> str:
+    return '"' + identifier.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+class _Second:
+    """InfluxDB 2.x, administered through its API."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def prepare(self, settings: Influx) -> Tokens:
+        admin = settings.token.get_secret_value()
+        self._set_up(settings, admin)
+        self._client.headers["Authorization"] = f"Token {admin}"
+        org = self._only("orgs", {"org": settings.org})["id"]
+        bucket = self._bucket(settings, org)
+        return Tokens(
+            admin,
+            self._authorization(org, bucket, "write", settings.telegraf_token.get_secret_value()),
+            self._authorization(org, bucket, "read", settings.grafana_token.get_secret_value()),
+        )
+
+    def _set_up(self, settings: Influx, admin: str) -> None:
+        if not self._ask("GET", "setup").get("allowed"):
+            return
+        body = {
+            "username": "tonypi",
+            # Nobody logs in with it; the token is what we use.
+            "password": admin[:72],
+            "token": admin,
+            "org": settings.org,
+            "bucket": settings.bucket,
+            "retentionPeriodSeconds": settings.retention * 86400,
+        }
+        self._ask("POST", "setup", json=body)
+
+    def _bucket(self, settings: Influx, org: str) -> str:
+        rules = [{"type": "expire", "everySeconds": settings.retention * 86400}]
+        found = self._ask("GET", "buckets", params={"orgID": org, "name": settings.bucket})
+        if found.get("buckets"):
+            bucket = str(found["buckets"][0]["id"])
+            self._ask("PATCH", f"buckets/{bucket}", json={"retentionRules": rules})
+        else:
+            body = {"orgID": org, "name": settings.bucket, "retentionRules": rules}
+            bucket = str(self._ask("POST", "buckets", json=body)["id"])
+        self._mapping(settings, org, bucket)
+        return bucket
+
+    def _mapping(self, settings: Influx, org: str, bucket: str) -> None:
+        """InfluxQL asks a database; without a mapping some 2.x have none of the bucket's name."""
+        found = self._ask("GET", "dbrps", params={"orgID": org, "db": settings.bucket})
+        if any(m.get("bucketID") == bucket and not m.get("virtual") for m in found["content"]):
+            return
+        body = {
+            "orgID": org,
+            "bucketID": bucket,
+            "database": settings.bucket,
+            "retention_policy": "autogen",
+            "default": True,
+        }
+        self._ask("POST", "dbrps", json=body)
+
+    def _authorization(self, org: str, bucket: str, right: str, known: str) -> str:
+        description = f"tonypi {right}"
+        found = self._ask("GET", "authorizations", params={"orgID": org})["authorizations"]
+        ours = [a for a in found if a.get("description") == description]
+        if known and any(a.get("token") == known for a in ours):
+            return known
+        resource = {"type": "buckets", "id": bucket, "orgID": org}
+        body = {
+            "orgID": org,
+            "description": description,
+            "permissions": [{"action": right, "resource": resource}],
+        }
+        return str(self._ask("POST", "authorizations", json=body)["token"])
+
+    def _only(self, noun: str, params: dict[str, str]) -> dict[str, Any]:
+        found = self._ask("GET", noun, params=params)[noun]
+        if not found:
+            raise SeriesError(f"InfluxDB has none of {noun} with {params}; make it or change it")
+        return dict(found[0])
+
+    def _ask(self, method: str, path: str, **kw: Any) -> dict[str, Any]:
+        response = _send(self._client, method, f"/api/v2/{path}", **kw)
+        if not response.is_success:
+            raise SeriesError(f"InfluxDB refuses {method} {path}: {response.text[:300]}")
+        return dict(response.json()) if response.content else {}

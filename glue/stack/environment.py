@@ -1,0 +1,33 @@
+"""Settings as an environment, for the programs we start: Telegraf, Grafana, the glue itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import SecretStr
+
+from glue.settings import GROUPS, Settings
+
+
+def exported(settings: Settings) -> dict[str, str]:
+    """Every set setting under its environment name; empty ones are left out."""
+    found: dict[str, str] = {}
+    for name, group in GROUPS.items():
+        values = getattr(settings, name)
+        for field, about in group.model_fields.items():
+            if text := _text(getattr(values, field)):
+                found[str(about.validation_alias)] = text
+    return found
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return str(value.get_secret_value())
+    if isinstance(value, dict):
+        return json.dumps(value) if value else ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -1,0 +1,39 @@
+"""The glue itself and its simulated robots, as programs beside the others."""
+
+from __future__ import annotations
+
+import sys
+
+from glue.stack import probe
+from glue.stack.environment import exported
+from glue.stack.part import Part, Site
+
+
+def part(site: Site) -> Part:
+    """``tonypi serve``: API, webhook, events, evaluator."""
+    glue = site.settings.glue
+    url = f"http://{glue.host}:{glue.port}"
+    return Part(
+        name="glue",
+        command=(sys.executable, "-m", "glue.cli", "serve"),
+        env=exported(site.settings) | {"TONYPI_HOME": str(site.home)},
+        cwd=site.checkout,
+        depends=("postgres", "influxdb", "mosquitto"),
+        ready=lambda: probe.answers(f"{url}/healthz"),
+        ready_within=60,
+        url=f"{url}/docs",
+    )
+
+
+def robots(site: Site, number: int) -> Part:
+    """``tonypi simulate``: robots that are not there."""
+    return Part(
+        name="simulator",
+        command=(
+            *(sys.executable, "-m", "glue.cli", "simulate"),
+            *("--robots", str(number), "--scenario", "mixed"),
+        ),
+        env=exported(site.settings) | {"TONYPI_HOME": str(site.home)},
+        cwd=site.checkout,
+        depends=("mosquitto", "glue"),
+    )

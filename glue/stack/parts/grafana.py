@@ -1,0 +1,78 @@
+"""Grafana: what does not change stands in ``grafana/grafana.ini``, the rest in its environment.
+
+Its own database is one in our PostgreSQL. Its provisioning reads secrets from this environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from glue.settings import Settings
+from glue.stack import probe
+from glue.stack.environment import exported
+from glue.stack.part import Part, Site
+from glue.stack.programs import ProgramMissing, grafana_binary
+
+DATABASE = "grafana"
+ROLE = "grafana"
+
+
+def part(
+    site: Site, provisioning: Path | None = None, env: Mapping[str, str] | None = None
+) -> Part:
+    """Dashboards and alert rules. ``provisioning`` and ``env`` replace the shipped in tests."""
+    home = site.programs.grafana()
+    binary = grafana_binary(home) if home else None
+    if home is None or binary is None:
+        raise ProgramMissing(
+            "Grafana is not on this machine; set GRAFANA_HOME to an unpacked Grafana 11 or newer"
+        )
+    data = site.data("grafana")
+    url = site.settings.grafana.url
+    server = (str(binary), "server") if binary.name == "grafana" else (str(binary),)
+    return Part(
+        name="grafana",
+        command=(
+            *server,
+            *("--homepath", str(home)),
+            *("--config", str(site.checkout / "grafana" / "grafana.ini")),
+        ),
+        env={
+            **exported(site.settings),
+            **environment(site.settings, site.checkout, data),
+            **({"GF_PATHS_PROVISIONING": str(provisioning)} if provisioning else {}),
+            **(env or {}),
+        },
+        cwd=data,
+        folders=(data, data / "logs", data / "plugins"),
+        depends=("postgres", "influxdb"),
+        ready=lambda: probe.answers(f"{url}/api/health"),
+        # Its first start runs some 600 database migrations.
+        ready_within=180,
+        stop_within=30,
+        url=site.settings.grafana.public_url or url,
+    )
+
+
+def environment(settings: Settings, checkout: Path, data: Path) -> dict[str, str]:
+    """Grafana's environment: its database, its paths, its administrator, what is provisioned."""
+    postgres, grafana = settings.postgres, settings.grafana
+    return {
+        "GF_DATABASE_TYPE": "postgres",
+        "GF_DATABASE_HOST": f"{postgres.host}:{postgres.port}",
+        "GF_DATABASE_NAME": DATABASE,
+        "GF_DATABASE_USER": ROLE,
+        "GF_DATABASE_PASSWORD": grafana.database_password.get_secret_value(),
+        "GF_DATABASE_SSL_MODE": "disable",
+        "GF_PATHS_PROVISIONING": str(checkout / "provisioning"),
+        "GF_PATHS_DATA": str(data),
+        "GF_PATHS_LOGS": str(data / "logs"),
+        "GF_PATHS_PLUGINS": str(data / "plugins"),
+        "GF_SERVER_HTTP_ADDR": "127.0.0.1",
+        "GF_SERVER_HTTP_PORT": str(probe.port_of(grafana.url, 3000)),
+        "GF_SERVER_ROOT_URL": f"{(grafana.public_url or grafana.url).rstrip('/')}/",
+        "GF_SECURITY_ADMIN_USER": grafana.admin_user,
+        "GF_SECURITY_ADMIN_PASSWORD": grafana.admin_password.get_secret_value(),
+        "GRAFANA_DASHBOARDS_DIR": str(checkout / "grafana" / "dashboards"),
+    }

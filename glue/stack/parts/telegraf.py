@@ -1,0 +1,24 @@
+"""Telegraf: from the broker's persistent session into InfluxDB, by the generated configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from glue.stack.environment import exported
+from glue.stack.part import Part, Site
+
+
+def part(site: Site, config: Path | None = None, env: Mapping[str, str] | None = None) -> Part:
+    """The metric pipeline. ``config`` and ``env`` replace the shipped ones in tests."""
+    data = site.data("telegraf")
+    chosen = config or site.checkout / "telegraf" / "telegraf.conf"
+    return Part(
+        name="telegraf",
+        command=(str(site.programs.need("telegraf")), "--config", str(chosen)),
+        cwd=data,
+        env={**exported(site.settings), **(env or {})},
+        folders=(data,),
+        depends=("influxdb", "mosquitto"),
+        stop_within=30,
+    )

@@ -1,0 +1,187 @@
+"""One running program: started so that it cannot outlive us, stopped so that it loses nothing.
+
+Linux tells a child when the *thread* that started it dies (``PR_SET_PDEATHSIG``), and forgets the
+wish when the child changes its user; so programs are started from the main thread, and the wish is
+made after the change of user. See prctl(2).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import grp
+import os
+import pwd
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glue.stack.part import Part
+
+PR_SET_PDEATHSIG = 1
+OPEN_FILES = 65536
+LOG_BYTES = 10 * 1024 * 1024
+"""At a start a log beyond this becomes ``.1``, in place of the one before."""
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class StartFailed(Exception):
+    """A program did not start; the text says why and where its log is."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A system user to run a program as."""
+
+    name: str
+    uid: int
+    gid: int
+
+    @property
+    def popen(self) -> dict[str, Any]:
+        """Arguments for :mod:`subprocess`."""
+        groups = [g.gr_gid for g in grp.getgrall() if self.name in g.gr_mem]
+        return {"user": self.uid, "group": self.gid, "extra_groups": [self.gid, *groups]}
+
+
+def identity(user: str | None) -> Identity | None:
+    """The user to change to, or None to stay. Raises :class:`StartFailed` for an unknown one."""
+    if user is None or os.geteuid() != 0:
+        return None
+    try:
+        found = pwd.getpwnam(user)
+    except KeyError:
+        raise StartFailed(f"the system user {user!r} does not exist; install its package") from None
+    return Identity(user, found.pw_uid, found.pw_gid)
+
+
+def write_files(part: Part) -> None:
+    """Make the part's folders and files, owned by its user."""
+    who = identity(part.user)
+    for folder in part.folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        if who:
+            os.chown(folder, who.uid, who.gid)
+    for path, text in part.files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(text)
+        if who:
+            os.chown(path, who.uid, who.gid)
+
+
+def start(part: Part, log: Path) -> subprocess.Popen[bytes]:
+    """Prepare and start ``part``; its output is appended to ``log``. Does not wait for ready."""
+    write_files(part)
+    part.prepare()
+    who = identity(part.user)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    turn(log)
+    environment = {**_base_environment(), **part.env}
+    with log.open("ab") as output:
+        try:
+            return subprocess.Popen(
+                part.command,
+                cwd=part.cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C on a terminal goes to us alone, who then stop the parts in order.
+                start_new_session=True,
+                # Safe: we start programs from one thread, see this module's first lines.
+                preexec_fn=_in_child(os.getpid(), part.stop_signal),  # noqa: PLW1509
+                **(who.popen if who else {}),
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise StartFailed(f"{part.name}: cannot run {part.command[0]}: {error}") from None
+
+
+def await_ready(part: Part, process: subprocess.Popen[bytes], log: Path) -> float:
+    """Wait until ``part`` serves; returns the seconds it took, raises :class:`StartFailed`."""
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < part.ready_within:
+        if process.poll() is not None:
+            raise StartFailed(
+                f"{part.name} ended with {process.returncode} before it was ready; "
+                f"its last words ({log}):\n{tail(log)}"
+            )
+        if part.ready():
+            return waited
+        time.sleep(0.1)
+    raise StartFailed(
+        f"{part.name} was not ready within {part.ready_within:.0f} s; "
+        f"its last words ({log}):\n{tail(log)}"
+    )
+
+
+def stop(process: subprocess.Popen[bytes], how: signal.Signals, within: float) -> None:
+    """Ask ``process`` to end, kill it (and what it started) after ``within`` seconds."""
+    if process.poll() is None:
+        process.send_signal(how)
+        try:
+            process.wait(within)
+        except subprocess.TimeoutExpired:
+            kill_group(process.pid)
+            process.wait(10)
+
+
+def kill_group(pid: int) -> None:
+    """SIGKILL to a program that we started and to its own children."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def turn(log: Path) -> None:
+    """Set a log aside that has grown beyond :data:`LOG_BYTES`."""
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_name(log.name + ".1"))
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last ``lines`` lines of a log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 16384))
+            text = file.read().decode(errors="replace")
+    except OSError as error:
+        return f"({error})"
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def raise_file_limit() -> int:
+    """Allow as many open files as we may, up to :data:`OPEN_FILES`; returns the limit in force."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if os.geteuid() == 0 and hard != resource.RLIM_INFINITY:
+        hard = max(hard, OPEN_FILES)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    except (ValueError, OSError):
+        return soft
+    return max(soft, wanted)
+
+
+def _base_environment() -> dict[str, str]:
+    """What programs inherit: never our own secrets, never a proxy for loopback."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    inherited = {name: os.environ[name] for name in kept if name in os.environ}
+    return {**inherited, "NO_PROXY": "127.0.0.1,localhost", "PYTHONUNBUFFERED": "1"}
+
+
+def _in_child(parent: int, on_death: signal.Signals) -> Callable[[], None]:
+    def wish() -> None:
+        _LIBC.prctl(PR_SET_PDEATHSIG, int(on_death))
+        # We may have died between fork and the wish.
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return wish

@@ -1,0 +1,119 @@
+"""Where the programs are: PATH, the places distributions use, our own tools cache.
+
+The cache stands first for what we build ourselves (Telegraf, InfluxDB), because those versions are
+the ones we tried; everything else is taken from the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SYSTEM_PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/usr/bin", "/bin")
+
+
+class ProgramMissing(Exception):
+    """A program is not on this machine; the text says which and how to get it."""
+
+
+def tools_cache() -> Path:
+    """Folder of programs that we built or downloaded; survives a purge of the data."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/tonypi")
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tonypi"
+
+
+def postgres_places() -> list[Path]:
+    """Folders that may hold ``postgres`` and ``initdb``, newest version first."""
+    debian = Path("/usr/lib/postgresql").glob("*/bin")
+    versions = sorted(debian, key=lambda p: _number(p.parent.name), reverse=True)
+    return [*versions, *sorted(Path("/usr").glob("pgsql-*/bin"), reverse=True)]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _executable(path: Path) -> Path | None:
+    return path if path.is_file() and os.access(path, os.X_OK) else None
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Looks programs up. ``grafana_home`` is where a Grafana may be unpacked."""
+
+    cache: Path = field(default_factory=tools_cache)
+    grafana_home: Path = Path("/usr/share/grafana")
+
+    def find(self, name: str) -> Path | None:
+        """Path of ``name`` (mosquitto, postgres, initdb, telegraf, influxd), or None."""
+        if name in ("postgres", "initdb", "pg_isready"):
+            return self._postgres(name)
+        candidates = [self.cache / "bin" / name]
+        if found := shutil.which(name):
+            candidates.append(Path(found))
+        candidates += [Path(place) / name for place in SYSTEM_PLACES]
+        return next((hit for c in candidates if (hit := _executable(c))), None)
+
+    def need(self, name: str) -> Path:
+        """Like :meth:`find`; raises :class:`ProgramMissing` when there is none."""
+        if found := self.find(name):
+            return found
+        raise ProgramMissing(f"{name} is not on this machine; `tonypi up` as root installs it")
+
+    def grafana(self) -> Path | None:
+        """Grafana's home (with ``bin``, ``conf`` and ``public``), or None."""
+        for home in (self.grafana_home, self.cache / "grafana", Path("/usr/share/grafana")):
+            if self._is_grafana(home):
+                return home
+        server = shutil.which("grafana") or shutil.which("grafana-server")
+        beside = Path(server).resolve().parent.parent if server else None
+        return beside if beside and self._is_grafana(beside) else None
+
+    @staticmethod
+    def _is_grafana(home: Path) -> bool:
+        has_binary = grafana_binary(home) is not None
+        return has_binary and (home / "conf" / "defaults.ini").is_file()
+
+    def _postgres(self, name: str) -> Path | None:
+        places = [self.cache / "postgresql" / "bin", *postgres_places()]
+        if found := shutil.which(name):
+            places.append(Path(found).parent)
+        # All of one version: a cluster made by one initdb refuses another server.
+        whole = (p for p in places if _executable(p / "postgres") and _executable(p / "initdb"))
+        chosen = next(whole, None)
+        return _executable(chosen / name) if chosen else None
+
+
+def grafana_binary(home: Path) -> Path | None:
+    """The server's executable inside a Grafana home."""
+    for name in ("bin/grafana", "bin/grafana-server"):
+        if found := _executable(home / name):
+            return found
+    system = shutil.which("grafana")
+    return Path(system) if system and home == Path("/usr/share/grafana") else None
+
+
+def influx_generation(influxd: Path) -> int:
+    """1 or 2: which InfluxDB this is. A build without a version stamp is a 1.x of ours."""
+    text = version_line(influxd, "version")
+    return 2 if re.search(r"InfluxDB (v?2\.|dev)", text) else 1
+
+
+def version_line(program: Path, *arguments: str) -> str:
+    """First line that ``program arguments`` prints, or the reason why there is none."""
+    try:
+        done = subprocess.run(
+            [program, *arguments], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"unknown ({error})"
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    return lines[0] if lines else "unknown"

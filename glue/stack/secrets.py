@@ -1,0 +1,61 @@
+"""``stack.env``: the ports and generated secrets of one home folder, readable by its owner alone.
+
+Made once, at the first start. What is there is never replaced, what is new is added.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+FILE = "stack.env"
+
+GENERATED = (
+    "PGPASSWORD",
+    "POSTGRES_PASSWORD",
+    "GRAFANA_READER_PASSWORD",
+    "GF_SECURITY_ADMIN_PASSWORD",
+    "GF_DATABASE_PASSWORD",
+    "GLUE_JWT_SECRET",
+    "GLUE_WEBHOOK_SECRET",
+    "GLUE_ADMIN_PASSWORD",
+)
+INFLUX_ACCOUNTS = {
+    "INFLUXDB_TOKEN": "tonypi",
+    "INFLUXDB_TELEGRAF_TOKEN": "telegraf",
+    "INFLUXDB_GRAFANA_TOKEN": "grafana",
+}
+
+
+def generate() -> dict[str, str]:
+    """A fresh set. InfluxDB's are ``user:password``, as 1.x wants and 2.x accepts."""
+    plain = {name: secrets.token_urlsafe(24) for name in GENERATED}
+    return plain | {n: f"{user}:{secrets.token_urlsafe(24)}" for n, user in INFLUX_ACCOUNTS.items()}
+
+
+def read(home: Path) -> dict[str, str]:
+    """What ``stack.env`` holds; empty before the first start."""
+    try:
+        lines = (home / FILE).read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def write(home: Path, values: Mapping[str, str]) -> None:
+    """Replace ``stack.env`` whole, never leaving half a file or one that others can read."""
+    path = home / FILE
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(
+            "# Ports and secrets of this home, made by `tonypi up`. Keep it with the data.\n"
+        )
+        file.writelines(f"{name}={value}\n" for name, value in sorted(values.items()))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

@@ -1,0 +1,181 @@
+"""Fixtures: the real programs, once a run. What could not run is named in the summary.
+
+``mosquitto``, ``influx`` and ``postgres`` give settings groups of running programs; ``database``
+is a fresh migrated database for one test; ``settings`` puts them together.
+"""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from glue.settings import Broker, Influx, Postgres, Settings
+from glue.stack.programs import grafana_binary, version_line
+from tests import programs
+
+RAN = pytest.StashKey[dict[str, str]]()
+
+SettingsFor = Callable[..., Settings]
+StartTelegraf = Callable[..., "subprocess.Popen[bytes]"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RAN] = {}
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    ran = config.stash[RAN]
+    if ran:
+        terminalreporter.section("programs that ran")
+        for name, version in sorted(ran.items()):
+            terminalreporter.line(f"{name}: {version}")
+
+
+@pytest.fixture(scope="session")
+def ground() -> Iterator[programs.Ground]:
+    """Folder, free ports, secrets; stops whatever was started on it."""
+    laid = programs.lay_ground()
+    try:
+        yield laid
+    finally:
+        laid.clear()
+
+
+@pytest.fixture(scope="session")
+def settings_for(ground: programs.Ground) -> SettingsFor:
+    """``settings_for(PGDATABASE="x")``: Settings of this run, overridden by environment name."""
+    return ground.settings
+
+
+@pytest.fixture(scope="session")
+def mosquitto(ground: programs.Ground, request: pytest.FixtureRequest) -> Broker:
+    """A running broker: ``.host``, ``.port``."""
+    from glue.stack.parts import mosquitto
+
+    part = mosquitto.part(ground.site())
+    ground.start(part)
+    request.config.stash[RAN]["Mosquitto"] = version_line(Path(part.command[0]), "-h")
+    return ground.settings().broker
+
+
+@pytest.fixture(scope="session")
+def postgres(ground: programs.Ground, request: pytest.FixtureRequest) -> programs.Cluster:
+    """A running PostgreSQL with a migrated template; ``.admin_dsn``, ``.fresh()``."""
+    cluster = programs.migrated_cluster(ground)
+    server = ground.programs.need("postgres")
+    request.config.stash[RAN]["PostgreSQL"] = version_line(server, "--version")
+    return cluster
+
+
+@pytest.fixture
+def database(postgres: programs.Cluster) -> Iterator[Postgres]:
+    """A fresh migrated database of this test: a settings group, ``.dsn`` connects to it."""
+    with postgres.fresh() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def influx(ground: programs.Ground, request: pytest.FixtureRequest) -> Influx:
+    """A running InfluxDB with bucket and accounts; tokens in ``.token``, ``.telegraf_token``."""
+    from glue.series import admin
+    from glue.stack.parts import influxdb
+
+    part = influxdb.part(ground.site())
+    ground.start(part)
+    settings = ground.settings().influx
+    tokens = admin.prepare(settings)
+    ground.environ |= {
+        "INFLUXDB_TOKEN": tokens.admin,
+        "INFLUXDB_TELEGRAF_TOKEN": tokens.telegraf,
+        "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
+    }
+    request.config.stash[RAN]["InfluxDB"] = admin.version(settings.url)
+    return ground.settings().influx
+
+
+@pytest.fixture
+def settings(
+    ground: programs.Ground, mosquitto: Broker, influx: Influx, database: Postgres
+) -> Settings:
+    """Settings of running programs with this test's own database (Grafana is not started)."""
+    return ground.settings(PGDATABASE=database.database)
+
+
+@pytest.fixture
+def telegraf(ground: programs.Ground, request: pytest.FixtureRequest) -> Iterator[StartTelegraf]:
+    """``telegraf(config, env, settings=None)`` starts one; they end with the test.
+
+    The environment has every setting under its name (broker, InfluxDB's tokens), then ``env``.
+    """
+    from dataclasses import replace
+
+    from glue.stack.parts import telegraf
+
+    started: list[str] = []
+    count = itertools.count(1)
+
+    def start(
+        config: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        settings: Settings | None = None,
+    ) -> subprocess.Popen[bytes]:
+        shipped = telegraf.part(ground.site(settings), config, env)
+        part = replace(shipped, name=f"telegraf-{request.node.name[:40]}-{next(count)}")
+        started.append(part.name)
+        program = Path(part.command[0])
+        request.config.stash[RAN]["Telegraf"] = version_line(program, "--version")
+        return ground.start(part)
+
+    yield start
+    for name in started:
+        ground.stop(name)
+
+
+@dataclass(frozen=True)
+class RunningGrafana:
+    """Grafana with our provisioning. Its data sources read ``settings``' database and bucket."""
+
+    url: str
+    user: str
+    password: str
+    settings: Settings
+
+    @property
+    def auth(self) -> tuple[str, str]:
+        return self.user, self.password
+
+
+@pytest.fixture(scope="session")
+def grafana(
+    ground: programs.Ground,
+    postgres: programs.Cluster,
+    influx: Influx,
+    request: pytest.FixtureRequest,
+) -> RunningGrafana:
+    """A running Grafana; its views are of the session's database ``fleet``.
+
+    Alerts go to ``settings.glue.port``, where nobody listens unless a test does.
+    """
+    home = ground.programs.grafana()
+    if home is None:
+        request.config.stash[RAN]["Grafana"] = "NOT RUN: none in GRAFANA_HOME, the cache or PATH"
+        pytest.skip("no Grafana on this machine (GRAFANA_HOME, tools cache, PATH)")
+    fleet = postgres.create("fleet")
+    settings = ground.settings(PGDATABASE=fleet.database)
+    programs.running_grafana(ground, settings)
+    binary = grafana_binary(home)
+    assert binary is not None
+    request.config.stash[RAN]["Grafana"] = version_line(binary, "--version")
+    return RunningGrafana(
+        settings.grafana.url,
+        settings.grafana.admin_user,
+        settings.grafana.admin_password.get_secret_value(),
+        settings,
+    )

@@ -1,0 +1,74 @@
+"""The fixtures themselves: the programs run, and each account may do its part and no more."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from glue.series import admin
+from glue.series.query import Query
+from glue.settings import Broker, Influx
+from glue.stack import probe
+
+
+def ask(influx: Influx, token: str, statement: str) -> httpx.Response:
+    return httpx.post(
+        f"{influx.url}/query",
+        params={"db": influx.bucket, "q": statement},
+        headers={"Authorization": f"Token {token}"},
+    )
+
+
+def write(influx: Influx, token: str, line: str) -> httpx.Response:
+    return httpx.post(
+        f"{influx.url}/api/v2/write",
+        params={"org": influx.org, "bucket": influx.bucket},
+        headers={"Authorization": f"Token {token}"},
+        content=line,
+    )
+
+
+def test_the_broker_takes_connections(mosquitto: Broker) -> None:
+    assert probe.accepts(mosquitto.host, mosquitto.port)
+
+
+def test_telegraf_writes_and_cannot_read(influx: Influx) -> None:
+    token = influx.telegraf_token.get_secret_value()
+    assert write(influx, token, "accounts,robot_id=r1 v=1").status_code == 204
+    refused = ask(influx, token, "SELECT * FROM accounts")
+    assert refused.status_code in (401, 403) or "error" in refused.text
+    assert '"values"' not in refused.text
+
+
+def test_grafana_reads_and_cannot_write_or_administer(influx: Influx) -> None:
+    write(influx, influx.token.get_secret_value(), "accounts,robot_id=r2 v=2")
+    token = influx.grafana_token.get_secret_value()
+    assert '"values"' in ask(influx, token, "SELECT * FROM accounts").text
+    assert write(influx, token, "accounts,robot_id=r3 v=3").status_code in (401, 403)
+    dropped = ask(influx, token, "DROP MEASUREMENT accounts")
+    assert dropped.status_code in (401, 403, 405) or "error" in dropped.text
+    assert '"values"' in ask(influx, token, "SELECT * FROM accounts").text
+
+
+def test_nobody_reads_without_a_token(influx: Influx) -> None:
+    assert httpx.get(f"{influx.url}/query", params={"q": "SHOW DATABASES"}).status_code == 401
+
+
+async def test_preparing_twice_keeps_accounts_and_follows_the_retention(influx: Influx) -> None:
+    first = await asyncio.to_thread(admin.prepare, influx)
+    try:
+        longer = influx.model_copy(update={"retention": 9})
+        assert await asyncio.to_thread(admin.prepare, longer) == first
+        async with Query(influx) as query:
+            answer = await query.query(f'SHOW RETENTION POLICIES ON "{influx.bucket}"')
+        assert answer[0].rows[0][1] == "216h0m0s"
+    finally:
+        await asyncio.to_thread(admin.prepare, influx)
+
+
+async def test_a_wrong_administrator_is_named(influx: Influx) -> None:
+    wrong = influx.model_copy(update={"token": type(influx.token)("tonypi:wrong")})
+    with pytest.raises(admin.SeriesError, match="INFLUXDB_TOKEN"):
+        await asyncio.to_thread(admin.prepare, wrong)
