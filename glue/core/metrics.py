@@ -37,7 +37,11 @@ class Metric:
 
     def recovery(self, limit: float) -> float:
         """The recovery limit that belongs to ``limit`` when none was set."""
-        return limit - self.recovery_margin if self.direction == "high" else limit + self.recovery_margin
+        return (
+            limit - self.recovery_margin
+            if self.direction == "high"
+            else limit + self.recovery_margin
+        )
 
 
 METRICS: dict[str, Metric] = {

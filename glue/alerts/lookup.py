@@ -1,0 +1,128 @@
+"""What an observation does not say itself: value, limit, worst servo, and why it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from glue.core import episodes
+from glue.core.episodes import Circumstances, Observation
+from glue.core.rules import AHEAD, BY_KEY, WINDOW, SeriesReading, texts
+from glue.series import Query, quote
+
+Pair = tuple[str, str]
+
+MOST_NAMED = 200
+"""Above this many robots the whole fleet is asked: the list would be slower than the answer."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """From PostgreSQL and from Grafana."""
+
+    circumstances: Mapping[Pair, Circumstances]
+    limits: Mapping[tuple[str, str, str], float]
+    vanished: set[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """From InfluxDB; empty when it could not be asked."""
+
+    newest: Mapping[Pair, float] = field(default_factory=dict)
+    source: Mapping[Pair, str] = field(default_factory=dict)
+    charging: set[str] = field(default_factory=set)
+    asked: bool = False
+
+
+async def ask(series: Query, news: Iterable[Observation]) -> Found:
+    """The newest value per (metric, robot) and where it was worst."""
+    wanted: dict[str, set[str]] = {}
+    for observation in news:
+        if observation.robot_id:
+            wanted.setdefault(observation.metric, set()).add(observation.robot_id)
+    newest: dict[Pair, float] = {}
+    source: dict[Pair, str] = {}
+    charging: set[str] = set()
+    for metric, robots in wanted.items():
+        if metric == "servo_temp":
+            await _ask_servos(series, robots, newest, source)
+        elif metric == "battery":
+            await _ask_battery(series, robots, newest, charging)
+        elif reading := _reading(metric):
+            for one in await series.query(
+                f'SELECT last("{reading.field}") AS v FROM "{reading.measurement}"'
+                f' WHERE {_where(robots)} GROUP BY "robot_id"'
+            ):
+                newest[metric, one.tags["robot_id"]] = one.last("v")
+    return Found(newest, source, charging, asked=True)
+
+
+async def _ask_servos(
+    series: Query, robots: set[str], newest: dict[Pair, float], source: dict[Pair, str]
+) -> None:
+    for one in await series.query(
+        'SELECT last("temperature") AS v FROM "servos"'
+        f' WHERE {_where(robots)} GROUP BY "robot_id", "servo_id"'
+    ):
+        pair = "servo_temp", one.tags["robot_id"]
+        if pair not in newest or one.last("v") > newest[pair]:
+            newest[pair] = one.last("v")
+            source[pair] = one.tags["servo_id"]
+
+
+async def _ask_battery(
+    series: Query, robots: set[str], newest: dict[Pair, float], charging: set[str]
+) -> None:
+    for one in await series.query(
+        'SELECT last("percentage") AS v, "charging" FROM "battery"'
+        f' WHERE {_where(robots)} GROUP BY "robot_id"'
+    ):
+        newest["battery", one.tags["robot_id"]] = one.last("v")
+        if one.last("charging"):
+            charging.add(one.tags["robot_id"])
+
+
+def complete(seen: Observation, facts: Facts, found: Found) -> Observation:
+    """``seen`` with everything that could be found out."""
+    key = (*seen.pair, seen.severity)
+    limit = facts.limits.get(key) if seen.limit is None else seen.limit
+    value = found.newest.get(seen.pair) if seen.value is None else seen.value
+    reading = _reading(seen.metric)
+    field_name = f"{reading.measurement}.{reading.field}" if reading else seen.metric
+    rule = BY_KEY.get((seen.metric, seen.severity))
+    words = texts(rule, seen.robot_id, value, limit) if rule else None
+    return replace(
+        seen,
+        value=value,
+        limit=limit,
+        source=found.source.get(seen.pair, field_name),
+        title=words.title if words else seen.title,
+        message=words.message if words else seen.message,
+        reason=seen.reason if seen.firing else _why(seen, facts, found),
+    )
+
+
+def _why(seen: Observation, facts: Facts, found: Found) -> episodes.Reason:
+    now = facts.circumstances.get(seen.pair, Circumstances())
+    has_rule = _reading(seen.metric) is not None
+    now = replace(
+        now,
+        has_recent_point=seen.pair in found.newest if found.asked and has_rule else None,
+        charging=seen.robot_id in found.charging,
+        has_limit=now.has_limit or not has_rule,
+    )
+    return episodes.why((*seen.pair, seen.severity) in facts.vanished, now)
+
+
+def _reading(metric: str) -> SeriesReading | None:
+    rule = BY_KEY.get((metric, "critical"))
+    return rule.reading if rule and isinstance(rule.reading, SeriesReading) else None
+
+
+def _where(robots: set[str]) -> str:
+    window = f"time > now() - {WINDOW}s AND time < now() + {AHEAD}s"
+    if len(robots) > MOST_NAMED:
+        return window
+    named = " OR ".join(f'"robot_id" = {quote(r)}' for r in sorted(robots))
+    return f"{window} AND ({named})"

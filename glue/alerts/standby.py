@@ -1,0 +1,152 @@
+"""The standby evaluator: the same rules, limits and formula as Grafana's, in the glue.
+
+It works where no Grafana is, and takes over when Grafana stops evaluating. Its state is what the
+record says: instances that fire are held as firing, whoever saw them first, so neither taking over
+nor handing back opens, closes or repeats anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+from psycopg_pool import AsyncConnectionPool
+
+from glue import store
+from glue.alerts.intake import Intake
+from glue.alerts.pull import Watch
+from glue.core.episodes import Observation
+from glue.core.evaluation import Limits, Verdict, evaluate
+from glue.core.rules import AHEAD, RULES, WINDOW, Rule, SeriesReading, texts
+from glue.series import Query, SeriesError
+from glue.settings import Settings
+from glue.store import alerts as rows
+from glue.store import heartbeats, readings
+
+log = structlog.get_logger()
+
+
+class Standby:
+    """Evaluates every rule once a period while it is in charge."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: AsyncConnectionPool,
+        series: Query,
+        intake: Intake,
+        watch: Watch,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._pool = pool
+        self._series = series
+        self._intake = intake
+        self._watch = watch
+        self._clock = clock
+        self._every = settings.glue.evaluation_interval
+        self._verdicts: dict[str, dict[str, Verdict]] = {}
+        self._trouble = ""
+
+    async def run(self) -> None:
+        """Evaluate at every whole period while in charge, until cancelled."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            if self._watch.charge.evaluator == "standby":
+                await self._evaluate_and_report()
+            else:
+                self._verdicts.clear()
+            due = max(due + self._every, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    async def _evaluate_and_report(self) -> None:
+        try:
+            await self.evaluate()
+            trouble = ""
+        except (SeriesError, store.StoreError) as error:
+            # As with execErrState KeepLast: what was, stays.
+            trouble = str(error)
+        if trouble != self._trouble:
+            self._trouble = trouble
+            if trouble:
+                log.warning("standby.failed", reason=trouble)
+            else:
+                log.info("standby.works")
+
+    async def evaluate(self) -> None:
+        """One evaluation of all rules. Raises ``SeriesError`` or ``StoreError``."""
+        now = self._clock()
+        if not self._verdicts:
+            await self._remember(now)
+        seen: list[Observation] = []
+        vanished = set()
+        cache: dict[str, dict[str, float]] = {}
+        for rule in RULES:
+            before = self._verdicts.get(rule.uid, {})
+            after = evaluate(
+                rule, await self._read(rule, cache), await self._limits(rule), before, now
+            )
+            for robot_id, verdict in after.items():
+                was = before.get(robot_id)
+                if verdict.firing or (was is not None and was.firing):
+                    seen.append(_observed(rule, robot_id, verdict, now))
+                if verdict.vanished:
+                    vanished.add((rule.metric, robot_id, rule.severity))
+            self._verdicts[rule.uid] = {r: v for r, v in after.items() if not v.vanished}
+        await self._intake.take(seen, vanished)
+        async with store.transaction(self._pool) as conn:
+            await heartbeats.beat(conn, "standby", now, {})
+
+    async def _remember(self, now: datetime) -> None:
+        async with store.transaction(self._pool) as conn:
+            held = await rows.firing(conn)
+        for rule in RULES:
+            self._verdicts[rule.uid] = {
+                i.robot_id: Verdict("firing", i.starts_at)
+                for i in held
+                if (i.metric, i.severity) == (rule.metric, rule.severity)
+            }
+
+    async def _read(self, rule: Rule, cache: dict[str, dict[str, float]]) -> dict[str, float]:
+        # Both severities of a metric read the same.
+        key = rule.metric
+        if key not in cache:
+            if isinstance(rule.reading, SeriesReading):
+                cache[key] = await self._read_series(rule.reading)
+            else:
+                async with store.transaction(self._pool) as conn:
+                    cache[key] = await readings.by_robot(conn, rule.reading.sql)
+        return cache[key]
+
+    async def _read_series(self, reading: SeriesReading) -> dict[str, float]:
+        window = f"time >= now() - {WINDOW}s AND time < now() + {AHEAD}s"
+        found = await self._series.query(reading.influxql.replace("$timeFilter", window))
+        return {one.tags["robot_id"]: float(one.rows[-1][1]) for one in found if one.rows}
+
+    async def _limits(self, rule: Rule) -> Limits:
+        async with store.transaction(self._pool) as conn:
+            limit = await readings.by_robot(conn, rule.limit_sql)
+            recovery = await readings.by_robot(conn, rule.recovery_sql)
+        return {robot: (limit[robot], recovery[robot]) for robot in limit.keys() & recovery.keys()}
+
+
+def _observed(rule: Rule, robot_id: str, verdict: Verdict, now: datetime) -> Observation:
+    words = texts(rule, robot_id, verdict.value, verdict.limit)
+    return Observation(
+        metric=rule.metric,
+        robot_id=robot_id,
+        severity=rule.severity,
+        firing=verdict.firing,
+        starts_at=verdict.since,
+        ended_at=None if verdict.firing else now,
+        seen_at=now,
+        origin="standby",
+        value=verdict.value,
+        limit=verdict.limit,
+        alert_type=rule.alert_type,
+        title=words.title,
+        message=words.message,
+        rule_uid=rule.uid,
+    )

@@ -1,0 +1,223 @@
+"""What Grafana says, in its own shapes, as observations.
+
+Two shapes: the body of a webhook post (Alertmanager's format with Grafana's additions), and the
+state of the rules (``/api/prometheus/grafana/api/v1/rules``). Rules of our own are recognised by
+their labels; any other rule that somebody routes to our contact point is recorded as well, under
+its own name, because an alert that reached us must not be lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from glue.core.episodes import RANK, Observation, Origin
+from glue.core.robot_id import is_robot_id
+from glue.core.rules import BY_KEY, BY_UID, texts
+
+VANISHED = {"MissingSeries", "NoData"}
+"""Values of the annotation ``grafana_state_reason`` that say the series is gone."""
+
+_ZERO = "0001-01-01"
+
+
+class MalformedPost(ValueError):
+    """The body is not what Grafana sends; the text says which field."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """One webhook post: what it says, what could not be read, how many alerts Grafana cut off."""
+
+    observations: list[Observation]
+    vanished: set[tuple[str, str, str]]
+    refused: list[str]
+    truncated: int
+
+
+@dataclass(frozen=True)
+class State:
+    """Grafana's state of our rules: what fires, and when each rule was last evaluated."""
+
+    firing: list[Observation]
+    evaluated: dict[str, datetime]
+    vanished: set[tuple[str, str, str]]
+    normal: set[tuple[str, str, str]]
+    missing_rules: list[str]
+
+
+def read_post(body: Any, received_at: datetime) -> Post:
+    """The observations in a webhook body. Raises :class:`MalformedPost` when there are none to
+    read; a single unreadable alert is put aside in ``refused`` and the others are kept."""
+    alerts = body.get("alerts") if isinstance(body, dict) else None
+    if not isinstance(alerts, list):
+        raise MalformedPost("alerts: a list of alerts is expected")
+    post = Post([], set(), [], _count(body.get("truncatedAlerts")))
+    for position, alert in enumerate(alerts):
+        try:
+            seen, vanished = _pushed(alert, received_at)
+        except (MalformedPost, TypeError, AttributeError) as error:
+            post.refused.append(f"alerts[{position}]: {error}")
+            continue
+        post.observations.append(seen)
+        if vanished:
+            post.vanished.add((*seen.pair, seen.severity))
+    post.observations.sort(key=lambda o: o.starts_at)
+    return post
+
+
+def read_state(body: Mapping[str, Any]) -> State:
+    """The observations in Grafana's rule state; rules of others are passed over."""
+    state = State([], {}, set(), set(), [])
+    found = set()
+    for rule in _rules(body):
+        ours = BY_KEY.get(_key(rule.get("labels") or {}))
+        if ours is None or rule.get("name") != ours.title:
+            continue
+        evaluated = _time(rule.get("lastEvaluation"), None)
+        if evaluated is None:
+            continue
+        found.add(ours.uid)
+        state.evaluated[f"{ours.metric}/{ours.severity}"] = evaluated
+        for alert in rule.get("alerts") or []:
+            _read_instance(alert, evaluated, state)
+    state.missing_rules.extend(sorted(BY_UID.keys() - found))
+    return state
+
+
+def _read_instance(alert: Mapping[str, Any], evaluated: datetime, state: State) -> None:
+    labels = alert.get("labels") or {}
+    name, _, reason = str(alert.get("state", "")).partition(" (")
+    if name in ("Alerting", "Recovering", "firing"):
+        seen = _observation(
+            labels,
+            firing=True,
+            starts_at=_time(alert.get("activeAt"), evaluated) or evaluated,
+            ended_at=None,
+            seen_at=evaluated,
+            origin="pull",
+        )
+        state.firing.append(seen)
+        return
+    metric, severity = _key(labels)
+    of_robot = state.vanished if reason.rstrip(")") in VANISHED else state.normal
+    of_robot.add((metric, labels.get("robot_id", ""), severity))
+
+
+def _rules(body: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    for group in (body.get("data") or {}).get("groups") or []:
+        yield from group.get("rules") or []
+
+
+def _pushed(alert: Mapping[str, Any], received_at: datetime) -> tuple[Observation, bool]:
+    labels = alert.get("labels")
+    if not isinstance(labels, dict):
+        raise MalformedPost("labels: an object is expected")
+    status = alert.get("status")
+    if status not in ("firing", "resolved"):
+        raise MalformedPost(f"status: firing or resolved is expected, not {status!r}")
+    starts_at = _time(alert.get("startsAt"), None)
+    if starts_at is None:
+        raise MalformedPost("startsAt: a time is expected")
+    firing = status == "firing"
+    values = {k: v for k, v in (alert.get("values") or {}).items() if isinstance(v, int | float)}
+    annotations = alert.get("annotations") or {}
+    seen = _observation(
+        labels,
+        firing=firing,
+        starts_at=starts_at,
+        ended_at=None if firing else _time(alert.get("endsAt"), received_at),
+        seen_at=received_at,
+        origin="push",
+        value=values.get("R"),
+        limit=values.get("W"),
+        fingerprint=str(alert.get("fingerprint", ""))[:64],
+        annotations=annotations,
+        details={
+            "labels": labels,
+            "values": values,
+            "links": {
+                k: alert[k] for k in ("generatorURL", "panelURL", "silenceURL") if k in alert
+            },
+        },
+    )
+    return seen, annotations.get("grafana_state_reason") in VANISHED
+
+
+def _observation(
+    labels: Mapping[str, Any],
+    *,
+    firing: bool,
+    starts_at: datetime,
+    ended_at: datetime | None,
+    seen_at: datetime,
+    origin: Origin,
+    value: float | None = None,
+    limit: float | None = None,
+    fingerprint: str = "",
+    annotations: Mapping[str, str] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Observation:
+    metric, severity = _key(labels)
+    robot_id = labels.get("robot_id", "")
+    if robot_id and not is_robot_id(robot_id):
+        raise MalformedPost(f"labels.robot_id: {robot_id!r} is no robot id")
+    rule = BY_KEY.get((metric, severity))
+    notes = annotations or {}
+    if rule is None:
+        title = str(notes.get("summary") or labels.get("alertname") or "Alert")
+        message = str(notes.get("description") or notes.get("Error") or title)
+    else:
+        title, message = vars(texts(rule, robot_id, value, limit)).values()
+    return Observation(
+        metric=metric,
+        robot_id=robot_id,
+        severity=severity,
+        firing=firing,
+        starts_at=starts_at,
+        ended_at=ended_at,
+        seen_at=seen_at,
+        origin=origin,
+        value=value,
+        limit=limit,
+        alert_type=rule.alert_type if rule else "system",
+        title=title[:200],
+        message=message,
+        rule_uid=rule.uid if rule else str(labels.get("__alert_rule_uid__", "")),
+        fingerprint=fingerprint,
+        details=details or {},
+    )
+
+
+def _key(labels: Mapping[str, Any]) -> tuple[str, str]:
+    """(metric, severity). A rule that is not ours gets a metric made of its name."""
+    metric, severity = str(labels.get("metric", "")), str(labels.get("severity", ""))
+    if (metric, severity) in BY_KEY:
+        return metric, severity
+    name = str(labels.get("rulename") or labels.get("alertname") or "unnamed")
+    if labels.get("rulename"):  # DatasourceError and DatasourceNoData carry the rule's name here
+        name = f"{labels.get('alertname')} {name}"
+    slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return f"rule:{slug}"[:50], severity if severity in RANK else "warning"
+
+
+def _time(text: Any, default: datetime | None) -> datetime | None:
+    if not isinstance(text, str) or text.startswith(_ZERO):
+        return default
+    try:
+        value = datetime.fromisoformat(_microseconds(text))
+    except ValueError:
+        return default
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _microseconds(text: str) -> str:
+    # Go prints nanoseconds; datetime takes six digits at most on Python 3.11's strict path.
+    return re.sub(r"(\.\d{6})\d+", r"\1", text)
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0

@@ -1,0 +1,133 @@
+"""What Grafana's provisioning files say of our rules; rendered from :mod:`glue.core.rules`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from glue.core.rules import (
+    AHEAD,
+    FIRES_ABOVE,
+    RECOVERS_BELOW,
+    RULES,
+    WINDOW,
+    Rule,
+    SeriesReading,
+    TableReading,
+)
+
+RULE_FOLDER = "Robot rules"
+RULE_GROUP = "robots"
+CONTACT_POINT = "glue"
+HEADER = "# Rendered from glue/core/rules.py by `tonypi rules render`; do not edit.\n"
+
+
+def rules_file(interval: str = "10s") -> str:
+    """The text of ``provisioning/alerting/rules.yml``."""
+    group = {
+        "orgId": 1,
+        "name": RULE_GROUP,
+        "folder": RULE_FOLDER,
+        "interval": interval,
+        "rules": [_rule(rule) for rule in RULES],
+    }
+    body = yaml.safe_dump(
+        {"apiVersion": 1, "groups": [group]}, sort_keys=False, allow_unicode=True, width=100
+    )
+    return HEADER + body
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "uid": rule.uid,
+        "title": rule.title,
+        "condition": "C",
+        "for": f"{rule.pending:.0f}s",
+        # An error keeps what was: PostgreSQL away for seconds must not close and reopen an alert.
+        "execErrState": "KeepLast",
+        "noDataState": "OK",
+        "labels": {"severity": rule.severity, "metric": rule.metric},
+        "annotations": _annotations(rule),
+        "notification_settings": {
+            "receiver": CONTACT_POINT,
+            "group_by": ["grafana_folder", "alertname", "robot_id"],
+            "group_wait": "0s",
+            "group_interval": "10s",
+            "repeat_interval": "4h",
+        },
+        "data": _queries(rule),
+    }
+
+
+def _annotations(rule: Rule) -> dict[str, str]:
+    # Provisioning files expand $NAME from the environment, so Grafana's own $ is doubled.
+    who = "{{ $$labels.robot_id }}: " if rule.per_robot else ""
+    side = "above" if rule.direction == "high" else "below"
+    value, limit = (f'{{{{ printf "%.4g" $$values.{ref}.Value }}}} {rule.unit}' for ref in "RW")
+    return {
+        "summary": f"{who}{rule.noun} {rule.severity}",
+        "description": f"{rule.noun} is {value}, {side} the {rule.severity} limit of {limit}.",
+        "runbook_url": f"docs/runbooks/{rule.metric.replace('_', '-')}.md",
+        "__dashboardUid__": rule.dashboard,
+        "__panelId__": str(rule.panel),
+    }
+
+
+def _queries(rule: Rule) -> list[dict[str, Any]]:
+    reading = _series("Q", rule.reading) if isinstance(rule.reading, SeriesReading) else None
+    table = _table("R", rule.reading.sql) if isinstance(rule.reading, TableReading) else None
+    condition = {
+        "evaluator": {"type": "gt", "params": [FIRES_ABOVE]},
+        "unloadEvaluator": {"type": "lt", "params": [RECOVERS_BELOW]},
+    }
+    return [
+        *([reading, _expression("R", "reduce", expression="Q", reducer="last")] if reading else []),
+        *([table] if table else []),
+        _table("W", rule.limit_sql),
+        _table("L", rule.recovery_sql),
+        _expression("M", "math", expression="($$R - $$W) / ($$W - $$L)"),
+        _expression("C", "threshold", expression="M", conditions=[condition]),
+    ]
+
+
+def _series(ref: str, reading: SeriesReading) -> dict[str, Any]:
+    model = {
+        "refId": ref,
+        "datasource": {"type": "influxdb", "uid": "influxdb"},
+        "rawQuery": True,
+        "query": reading.influxql.replace("$", "$$"),
+        "resultFormat": "time_series",
+    }
+    return _query(ref, "influxdb", model, WINDOW, -AHEAD)
+
+
+def _table(ref: str, sql: str) -> dict[str, Any]:
+    model = {
+        "refId": ref,
+        "datasource": {"type": "postgres", "uid": "postgres"},
+        "rawQuery": True,
+        "rawSql": sql,
+        "format": "table",
+        "editorMode": "code",
+    }
+    return _query(ref, "postgres", model, WINDOW, 0)
+
+
+def _expression(ref: str, kind: str, **rest: Any) -> dict[str, Any]:
+    model = {
+        "refId": ref,
+        "type": kind,
+        "datasource": {"type": "__expr__", "uid": "__expr__"},
+        **rest,
+    }
+    return _query(ref, "__expr__", model, 0, 0)
+
+
+def _query(ref: str, source: str, model: dict[str, Any], start: int, end: int) -> dict[str, Any]:
+    return {
+        "refId": ref,
+        "datasourceUid": source,
+        "relativeTimeRange": {"from": start, "to": end},
+        "model": model,
+    }

@@ -1,0 +1,75 @@
+"""The glue's process: opens the systems, runs the API and the loops, closes them again.
+
+A loop that dies takes the process with it, so that whoever supervises it starts it afresh: half a
+service looks alive and is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from glue import events, store
+from glue.alerts.intake import Intake
+from glue.alerts.pull import Watch
+from glue.alerts.standby import Standby
+from glue.api.app import create_app
+from glue.api.first_user import ensure_first_user
+from glue.grafana import Grafana
+from glue.series import Query
+from glue.settings import Settings
+
+log = structlog.get_logger()
+
+
+async def run(settings: Settings) -> None:
+    """Serve until stopped by a signal. Raises what a loop died of."""
+    async with open_systems(settings) as app:
+        config = uvicorn.Config(
+            app,
+            host=settings.glue.host,
+            port=settings.glue.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+        )
+        server = uvicorn.Server(config)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                loops = [tasks.create_task(loop, name=name) for name, loop in _loops(app)]
+                await server.serve()
+                for task in loops:
+                    task.cancel()
+        finally:
+            server.should_exit = True
+
+
+@contextlib.asynccontextmanager
+async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The application with everything it needs in ``app.state``."""
+    async with contextlib.AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(store.open_pool(settings.postgres))
+        series = await stack.enter_async_context(Query(settings.influx))
+        grafana = Grafana(settings.grafana) if settings.grafana.url else None
+        if grafana is not None:
+            stack.push_async_callback(grafana.close)
+        intake = Intake(pool, series)
+        watch = Watch(settings, pool, grafana, intake)
+        app = create_app(settings, pool, intake=intake)
+        app.state.settings, app.state.pool, app.state.series = settings, pool, series
+        app.state.intake, app.state.watch = intake, watch
+        app.state.standby = Standby(settings, pool, series, intake, watch)
+        await ensure_first_user(pool, settings)
+        yield app
+
+
+def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
+    state = app.state
+    yield "watch", state.watch.run()
+    yield "standby", state.standby.run()
+    yield "events", events.run(state.settings, state.pool, state.series)
