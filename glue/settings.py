@@ -102,6 +102,11 @@ class Broker(_Group):
         "MQTT_GLUE_CLIENT_ID",
         "Names the glue's persistent session: the queue of events while the glue is away.",
     )
+    telegraf_client_id: str = _setting(
+        "tonypi-telegraf",
+        "MQTT_TELEGRAF_CLIENT_ID",
+        "Names Telegraf's persistent session: the queue of metrics while Telegraf is away.",
+    )
     in_flight: int = _setting(
         1000,
         "MQTT_GLUE_IN_FLIGHT",
