@@ -61,10 +61,10 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _annotations(rule: Rule) -> dict[str, str]:
-    # Provisioning files expand $NAME from the environment, so Grafana's own $ is doubled.
-    who = "{{ $$labels.robot_id }}: " if rule.per_robot else ""
+    # Unlike elsewhere in provisioning files, $ is not expanded here, so it is not doubled.
+    who = "{{ $labels.robot_id }}: " if rule.per_robot else ""
     side = "above" if rule.direction == "high" else "below"
-    value, limit = (f'{{{{ printf "%.4g" $$values.{ref}.Value }}}} {rule.unit}' for ref in "RW")
+    value, limit = (f'{{{{ printf "%.4g" $values.{ref}.Value }}}} {rule.unit}' for ref in "RW")
     return {
         "summary": f"{who}{rule.noun} {rule.severity}",
         "description": f"{rule.noun} is {value}, {side} the {rule.severity} limit of {limit}.",
@@ -86,7 +86,7 @@ def _queries(rule: Rule) -> list[dict[str, Any]]:
         *([table] if table else []),
         _table("W", rule.limit_sql),
         _table("L", rule.recovery_sql),
-        _expression("M", "math", expression="($$R - $$W) / ($$W - $$L)"),
+        _expression("M", "math", expression="($R - $W) / ($W - $L)"),
         _expression("C", "threshold", expression="M", conditions=[condition]),
     ]
 
@@ -96,7 +96,7 @@ def _series(ref: str, reading: SeriesReading) -> dict[str, Any]:
         "refId": ref,
         "datasource": {"type": "influxdb", "uid": "influxdb"},
         "rawQuery": True,
-        "query": reading.influxql.replace("$", "$$"),
+        "query": reading.influxql,
         "resultFormat": "time_series",
     }
     return _query(ref, "influxdb", model, WINDOW, -AHEAD)

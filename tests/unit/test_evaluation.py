@@ -1,0 +1,86 @@
+"""The standby evaluator's verdicts: limit, recovery limit, pending period, staleness."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from glue.core.evaluation import evaluate
+from glue.core.rules import BY_KEY, RULES, margin
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+SERVO = BY_KEY["servo_temp", "warning"]
+CPU = BY_KEY["cpu", "warning"]
+BATTERY = BY_KEY["battery", "warning"]
+
+
+def run(rule, values, limit, recovery, every=10):
+    verdicts, states = {}, []
+    for step, value in enumerate(values):
+        readings = {} if value is None else {"r1": value}
+        verdicts = evaluate(
+            rule,
+            readings,
+            {"r1": (limit, recovery)},
+            verdicts,
+            T0 + timedelta(seconds=step * every),
+        )
+        states.append(verdicts["r1"].state if "r1" in verdicts else "gone")
+        verdicts = {r: v for r, v in verdicts.items() if not v.vanished}
+    return states
+
+
+def test_fires_above_the_limit_and_recovers_only_below_the_recovery_limit():
+    assert run(SERVO, [60, 60.1, 58, 57, 56.9, 58], 60, 57) == [
+        "normal",
+        "firing",
+        "firing",
+        "firing",
+        "normal",
+        "normal",
+    ]
+
+
+def test_low_is_bad_for_a_battery():
+    assert run(BATTERY, [25, 20, 19, 21, 22.1], 20, 22) == [
+        "normal",
+        "normal",
+        "firing",
+        "firing",
+        "normal",
+    ]
+
+
+def test_pending_period_must_be_crossed_throughout():
+    assert run(CPU, [80, 80, 60, 80, 80, 80, 80], 70, 65) == [
+        "pending",
+        "pending",
+        "normal",
+        "pending",
+        "pending",
+        "pending",
+        "firing",
+    ]
+
+
+def test_vanished_series_is_held_once_and_then_ends():
+    assert run(SERVO, [70, None, None, None], 60, 57) == ["firing", "firing", "normal", "gone"]
+
+
+def test_robot_without_a_limit_is_not_judged():
+    assert evaluate(SERVO, {"r1": 99.0}, {}, {}, T0) == {}
+
+
+@pytest.mark.parametrize(
+    ("reading", "limit", "recovery", "expected"),
+    [(75, 70, 65, 1.0), (65, 70, 65, -1.0), (15, 20, 22, 2.5), (22, 20, 22, -1.0)],
+)
+def test_margin_is_above_zero_when_crossed_whichever_side_is_bad(
+    reading, limit, recovery, expected
+):
+    assert margin(reading, limit, recovery) == pytest.approx(expected)
+
+
+def test_ten_threshold_rules_and_two_for_silence_each_with_its_own_uid():
+    assert len(RULES) == 12
+    assert len({rule.uid for rule in RULES}) == 12
+    assert len({(rule.metric, rule.severity) for rule in RULES}) == 12
