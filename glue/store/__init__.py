@@ -1,0 +1,8 @@
+"""PostgreSQL. ``transaction(pool)`` gives a connection; each noun's module takes it first.
+
+SQL stands in ``sql/<noun>.sql``; tables and views in ``postgres/``, moved by :mod:`.migrations`.
+"""
+
+from glue.store.pool import Pool, StoreError, StoreUnavailable, open_pool, transaction
+
+__all__ = ["Pool", "StoreError", "StoreUnavailable", "open_pool", "transaction"]

@@ -1,0 +1,122 @@
+"""Roles, databases and their rights: the one module that connects as PostgreSQL's superuser.
+
+Three roles, none of them more than it needs (decision: least-privilege data sources):
+
+- the glue's own (``PGUSER``) owns its database and nothing else;
+- ``grafana`` owns Grafana's database and cannot connect to ours;
+- ``grafana_reader`` reads the views of the schema ``grafana`` and can do nothing else. Whoever may
+  look at a dashboard can send SQL as this role, so functions that lock, write large objects or
+  sleep are taken from it too.
+"""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import Connection
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Composable, Identifier, Literal
+from pydantic import SecretStr
+
+from glue.settings import Postgres
+from glue.store import migrations
+from glue.store.pool import StoreError
+from glue.store.queries import load
+
+READER = "grafana_reader"
+READER_CONNECTIONS = 20
+READER_TIMEOUT = "10s"
+GRAFANA = "grafana"
+"""Role and database of Grafana's own data."""
+
+sql = load("accounts")
+
+
+class AccountsFailed(StoreError):
+    """Roles or databases could not be made."""
+
+
+def prepare(postgres: Postgres, grafana_password: SecretStr) -> None:
+    """Make roles and databases, or bring them to what settings say; harmless the second time.
+
+    Connects with ``postgres.admin_dsn``. A password that is empty in the settings is left as it is.
+    Raises :class:`AccountsFailed`.
+    """
+    try:
+        with psycopg.connect(postgres.admin_dsn, autocommit=True) as conn:
+            # Two at once would race between "is it there" and "create".
+            conn.execute("SELECT pg_advisory_lock(hashtext('tonypi:accounts'))")
+            _role(conn, postgres.user, postgres.password, SQL("INHERIT CONNECTION LIMIT -1"))
+            _role(conn, GRAFANA, grafana_password, SQL("INHERIT CONNECTION LIMIT -1"))
+            limit = SQL("NOINHERIT CONNECTION LIMIT {}").format(Literal(READER_CONNECTIONS))
+            _role(conn, READER, postgres.reader_password, limit)
+            _reader_defaults(conn)
+            _database(conn, postgres.database, postgres.user)
+            _database(conn, GRAFANA, GRAFANA)
+            _grant_connect(conn, postgres.database, READER)
+        inside = make_conninfo(postgres.admin_dsn, dbname=postgres.database)
+        with psycopg.connect(inside) as conn:
+            _harden(conn, postgres.user)
+    except psycopg.Error as error:
+        raise AccountsFailed(
+            f"cannot prepare PostgreSQL's accounts as {postgres.admin_user!r}:"
+            f" {str(error).strip()}; is it running, and is POSTGRES_PASSWORD right?"
+        ) from error
+
+
+def _role(conn: Connection, name: str, password: SecretStr, extra: Composable) -> None:
+    if not conn.execute(sql.role, {"name": name}).fetchone():
+        conn.execute(SQL("CREATE ROLE {}").format(Identifier(name)))
+    kept = SQL(
+        "ALTER ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS "
+    ).format(Identifier(name))
+    conn.execute(kept + extra)
+    if secret := password.get_secret_value():
+        # Hashed here: the server's log of statements never shows the password.
+        scram = conn.pgconn.encrypt_password(secret.encode(), name.encode(), b"scram-sha-256")
+        conn.execute(
+            SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(name), Literal(scram.decode()))
+        )
+
+
+def _reader_defaults(conn: Connection) -> None:
+    for setting, value in (
+        ("default_transaction_read_only", "on"),
+        ("statement_timeout", READER_TIMEOUT),
+        ("idle_in_transaction_session_timeout", READER_TIMEOUT),
+        ("temp_file_limit", "256MB"),
+        ("search_path", "grafana"),
+    ):
+        conn.execute(
+            SQL("ALTER ROLE {} SET {} = {}").format(
+                Identifier(READER), Identifier(setting), Literal(value)
+            )
+        )
+
+
+def _database(conn: Connection, name: str, owner: str) -> None:
+    who, what = Identifier(owner), Identifier(name)
+    if not conn.execute(sql.database, {"name": name}).fetchone():
+        made = SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0")
+        conn.execute(made.format(what, who))
+    else:
+        conn.execute(SQL("ALTER DATABASE {} OWNER TO {}").format(what, who))
+    # PUBLIC may connect and make temporary tables anywhere unless told otherwise.
+    conn.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(what))
+
+
+def _grant_connect(conn: Connection, database: str, role: str) -> None:
+    conn.execute(
+        SQL("GRANT CONNECT ON DATABASE {} TO {}").format(Identifier(database), Identifier(role))
+    )
+
+
+def _harden(conn: Connection, owner: str) -> None:
+    """Rights inside of our database. Functions of PostgreSQL that are harmless to a person with an
+    account, and a weapon to everybody who can see a dashboard, stay with the owner."""
+    conn.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    for (function,) in conn.execute(sql.weapons).fetchall():
+        named = SQL(function)
+        conn.execute(SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(named))
+        conn.execute(SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(named, Identifier(owner)))
+    if conn.execute("SELECT to_regnamespace('grafana') IS NOT NULL").fetchone() == (True,):
+        conn.execute(SQL(migrations.grants()))  # type: ignore[arg-type]

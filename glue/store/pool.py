@@ -1,0 +1,85 @@
+"""Connections to PostgreSQL: a few kept open, more while there is much to do.
+
+``async with open_pool(settings.postgres) as pool`` opens it; PostgreSQL may be away then and come
+later: only who needs a connection meanwhile gets :class:`StoreUnavailable`, within seconds. Rows
+are tuples unless a cursor asks for something else; times are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from glue.settings import Postgres
+
+Pool = AsyncConnectionPool[AsyncConnection]
+
+WAIT = 5.0
+"""Seconds a caller waits for a connection: a webhook must answer 503 before its sender gives up."""
+
+RECONNECT_WITHIN = 30.0
+"""Seconds the pool's back-off may grow over. After it the next caller starts a new attempt."""
+
+CONNECTION = {
+    "application_name": "tonypi-glue",
+    "connect_timeout": 5,
+    # A cut line is noticed after seconds, not after the kernel's quarter of an hour.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "options": "-c timezone=UTC -c statement_timeout=30s"
+    " -c idle_in_transaction_session_timeout=60s",
+}
+
+
+class StoreError(Exception):
+    """The store could not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """PostgreSQL is away, busy or cut us off: nothing was written; trying again may help."""
+
+
+def open_pool(settings: Postgres) -> Pool:
+    """The pool, to be opened by ``async with``. Raises nothing while PostgreSQL is away."""
+    return AsyncConnectionPool(
+        settings.dsn,
+        kwargs=dict(CONNECTION),
+        min_size=settings.pool_size,
+        max_size=max(settings.pool_size, settings.pool_max),
+        open=False,
+        timeout=WAIT,
+        reconnect_timeout=RECONNECT_WITHIN,
+        check=AsyncConnectionPool.check_connection,
+        name="tonypi",
+    )
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[AsyncConnection]:
+    """A connection in a transaction: committed at the end, rolled back on any exception.
+
+    Raises :class:`StoreUnavailable` when PostgreSQL is away or goes away. When that happens during
+    the commit itself, it is not known whether it counts: writers must bear being repeated.
+    """
+    with unavailable():
+        async with pool.connection() as conn:
+            yield conn
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Turn psycopg's loss of connection (also deadlock and time-out) into ours."""
+    try:
+        yield
+    except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+        raise StoreUnavailable(
+            f"no connection to PostgreSQL: {error}; is it running, and are PGHOST, PGPORT right?"
+        ) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise StoreUnavailable(f"PostgreSQL: {str(error).strip()}; try again") from error

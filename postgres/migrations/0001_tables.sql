@@ -1,0 +1,1 @@
+../init/01_init.sql

@@ -1,0 +1,9 @@
+-- After every upgrade: what Grafana's role may read. The role belongs to the cluster and is made by
+-- the superuser; where it does not exist (yet), its maker runs this file again.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'grafana_reader') THEN
+        GRANT USAGE ON SCHEMA grafana TO grafana_reader;
+        GRANT SELECT ON ALL TABLES IN SCHEMA grafana TO grafana_reader;
+    END IF;
+END $$;
