@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 import structlog
-from psycopg_pool import AsyncConnectionPool
 
 from glue import store
 from glue.alerts import lookup
@@ -26,7 +25,7 @@ log = structlog.get_logger()
 LOOKUP_TIMEOUT = 3.0
 """Seconds. An alert without its worst servo is better than a post that Grafana gives up on."""
 
-Vanished = set[tuple[str, str, str]]
+Vanished = Set[tuple[str, str, str]]
 """(metric, robot, severity) whose series was gone, rather than back on the safe side."""
 
 
@@ -45,14 +44,14 @@ class Intake:
     """Takes observations of any origin. Raises ``StoreUnavailable`` when PostgreSQL is away:
     nothing was written then, and the same batch may be taken again."""
 
-    def __init__(self, pool: AsyncConnectionPool, series: Query) -> None:
+    def __init__(self, pool: store.Pool, series: Query) -> None:
         self._pool = pool
         self._series = series
 
     async def take(
         self,
         seen: Sequence[Observation],
-        vanished: Vanished = frozenset(),  # type: ignore[assignment]
+        vanished: Vanished = frozenset(),
     ) -> Outcome:
         """Record what is new in ``seen``."""
         if not seen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from glue.core import episodes
@@ -22,7 +22,7 @@ class Facts:
 
     circumstances: Mapping[Pair, Circumstances]
     limits: Mapping[tuple[str, str, str], float]
-    vanished: set[tuple[str, str, str]]
+    vanished: Set[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)

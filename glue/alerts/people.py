@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from psycopg_pool import AsyncConnectionPool
-
 from glue import store
 from glue.store import alerts as rows
 
@@ -20,7 +18,7 @@ class AlreadyResolved(Exception):
 
 
 async def acknowledge(
-    pool: AsyncConnectionPool, alert_id: int, who: str, comment: str | None
+    pool: store.Pool, alert_id: int, who: str, comment: str | None
 ) -> dict[str, Any]:
     """Mark as seen by ``who``. Acknowledging again keeps the first name and time, and adds the
     comment. Gives the row of ``alerts``; raises :class:`NoSuchAlert`."""
@@ -36,9 +34,7 @@ async def acknowledge(
         return changed
 
 
-async def resolve(
-    pool: AsyncConnectionPool, alert_id: int, who: str, comment: str | None
-) -> dict[str, Any]:
+async def resolve(pool: store.Pool, alert_id: int, who: str, comment: str | None) -> dict[str, Any]:
     """Close by hand. While its rule goes on firing it stays closed, until the rule has reported
     normal once. Raises :class:`NoSuchAlert`, :class:`AlreadyResolved`."""
     now = datetime.now(UTC)

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from psycopg_pool import AsyncConnectionPool
 
 from glue import store
 from glue.alerts.intake import Intake, Outcome
@@ -34,7 +33,7 @@ class Watch:
     def __init__(
         self,
         settings: Settings,
-        pool: AsyncConnectionPool,
+        pool: store.Pool,
         grafana: Grafana | None,
         intake: Intake,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
-from psycopg_pool import AsyncConnectionPool
 
 from glue import store
 from glue.alerts.intake import Intake
@@ -34,7 +33,7 @@ class Standby:
     def __init__(
         self,
         settings: Settings,
-        pool: AsyncConnectionPool,
+        pool: store.Pool,
         series: Query,
         intake: Intake,
         watch: Watch,
@@ -81,7 +80,7 @@ class Standby:
         if not self._verdicts:
             await self._remember(now)
         seen: list[Observation] = []
-        vanished = set()
+        vanished: set[tuple[str, str, str]] = set()
         cache: dict[str, dict[str, float]] = {}
         for rule in RULES:
             before = self._verdicts.get(rule.uid, {})

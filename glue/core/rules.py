@@ -186,4 +186,4 @@ RULES: tuple[Rule, ...] = (
     EVENTS_STOPPED,
 )
 BY_UID = {rule.uid: rule for rule in RULES}
-BY_KEY = {(rule.metric, rule.severity): rule for rule in RULES}
+BY_KEY: dict[tuple[str, str], Rule] = {(rule.metric, rule.severity): rule for rule in RULES}
