@@ -51,7 +51,9 @@ class Fleet(_Group):
 
     tz: str = _setting("UTC", "FLEET_TZ", "Zone of the robots' clocks, whose times carry none.")
     robot_tz: dict[str, str] = _setting(
-        {}, "FLEET_ROBOT_TZ", 'JSON of robot id to zone, for robots elsewhere: {"r1": "Asia/Tokyo"}.'
+        {},
+        "FLEET_ROBOT_TZ",
+        'JSON of robot id to zone, for robots elsewhere: {"r1": "Asia/Tokyo"}.',
     )
     registration: Literal["automatic", "pending"] = _setting(
         "automatic",
@@ -177,7 +179,9 @@ class Influx(_Group):
 class Grafana(_Group):
     """Grafana: where it is, who we are there."""
 
-    url: str = _setting("http://127.0.0.1:3000", "GRAFANA_URL", "As the glue reaches it.")
+    url: str = _setting(
+        "http://127.0.0.1:3000", "GRAFANA_URL", "As the glue reaches it; set but empty: none runs."
+    )
     public_url: str = _setting(
         "", "GRAFANA_PUBLIC_URL", "As a browser reaches it; empty: the same as GRAFANA_URL."
     )
@@ -287,7 +291,8 @@ def _build(group: type[_Group], env: dict[str, str]) -> _Group:
     values: dict[str, Any] = {}
     for field in group.model_fields.values():
         key = str(field.validation_alias)
-        if env.get(key):
+        # An empty variable is one that was not set (Compose passes those), but for this one.
+        if env.get(key) or (key == "GRAFANA_URL" and key in env):
             values[key] = env[key]
         elif field.annotation is SecretStr and env.get(f"{key}_FILE"):
             values[key] = _secret_file(f"{key}_FILE", env[f"{key}_FILE"])

@@ -11,13 +11,16 @@ from glue.settings import GROUPS, Settings
 
 
 def exported(settings: Settings) -> dict[str, str]:
-    """Every set setting under its environment name; empty ones are left out."""
+    """Every set setting under its environment name. Empty ones are left out, but for the URL of
+    Grafana, which is empty where there is none."""
     found: dict[str, str] = {}
     for name, group in GROUPS.items():
         values = getattr(settings, name)
         for field, about in group.model_fields.items():
-            if text := _text(getattr(values, field)):
-                found[str(about.validation_alias)] = text
+            name_there = str(about.validation_alias)
+            text = _text(getattr(values, field))
+            if text or name_there == "GRAFANA_URL":
+                found[name_there] = text
     return found
 
 
