@@ -175,3 +175,21 @@ BEGIN
 END $$;
 CREATE TRIGGER alert_thresholds_50_robots AFTER INSERT OR UPDATE OR DELETE ON alert_thresholds
     FOR EACH ROW EXECUTE FUNCTION thresholds_to_robots();
+
+-- An older fleet set these columns without rows: they become rows where they make sense. Where there
+-- is a row it wins.
+INSERT INTO alert_thresholds (robot_id, metric_type, warning_threshold, critical_threshold)
+SELECT r.robot_id, m.metric, c.warning, c.critical
+  FROM robots r
+  JOIN (SELECT *, CASE direction WHEN 'high' THEN 1 ELSE -1 END AS bad FROM metrics) m
+    ON m.metric IN ('battery', 'temperature')
+  JOIN configured_limits l ON l.robot_id = r.robot_id AND l.metric = m.metric,
+       LATERAL robots_limit_columns(m.metric, r) c
+ WHERE (c.warning, c.critical) <> (m.warning, m.critical)
+   AND (c.warning, c.critical) IS DISTINCT FROM (l.warning, l.critical)
+   AND c.critical * m.bad > c.warning * m.bad
+   AND c.warning - m.bad * m.recovery_margin > m.lowest
+   AND c.warning - m.bad * m.recovery_margin < m.highest
+   AND c.critical > m.lowest AND c.critical < m.highest
+ON CONFLICT DO NOTHING;
+SELECT robots_take_limits(NULL, 'battery'), robots_take_limits(NULL, 'temperature');
