@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import itertools
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from glue.settings import Broker, Influx, Postgres, Settings
 from glue.stack.programs import grafana_binary, version_line
 from tests import programs
+from tests.api import Api, served
 
 RAN = pytest.StashKey[dict[str, str]]()
 
@@ -79,6 +81,13 @@ def database(postgres: programs.Cluster) -> Iterator[Postgres]:
     """A fresh migrated database of this test: a settings group, ``.dsn`` connects to it."""
     with postgres.fresh() as made:
         yield made
+
+
+@pytest_asyncio.fixture
+async def api(database: Postgres, settings_for: SettingsFor) -> AsyncIterator[Api]:
+    """The API over this test's database, with one user of each role."""
+    async with served(settings_for(PGDATABASE=database.database)) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

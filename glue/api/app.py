@@ -1,0 +1,95 @@
+"""The application: routes, the error shape, limits, counting.
+
+:func:`create_app` opens nothing. ``glue.service`` opens the systems and hands them over.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+
+from glue import store
+from glue.api import (
+    alerts,
+    auth,
+    docs,
+    figures,
+    health,
+    problems,
+    robots,
+    thresholds,
+    tokens,
+    webhook,
+)
+from glue.api.accounts import Doorkeeper
+from glue.api.body_limit import BodyLimit
+from glue.core.login_throttle import LoginThrottle
+from glue.settings import Settings
+
+PREFIX = "/api/v1"
+
+DESCRIPTION = """
+Robots, limits and alerts of the fleet. *Authorize* with a user name and password, then try the
+routes. `x-roles` of a route names who may call it: a viewer reads, an operator handles robots and
+alerts, an admin may everything. Errors are problem details (RFC 9457).
+"""
+
+
+def create_app(
+    settings: Settings, pool: store.Pool, *, intake: Any = None, watch: Any = None
+) -> FastAPI:
+    """The API over an open ``pool``. ``intake`` and ``watch`` are what the webhook hands posts to.
+
+    Raises ``SettingsError`` when ``GLUE_JWT_SECRET`` is missing or too short.
+    """
+    tokens.check_secret(settings.glue)
+    app = FastAPI(
+        title="TonyPi API",
+        version=version("glue"),
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    app.state.pool = pool
+    app.state.intake = intake
+    app.state.watch = watch
+    app.state.doorkeeper = Doorkeeper(pool)
+    app.state.throttle = LoginThrottle()
+    app.state.refusals = {}
+    app.state.figures = figures.Figures([webhook.POSTS])
+    _include(app)
+    docs.install(app)
+    problems.install(app)
+    app.add_middleware(BodyLimit, exempt="/webhooks/")
+    app.add_middleware(figures.CountRequests, figures=app.state.figures)
+    _document(app)
+    return app
+
+
+def _include(app: FastAPI) -> None:
+    app.include_router(health.router)
+    for module in (auth, robots, thresholds, alerts):
+        app.include_router(module.router, prefix=PREFIX)
+    app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
+
+
+def _document(app: FastAPI) -> None:
+    """Put the error shape into the OpenAPI document, in place of FastAPI's own."""
+    generated = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generated()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        if "Problem" not in schemas:
+            shape = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= shape.pop("$defs", {})
+            schemas["Problem"] = shape
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,100 @@
+"""Kinds of values that several routes take: what PostgreSQL can keep, and nothing more."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+
+from glue.core import page
+from glue.core.metrics import METRICS
+from glue.core.robot_id import PATTERN
+
+LARGEST_ID = 2**31 - 1
+"""Of PostgreSQL's serial columns."""
+
+SETTINGS_BYTES = 64 * 1024
+SETTINGS_DEPTH = 20
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("PostgreSQL keeps no NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("half of a surrogate pair is no character") from None
+    return text
+
+
+def _storable_object(value: dict[str, Any]) -> dict[str, Any]:
+    _walk(value, SETTINGS_DEPTH)
+    try:
+        size = len(json.dumps(value, allow_nan=False).encode())
+    except ValueError:
+        raise ValueError("NaN, infinities and endless integers are not JSON") from None
+    if size > SETTINGS_BYTES:
+        raise ValueError(f"at most {SETTINGS_BYTES} bytes as JSON")
+    return value
+
+
+def _walk(value: Any, depth: int) -> None:
+    if depth == 0:
+        raise ValueError(f"nested deeper than {SETTINGS_DEPTH}")
+    if isinstance(value, str):
+        _storable(value)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _storable(key)
+            _walk(inner, depth - 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _walk(inner, depth - 1)
+
+
+def _known_metric(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError(f"no metric with limits; there are {', '.join(METRICS)}")
+    return name
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""Any text without NUL."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_storable_object)]
+
+RobotId = Annotated[str, Field(pattern=f"^{PATTERN}$", max_length=50, examples=["tonypi_01"])]
+RobotPath = Annotated[str, Path(pattern=f"^{PATTERN}$", max_length=50, examples=["tonypi_01"])]
+MetricPath = Annotated[
+    str, Path(json_schema_extra={"enum": list(METRICS)}), AfterValidator(_known_metric)
+]
+AlertPath = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+
+PageLimit = Annotated[
+    int, Query(alias="limit", ge=1, le=page.LONGEST, description="Rows of the page.")
+]
+Cursor = Annotated[
+    Text | None, Query(max_length=300, description="`next` of the page before this one.")
+]
+SearchText = Annotated[Text | None, Query(min_length=1, max_length=100)]
+Moment = Annotated[AwareDatetime | None, Query(examples=["2026-01-31T08:00:00Z"])]
+
+Utc = Annotated[
+    datetime, PlainSerializer(lambda at: at.isoformat().replace("+00:00", "Z"), return_type=str)
+]
+
+
+class Body(BaseModel):
+    """What a client sends. A field we do not know is an error of the client, not to be dropped."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+
+class Reply(BaseModel):
+    """What we send."""
+
+    model_config = ConfigDict(from_attributes=True)

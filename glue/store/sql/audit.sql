@@ -1,0 +1,3 @@
+-- name: record
+INSERT INTO system_logs (level, category, message, robot_id, details)
+VALUES (%(level)s, %(category)s, %(message)s, %(robot_id)s, %(details)s);

@@ -1,0 +1,92 @@
+"""People who may log in. Hashes come and go as they are; nobody here knows a password."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from glue.store.queries import load
+
+sql = load("users")
+
+
+@dataclass(frozen=True)
+class User:
+    """A row of ``users``. ``id`` is a UUID; ``role`` viewer, operator or admin."""
+
+    id: str
+    username: str
+    email: str
+    password_hash: str = field(repr=False)
+    role: str
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+async def by_username(conn: AsyncConnection, username: str) -> User | None:
+    async with conn.cursor(row_factory=class_row(User)) as cursor:
+        return await (await cursor.execute(sql.by_username, {"username": username})).fetchone()
+
+
+async def by_id(conn: AsyncConnection, user_id: str) -> User | None:
+    async with conn.cursor(row_factory=class_row(User)) as cursor:
+        return await (await cursor.execute(sql.by_id, {"id": user_id})).fetchone()
+
+
+async def listed(conn: AsyncConnection) -> list[User]:
+    """Everybody, by name."""
+    async with conn.cursor(row_factory=class_row(User)) as cursor:
+        return await (await cursor.execute(sql.listed)).fetchall()
+
+
+async def nobody_yet(conn: AsyncConnection) -> bool:
+    """Whether the table is empty; no other service can fill it until the transaction ends."""
+    await conn.execute(sql.only_one_makes_the_first)
+    row = await (await conn.execute(sql.any_user)).fetchone()
+    return row is not None and not row[0]
+
+
+async def add(
+    conn: AsyncConnection, *, username: str, email: str, password_hash: str, role: str
+) -> User | None:
+    """The new user, or None when the name or the address is taken."""
+    named = {
+        "id": str(uuid.uuid4()),
+        "username": username,
+        "email": email,
+        "password_hash": password_hash,
+        "role": role,
+    }
+    async with conn.cursor(row_factory=class_row(User)) as cursor:
+        return await (await cursor.execute(sql.add, named)).fetchone()
+
+
+async def replace_hash(conn: AsyncConnection, user: User, renewed: str) -> None:
+    """Keep ``renewed`` for the same password, unless the password was changed meanwhile."""
+    await conn.execute(
+        sql.replace_hash, {"id": user.id, "checked": user.password_hash, "renewed": renewed}
+    )
+
+
+async def change(
+    conn: AsyncConnection,
+    username: str,
+    *,
+    password_hash: str | None = None,
+    role: str | None = None,
+    is_active: bool | None = None,
+) -> User | None:
+    """The changed user, or None when there is none of this name. None leaves a value as it is."""
+    named = {
+        "username": username,
+        "password_hash": password_hash,
+        "role": role,
+        "is_active": is_active,
+    }
+    async with conn.cursor(row_factory=class_row(User)) as cursor:
+        return await (await cursor.execute(sql.change, named)).fetchone()
