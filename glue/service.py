@@ -19,7 +19,7 @@ from glue.alerts.intake import Intake
 from glue.alerts.pull import Watch
 from glue.alerts.standby import Standby
 from glue.api.app import create_app
-from glue.api.first_user import ensure_first_user
+from glue.api.accounts import ensure_first_user
 from glue.grafana import Grafana
 from glue.series import Query
 from glue.settings import Settings
@@ -60,9 +60,8 @@ async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
             stack.push_async_callback(grafana.close)
         intake = Intake(pool, series)
         watch = Watch(settings, pool, grafana, intake)
-        app = create_app(settings, pool, intake=intake)
-        app.state.settings, app.state.pool, app.state.series = settings, pool, series
-        app.state.intake, app.state.watch = intake, watch
+        app = create_app(settings, pool, intake=intake, watch=watch)
+        app.state.series = series
         app.state.standby = Standby(settings, pool, series, intake, watch)
         await ensure_first_user(pool, settings)
         yield app

@@ -92,11 +92,7 @@ class Watch:
             return None, Look(now, None, str(error))
         self._say("pull.works", "")
         oldest = min(state.evaluated.values(), default=None)
-        trouble = ""
-        if state.missing_rules:
-            trouble = f"Grafana has no rule {', '.join(state.missing_rules[:3])}"
-            oldest = None
-        return state, Look(now, oldest, trouble)
+        return state, Look(now, oldest, state.trouble)
 
     async def _record(self, state: State) -> Outcome:
         async with store.transaction(self._pool) as conn:

@@ -46,7 +46,18 @@ class State:
     evaluated: dict[str, datetime]
     vanished: set[tuple[str, str, str]]
     normal: set[tuple[str, str, str]]
+    failing: set[str]
+    """Titles of rules that Grafana evaluates with an error (bad data source, timed out query)."""
     missing_rules: list[str]
+
+    @property
+    def trouble(self) -> str:
+        """Why Grafana cannot be said to evaluate our rules; '' when it does."""
+        if self.missing_rules:
+            return f"Grafana has not evaluated {', '.join(self.missing_rules[:3])}"
+        if self.failing:
+            return f"Grafana evaluates with errors: {', '.join(sorted(self.failing)[:3])}"
+        return ""
 
 
 def read_post(body: Any, received_at: datetime) -> Post:
@@ -71,7 +82,7 @@ def read_post(body: Any, received_at: datetime) -> Post:
 
 def read_state(body: Mapping[str, Any]) -> State:
     """The observations in Grafana's rule state; rules of others are passed over."""
-    state = State([], {}, set(), set(), [])
+    state = State([], {}, set(), set(), set(), [])
     found = set()
     for rule in _rules(body):
         ours = BY_KEY.get(_key(rule.get("labels") or {}))
@@ -81,6 +92,9 @@ def read_state(body: Mapping[str, Any]) -> State:
         if evaluated is None:
             continue
         found.add(ours.uid)
+        # With execErrState KeepLast a failing rule counts as healthy; its instances tell.
+        if any("Error" in str(alert.get("state")) for alert in rule.get("alerts") or []):
+            state.failing.add(ours.title)
         state.evaluated[f"{ours.metric}/{ours.severity}"] = evaluated
         for alert in rule.get("alerts") or []:
             _read_instance(alert, evaluated, state)

@@ -40,10 +40,8 @@ async def hook(ground, database, influx):
     settings = ground.settings(PGDATABASE=database.database, GLUE_WEBHOOK_SECRET=SECRET)
     looks = []
     async with store.open_pool(settings.postgres) as pool, Query(settings.influx) as series:
-        app = create_app(settings, pool, intake=Intake(pool, series))
-        app.state.settings = settings
-        app.state.intake = Intake(pool, series)
-        app.state.watch = SimpleNamespace(look_soon=lambda: looks.append(time.monotonic()))
+        watch = SimpleNamespace(look_soon=lambda: looks.append(time.monotonic()))
+        app = create_app(settings, pool, intake=Intake(pool, series), watch=watch)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://glue") as client:
             client.looks = looks
@@ -156,7 +154,6 @@ async def test_postgresql_away_is_503_and_nothing_is_lost_when_it_is_back(ground
     gone = ground.settings(PGPORT=9, GLUE_WEBHOOK_SECRET=SECRET)
     async with store.open_pool(gone.postgres) as pool, Query(gone.influx) as series:
         app = create_app(gone, pool, intake=Intake(pool, series))
-        app.state.settings, app.state.intake = gone, Intake(pool, series)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://glue") as away:
             answer = await post(away, alert())

@@ -149,3 +149,11 @@ def test_rules_that_grafana_lacks_or_has_never_evaluated_are_named():
     )
     assert never.missing_rules == [RULES[0].uid]
     assert len(state_of().missing_rules) == len(RULES)
+    assert full.trouble == ""
+    assert RULES[0].uid in never.trouble
+
+
+def test_a_rule_that_only_keeps_its_last_state_is_not_evaluating():
+    broken = instance(RULES[0], "Normal (Error, KeepLast)")
+    state = state_of(rule_state(RULES[0], [broken]), *(rule_state(r) for r in RULES[1:]))
+    assert RULES[0].title in state.trouble
