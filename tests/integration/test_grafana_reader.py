@@ -1,0 +1,174 @@
+"""What every viewer can do with SQL through Grafana's data source: read the views, nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
+
+from glue.settings import Postgres
+from glue.store import accounts
+from tests.programs import Cluster
+
+Conn = psycopg.Connection[tuple[Any, ...]]
+GRAFANA_PASSWORD = SecretStr("grafana's own")
+
+VIEWS = {
+    "alert_timeline", "alerts", "events_age", "jobs", "limits", "robots", "rule_limits", "silence",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(postgres: Cluster) -> Iterator[Postgres]:
+    """A database as ``tonypi up`` prepares it."""
+    with postgres.fresh() as made:
+        accounts.prepare(made, SecretStr(""))
+        yield made
+
+
+def reader_dsn(made: Postgres) -> str:
+    return made.model_copy(update={"user": accounts.READER, "password": made.reader_password}).dsn
+
+
+@pytest.fixture
+def reader(made: Postgres) -> Iterator[Conn]:
+    with psycopg.connect(reader_dsn(made), autocommit=True) as conn:
+        yield conn
+
+
+def test_the_reader_reads_every_view(reader: Conn, made: Postgres) -> None:
+    with psycopg.connect(made.dsn) as owner:
+        views = {
+            r[0]
+            for r in owner.execute("SELECT viewname FROM pg_views WHERE schemaname = 'grafana'")
+        }
+    assert views == VIEWS
+    for view in views:
+        reader.execute(f"SELECT * FROM grafana.{view}".encode()).fetchall()
+    assert reader.execute("SELECT count(*) FROM rule_limits").fetchone() == (30,)
+
+
+def test_no_view_shows_a_users_row_or_a_hash(made: Postgres) -> None:
+    with psycopg.connect(made.dsn) as owner:
+        shown = owner.execute(
+            "SELECT view_name FROM information_schema.view_column_usage"
+            " WHERE view_schema = 'grafana' AND (table_name = 'users'"
+            " OR column_name ~ 'password|hash|secret|token|settings')"
+        ).fetchall()
+    assert shown == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT password_hash FROM public.users",
+        "SELECT * FROM public.robots",
+        "SELECT * FROM public.configured_limits",
+        "SELECT rolpassword FROM pg_authid",
+        "UPDATE grafana.robots SET description = 'mine'",
+        "DELETE FROM grafana.robots",
+        "INSERT INTO grafana.robots (robot_id) VALUES ('mine')",
+        "CREATE TABLE mine (n int)",
+        "CREATE TABLE grafana.mine (n int)",
+        "CREATE TABLE public.mine (n int)",
+        "CREATE TEMP TABLE mine (n int)",
+        "CREATE SCHEMA mine",
+        "CREATE VIEW grafana.mine AS SELECT 1",
+        "CREATE FUNCTION grafana.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "DROP VIEW grafana.robots",
+        "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "SELECT pg_advisory_lock(1)",
+        "SELECT pg_sleep(1)",
+        "SELECT pg_read_file('/etc/passwd')",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+        "SET ROLE glue",
+        "ALTER ROLE grafana_reader CONNECTION LIMIT 1000",
+    ],
+)
+def test_the_reader_can_do_nothing_else(reader: Conn, statement: str) -> None:
+    # It can switch its own default off, so that alone protects nothing.
+    reader.execute("SET default_transaction_read_only = off")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        reader.execute(statement.encode())
+
+
+def test_the_reader_starts_read_only_with_limits(reader: Conn) -> None:
+    settings = "default_transaction_read_only", "statement_timeout", "temp_file_limit"
+    found = [reader.execute(f"SHOW {name}".encode()).fetchone() for name in settings]
+    assert found == [("on",), ("10s",), ("256MB",)]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        reader.execute("SET temp_file_limit = -1")
+
+
+def test_a_query_that_runs_too_long_is_ended(reader: Conn) -> None:
+    began = time.monotonic()
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        reader.execute(
+            "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b"
+        )
+    assert 9 < time.monotonic() - began < 15
+
+
+def test_the_reader_connects_to_no_other_database_and_not_without_end(made: Postgres) -> None:
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(make_conninfo(reader_dsn(made), dbname="grafana"))
+    open_ones: list[Conn] = []
+    try:
+        with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
+            open_ones.extend(
+                psycopg.connect(reader_dsn(made)) for _ in range(accounts.READER_CONNECTIONS + 1)
+            )
+    finally:
+        for conn in open_ones:
+            conn.close()
+
+
+def test_a_view_of_a_later_migration_is_readable_after_its_upgrade(
+    made: Postgres, reader: Conn
+) -> None:
+    from glue.store import migrations
+
+    with psycopg.connect(made.dsn, autocommit=True) as owner:
+        owner.execute("CREATE VIEW grafana.later AS SELECT 1 AS n")
+        migrations.upgrade(made.dsn)
+        assert reader.execute("SELECT n FROM grafana.later").fetchone() == (1,)
+        owner.execute("DROP VIEW grafana.later")
+
+
+def test_preparing_again_takes_changed_passwords_and_harms_nothing(made: Postgres) -> None:
+    changed = made.model_copy(update={"reader_password": SecretStr("n'ew \\ päss")})
+    try:
+        accounts.prepare(changed, SecretStr(""))
+        with psycopg.connect(reader_dsn(changed)) as conn:
+            assert conn.execute("SELECT count(*) FROM grafana.limits").fetchone() == (5,)
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(reader_dsn(made))
+    finally:
+        accounts.prepare(made, SecretStr(""))
+    psycopg.connect(reader_dsn(made)).close()
+
+
+def test_roles_are_no_more_than_they_need(made: Postgres) -> None:
+    with psycopg.connect(made.admin_dsn) as conn:
+        roles = conn.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname IN ('glue', 'grafana', 'grafana_reader')"
+            " AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)"
+        ).fetchall()
+        hashes = conn.execute(
+            "SELECT DISTINCT left(rolpassword, 14) FROM pg_authid WHERE rolname = ANY(%s)",
+            (["glue", "grafana_reader"],),
+        ).fetchall()
+    assert len(roles) == 3
+    assert hashes == [("SCRAM-SHA-256$",)]
+
+
+def test_a_wrong_superuser_password_is_said(made: Postgres) -> None:
+    wrong = made.model_copy(update={"admin_password": SecretStr("wrong")})
+    with pytest.raises(accounts.AccountsFailed, match="POSTGRES_PASSWORD"):
+        accounts.prepare(wrong, SecretStr(""))
