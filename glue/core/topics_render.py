@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import jinja2
 
 from glue.core import robot_id
-from glue.core.topics import TopicModel
+from glue.core.topics import REASONS, TopicModel
 
 MAIN = "telegraf.conf.j2"
 PROGRAM = "program.star.j2"
@@ -27,11 +27,6 @@ UNIT_CHARACTERS = string.ascii_letters + string.digits + "%°µ/^*._-²³ "
 
 class RenderError(Exception):
     """A template is unusable; the text names it and the line."""
-
-
-def _star(value: tuple[str, ...]) -> str:
-    """A Starlark list of strings."""
-    return "[" + ", ".join(_quoted(item) for item in value) + "]"
 
 
 def _quoted(text: object) -> str:
@@ -57,7 +52,7 @@ def render(model: TopicModel, templates: Mapping[str, str]) -> str:
     environment.filters["tojson"] = _quoted
     names = {
         "model": model,
-        "star": _star,
+        "reasons": REASONS,
         "id_characters": ID_CHARACTERS,
         "id_most": ID_MOST,
         "name_characters": NAME_CHARACTERS,
