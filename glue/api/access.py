@@ -23,7 +23,8 @@ from glue.core.roles import Role, allows, at_least
 from glue.store import audit, users
 from glue.store.users import User
 
-LOGIN = "/api/v1/auth/login"
+PREFIX = "/api/v1"
+LOGIN = f"{PREFIX}/auth/login"
 
 PUBLIC = {
     ("POST", LOGIN): "it is how one gets a token",

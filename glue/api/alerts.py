@@ -25,7 +25,7 @@ from glue.api.problems import NotFound, ProblemError, Refused, documented
 from glue.core import page
 from glue.store import alert_reads
 
-router = access.router("alerts", "/alerts")
+router = access.router("alerts", f"{access.PREFIX}/alerts")
 
 Severity = Literal["critical", "warning", "info"]
 AlertType = Literal["temperature", "battery", "servo", "system", "network", "performance"]

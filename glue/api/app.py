@@ -28,8 +28,6 @@ from glue.api.body_limit import BodyLimit
 from glue.core.login_throttle import LoginThrottle
 from glue.settings import Settings
 
-PREFIX = "/api/v1"
-
 DESCRIPTION = """
 Robots, limits and alerts of the fleet. *Authorize* with a user name and password, then try the
 routes. `x-roles` of a route names who may call it: a viewer reads, an operator handles robots and
@@ -71,9 +69,8 @@ def create_app(
 
 
 def _include(app: FastAPI) -> None:
-    app.include_router(health.router)
-    for module in (auth, robots, thresholds, alerts):
-        app.include_router(module.router, prefix=PREFIX)
+    for module in (health, auth, robots, thresholds, alerts):
+        app.include_router(module.router)
     app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
 
 

@@ -22,7 +22,7 @@ from glue.api.problems import ProblemError, documented
 from glue.core.passwords import LONGEST
 from glue.core.roles import Role
 
-router = access.router("auth", "/auth")
+router = access.router("auth", f"{access.PREFIX}/auth")
 
 Kind = TypeVar("Kind", bound=BaseModel)
 

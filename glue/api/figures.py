@@ -7,13 +7,19 @@ after a restart and with another copy of the service running.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SEVERITIES = ("critical", "warning", "info")
+
+UP = ("tonypi_postgres_up", "1 when PostgreSQL can be reached.")
+ALERTS = ("tonypi_alerts_open", "Alerts not resolved.")
+AGES = ("tonypi_heartbeat_age_seconds", "Since the loop's last heartbeat.")
+ROBOTS = ("tonypi_robots", "Active robots.")
 
 
 class Figures:
@@ -35,24 +41,12 @@ class Figures:
             ["method", "route"],
             registry=self.registry,
         )
-        self._up = self._gauge("tonypi_postgres_up", "1 when PostgreSQL can be reached.")
-        self._alerts = self._gauge("tonypi_alerts_open", "Alerts not resolved.", "severity")
-        self._ages = self._gauge(
-            "tonypi_heartbeat_age_seconds", "Since the loop's last heartbeat.", "loop"
-        )
-        self._refused = self._gauge(
-            "tonypi_refused_messages_total", "Events refused by the glue.", "topic", "reason"
-        )
-        self._robots = self._gauge("tonypi_robots", "Active robots.", "status")
-
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(name, text, labels, registry=self.registry)
+        self._stored = _Stored()
+        self.registry.register(self._stored)
 
     def without_store(self) -> bytes:
         """The text when PostgreSQL is away: stale figures would look like good news."""
-        for gauge in (self._alerts, self._ages, self._refused, self._robots):
-            gauge.clear()
-        self._up.set(0)
+        self._stored.families = [_gauge(UP, {(): 0.0})]
         return generate_latest(self.registry)
 
     def with_store(
@@ -62,18 +56,39 @@ class Figures:
         refused: Sequence[tuple[str, str, int]],
         robots: Mapping[str, int],
     ) -> bytes:
-        """The text with what PostgreSQL says. Must not await: scrapes share the gauges."""
-        self.without_store()
-        self._up.set(1)
-        for severity in SEVERITIES:
-            self._alerts.labels(severity).set(alerts.get(severity, 0))
-        for loop, age in ages.items():
-            self._ages.labels(loop).set(age)
+        """The text with what PostgreSQL says. Must not await: scrapes share the registry."""
+        counts = CounterMetricFamily(
+            "tonypi_refused_messages", "Events refused by the glue.", labels=["topic", "reason"]
+        )
         for topic, reason, count in refused:
-            self._refused.labels(topic, reason).set(count)
-        for status, count in robots.items():
-            self._robots.labels(status).set(count)
+            counts.add_metric([topic, reason], count)
+        self._stored.families = [
+            _gauge(UP, {(): 1.0}),
+            _gauge(ALERTS, {(s,): alerts.get(s, 0) for s in SEVERITIES}, "severity"),
+            _gauge(AGES, {(loop,): age for loop, age in ages.items()}, "loop"),
+            _gauge(ROBOTS, {(status,): count for status, count in robots.items()}, "status"),
+            counts,
+        ]
         return generate_latest(self.registry)
+
+
+class _Stored(Collector):
+    """What the last look into PostgreSQL gave."""
+
+    def __init__(self) -> None:
+        self.families: list[Metric] = []
+
+    def collect(self) -> Iterable[Metric]:
+        return self.families
+
+
+def _gauge(
+    described: tuple[str, str], values: Mapping[tuple[str, ...], float], *labels: str
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(*described, labels=labels)
+    for names, value in values.items():
+        family.add_metric(names, value)
+    return family
 
 
 class CountRequests:

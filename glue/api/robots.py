@@ -30,7 +30,7 @@ from glue.core import page
 from glue.store import audit, fleet
 from glue.store.users import User
 
-router = access.router("robots", "/robots")
+router = access.router("robots", f"{access.PREFIX}/robots")
 
 Status = Literal["online", "offline", "error", "maintenance"]
 Registration = Literal["accepted", "pending", "refused"]

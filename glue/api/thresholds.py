@@ -17,7 +17,7 @@ from glue.store import audit, fleet, limits, thresholds
 from glue.store.thresholds import Threshold
 from glue.store.users import User
 
-router = access.router("thresholds")
+router = access.router("thresholds", access.PREFIX)
 
 ERRORS = documented(401, 403, 404, 422, 503)
 
