@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,10 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from glue.settings import Settings
+from glue.core.provisioning import rules_file
+from glue.settings import PROJECT, Settings
+from glue.stack import probe
+from tests import programs
 
 
 class Feeder:
@@ -122,11 +126,45 @@ def running_glue(ground: Any, settings: Settings, name: str = "glue") -> Iterato
         ground.stop(name)
 
 
+# Rules are evaluated every second here, as in the fast profile, so that the tests take minutes and
+# not a quarter of an hour. tests/integration/test_grafana_rules.py holds the stock interval, and
+# tests/bench/alert_latency.py measures it.
+INTERVAL = 1.0
+FAST_GRAFANA = {
+    "GF_FEATURE_TOGGLES_ENABLE": "configurableSchedulerTick",
+    "GF_UNIFIED_ALERTING_SCHEDULER_TICK_INTERVAL": "1s",
+    "GF_UNIFIED_ALERTING_MIN_INTERVAL": "1s",
+    "GF_DATABASE_NAME": "grafana_fast",
+}
+
+
 @pytest.fixture(scope="module")
-def with_grafana(ground, mosquitto, grafana) -> Iterator[tuple[Record, Feeder]]:
+def fast_grafana(ground, postgres, influx, tmp_path_factory) -> Settings:
+    """A Grafana of our provisioning, but for the interval; skipped loudly where there is none."""
+    if ground.programs.grafana() is None:
+        pytest.skip("no Grafana on this machine (GRAFANA_HOME, tools cache, PATH)")
+    postgres.execute("CREATE DATABASE grafana_fast OWNER grafana")
+    database = postgres.create("fleet_fast")
+    provisioning = tmp_path_factory.mktemp("grafana") / "provisioning"
+    shutil.copytree(PROJECT / "provisioning", provisioning)
+    (provisioning / "alerting" / "rules.yml").write_text(rules_file("1s"))
+    settings = ground.settings(
+        PGDATABASE=database.database,
+        GRAFANA_URL=f"http://127.0.0.1:{probe.free_port()}",
+        GLUE_PORT=(port := probe.free_port()),
+        GLUE_WEBHOOK_URL=f"http://127.0.0.1:{port}/webhooks/grafana",
+        GLUE_EVALUATION_INTERVAL=INTERVAL,
+        GLUE_PULL_INTERVAL=3,
+        MQTT_GLUE_CLIENT_ID="tonypi-glue-fast",
+    )
+    programs.running_grafana(ground, settings, provisioning, FAST_GRAFANA, "grafana-fast")
+    return settings
+
+
+@pytest.fixture(scope="module")
+def with_grafana(ground, mosquitto, fast_grafana) -> Iterator[tuple[Record, Feeder]]:
     """Glue and Grafana together; Grafana in charge."""
-    settings = grafana.settings
-    with running_glue(ground, settings) as record, Feeder(settings) as feeder:
+    with running_glue(ground, fast_grafana) as record, Feeder(fast_grafana) as feeder:
         record.run("DELETE FROM robots")
         record.await_evaluator("grafana")
         yield record, feeder
@@ -134,14 +172,14 @@ def with_grafana(ground, mosquitto, grafana) -> Iterator[tuple[Record, Feeder]]:
 
 @pytest.fixture(scope="module")
 def without_grafana(ground, mosquitto, postgres, influx) -> Iterator[tuple[Record, Feeder]]:
-    """Glue alone; the standby evaluator in charge. Its robots are not those of other tests."""
+    """Glue alone; the standby evaluator in charge."""
     database = postgres.create()
-    from glue.stack import probe
-
     settings = ground.settings(
         PGDATABASE=database.database,
         GRAFANA_URL="",
         GLUE_PORT=probe.free_port(),
+        GLUE_EVALUATION_INTERVAL=INTERVAL,
+        GLUE_PULL_INTERVAL=3,
         MQTT_GLUE_CLIENT_ID="tonypi-glue-alone",
     )
     with running_glue(ground, settings, "glue-alone") as record, Feeder(settings) as feeder:
