@@ -1,4 +1,4 @@
-"""``tonypi serve``: the glue's own process, which ``tonypi up`` runs beside the others."""
+"""``tonypi serve``: the glue's own process."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import asyncio
 
 import typer
 
-from glue import logs, service, settings
-
-
-def serve() -> None:
-    """Run API, webhook, events and evaluator until stopped (as ``tonypi up`` does).
-
-    Exit codes: 0 stopped by a signal, 1 one of its loops ended (the log says which and why).
-    """
-    try:
-        loaded = settings.load()
-    except settings.SettingsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    logs.configure(loaded.glue.log_format)
-    asyncio.run(service.run(loaded))
-
 
 def register(app: typer.Typer) -> None:
     app.command()(serve)
+
+
+def serve() -> None:
+    """Run the glue: API, webhook, events, evaluator. Ends when one of its loops does.
+
+    Exit codes: 0 stopped by a signal, 1 a loop died (the log says of what), 2 settings unusable.
+    """
+    from glue import service, settings
+
+    try:
+        loaded = settings.load()
+    except settings.SettingsError as error:
+        typer.echo(f"tonypi serve: {error}", err=True)
+        raise typer.Exit(2) from None
+    asyncio.run(service.run(loaded))

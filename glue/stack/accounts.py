@@ -1,12 +1,38 @@
-"""Accounts, databases and the bucket: made before the programs that use them start."""
+"""Accounts, databases, tables and the bucket: made before the programs that use them start."""
 
 from __future__ import annotations
 
+from glue.series import admin
 from glue.settings import Settings
+from glue.stack import secrets
+from glue.stack.home import Home
+from glue.stack.part import Site
+from glue.store import accounts, migrations
+
+
+def prepare(home: Home, site: Site) -> Site:
+    """Prepare PostgreSQL and InfluxDB; returns the site with the tokens that are in force.
+
+    Harmless the second time. InfluxDB 2.x chooses its tokens itself: those are kept in
+    ``stack.env``. Raises what the systems raise; trying again may help.
+    """
+    prepare_databases(site.settings)
+    migrations.upgrade(site.settings.postgres.dsn)
+    # Again, because rights on tables and views can only be given once they are there.
+    prepare_databases(site.settings)
+    tokens = admin.prepare(site.settings.influx)
+    known = secrets.read(home.path)
+    in_force = {
+        "INFLUXDB_TOKEN": tokens.admin,
+        "INFLUXDB_TELEGRAF_TOKEN": tokens.telegraf,
+        "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
+    }
+    if {**known, **in_force} == known:
+        return site
+    secrets.write(home.path, {**known, **in_force})
+    return home.site()
 
 
 def prepare_databases(settings: Settings) -> None:
     """Roles, the glue's database and Grafana's own; harmless the second time."""
-    from glue.store import accounts
-
     accounts.prepare(settings.postgres, settings.grafana.database_password)

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from glue.settings import PROJECT, Settings
 from glue.stack.programs import Programs
@@ -68,3 +69,16 @@ class Site:
     def log(self, name: str) -> Path:
         """Log file of one part."""
         return self.home / "logs" / f"{name}.log"
+
+    @property
+    def runs_grafana(self) -> bool:
+        """Whether this stack starts a Grafana: one is here, and none elsewhere is asked for."""
+        here = urlsplit(self.settings.grafana.url).hostname in ("127.0.0.1", "localhost")
+        return here and self.programs.grafana() is not None
+
+    @property
+    def grafana_url(self) -> str:
+        """Where the glue finds Grafana: ours, one elsewhere, or empty for none."""
+        url = self.settings.grafana.url
+        here = urlsplit(url).hostname in ("127.0.0.1", "localhost")
+        return "" if here and not self.runs_grafana else url

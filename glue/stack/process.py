@@ -16,6 +16,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,14 +161,15 @@ def tail(log: Path, lines: int = 15) -> str:
 def raise_file_limit() -> int:
     """Allow as many open files as we may, up to :data:`OPEN_FILES`; returns the limit in force."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if os.geteuid() == 0 and hard != resource.RLIM_INFINITY:
-        hard = max(hard, OPEN_FILES)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    except (ValueError, OSError):
-        return soft
-    return max(soft, wanted)
+    unlimited = hard == resource.RLIM_INFINITY
+    within = OPEN_FILES if unlimited else min(OPEN_FILES, hard)
+    # Beyond the hard limit only root may go, and not in every container.
+    for limits in ((OPEN_FILES, max(OPEN_FILES, hard)), (within, hard)):
+        if not unlimited or limits[1] == hard:
+            with suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limits[0]), limits[1]))
+                break
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _base_environment() -> dict[str, str]:

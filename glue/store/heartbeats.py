@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +15,22 @@ from glue.store.queries import load
 sql = load("heartbeats")
 
 
-async def beat(
-    conn: AsyncConnection, name: str, at: datetime, details: Mapping[str, Any]
-) -> None:
+@dataclass(frozen=True)
+class Heartbeat:
+    """``at`` when it last beat (aware), ``listened`` the listening clock in seconds."""
+
+    at: datetime
+    listened: float
+    details: dict[str, Any]
+
+
+async def beat(conn: AsyncConnection, name: str, at: datetime, details: Mapping[str, Any]) -> None:
     """Record that ``name`` was alive at ``at``."""
     named = {"name": name, "at": at, "details": Jsonb(dict(details))}
     await conn.execute(sql.beat, named)
+
+
+async def read(conn: AsyncConnection) -> dict[str, Heartbeat]:
+    """All heartbeats by name."""
+    rows = await (await conn.execute(sql.read)).fetchall()
+    return {name: Heartbeat(at, listened, details or {}) for name, at, listened, details in rows}

@@ -16,7 +16,9 @@ def part(site: Site) -> Part:
     return Part(
         name="glue",
         command=(sys.executable, "-m", "glue.cli", "serve"),
-        env=exported(site.settings) | {"TONYPI_HOME": str(site.home)},
+        # An empty GRAFANA_URL says that there is none; unset would mean the usual one.
+        env=exported(site.settings)
+        | {"TONYPI_HOME": str(site.home), "GRAFANA_URL": site.grafana_url},
         cwd=site.checkout,
         depends=("postgres", "influxdb", "mosquitto"),
         ready=lambda: probe.answers(f"{url}/healthz"),

@@ -1,0 +1,72 @@
+# make up      get what is missing, start everything, print where it is
+# make down    stop everything; data stays (tonypi down --purge removes it)
+# make status  what runs
+# make test    checks and all tests, on real programs
+# make lint    checks alone
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCK := requirements.lock
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help up down status test test-fast lint checks lock programs
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+up: $(STAMP)
+	@$(BIN)/tonypi up
+
+down: $(STAMP)
+	@$(BIN)/tonypi down
+
+status: $(STAMP)
+	@$(BIN)/tonypi status
+
+programs: $(STAMP)
+	@$(BIN)/python -m glue.stack.install
+
+test: checks programs
+	@$(BIN)/pytest
+
+test-fast: $(STAMP)
+	@$(BIN)/pytest tests/unit
+
+lint: checks
+
+checks: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/mypy
+	@$(BIN)/tonypi telegraf render --check
+	@$(BIN)/tonypi rules render --check
+	@$(BIN)/tonypi docs settings --check
+
+# Everything from the lock file, with hashes; done again only when the lock or the package changed.
+$(STAMP): $(LOCK) pyproject.toml
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed (python3 here: $$(python3 --version 2>&1)); install it, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "  … python3-venv from the distribution"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; \
+	  else echo "Python's venv module is missing; install the package python3-venv" >&2; exit 1; fi; }
+	@echo "  … Python packages into $(VENV)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@began=$$SECONDS; \
+	  $(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK); \
+	  $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
+	  echo "  ✓ Python packages ($$((SECONDS - began)) s)"
+	@touch $(STAMP)
+
+lock: $(STAMP)
+	@$(BIN)/pip-compile --quiet --extra dev --generate-hashes --no-emit-index-url --strip-extras \
+	  --allow-unsafe -o $(LOCK) pyproject.toml

@@ -1,0 +1,180 @@
+"""The home folder: ``data``, ``logs``, ``run`` and ``stack.env``; ports chosen, secrets made once.
+
+``run/supervisor.lock`` is held by the supervisor for as long as it lives, however it ends: who can
+take the lock knows that there is none. ``run/<part>.pid`` names a process and when it began, so
+that a number used again by another program is not mistaken for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from glue import settings as settings_module
+from glue.stack import probe, secrets
+from glue.stack.part import Site
+from glue.stack.programs import Programs
+
+OURS = ("data", "logs", "run")
+
+PORTS = {
+    "MQTT_BROKER_PORT": ("Mosquitto", 1883),
+    "PGPORT": ("PostgreSQL", 5432),
+    "GLUE_PORT": ("the glue", 8000),
+}
+URLS = {"INFLUXDB_URL": ("InfluxDB", 8086), "GRAFANA_URL": ("Grafana", 3000)}
+
+
+class HomeUnusable(Exception):
+    """The home folder cannot be used; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where one stack keeps everything."""
+
+    path: Path
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "run" / "supervisor.lock"
+
+    @property
+    def state(self) -> Path:
+        return self.path / "run" / "state.json"
+
+    def pidfile(self, name: str) -> Path:
+        return self.path / "run" / f"{name}.pid"
+
+    def log(self, name: str) -> Path:
+        return self.path / "logs" / f"{name}.log"
+
+    def site(self, environ: Mapping[str, str] | None = None) -> Site:
+        """Settings of this home (``stack.env`` included) with the programs of the machine."""
+        merged = {**(os.environ if environ is None else environ), "TONYPI_HOME": str(self.path)}
+        settings = settings_module.load(merged)
+        return Site(settings, self.path, Programs(grafana_home=settings.grafana.home))
+
+    def read_state(self) -> dict[str, Any]:
+        """What the supervisor last wrote; empty when it never did."""
+        try:
+            return dict(json.loads(self.state.read_text()))
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    def write_state(self, state: Mapping[str, Any]) -> None:
+        fresh = self.state.with_suffix(".new")
+        fresh.write_text(json.dumps(state, indent=1))
+        fresh.replace(self.state)
+
+
+def prepare(home: Home, environ: Mapping[str, str]) -> list[str]:
+    """Make folders, choose ports, generate secrets; what exists is kept. Returns remarks.
+
+    A port named in ``environ`` is taken as it is. Raises :class:`HomeUnusable`.
+    """
+    try:
+        home.path.mkdir(parents=True, exist_ok=True)
+        for name in OURS:
+            (home.path / name).mkdir(exist_ok=True)
+        # Programs that run as another user pass through here; secrets have modes of their own.
+        home.path.chmod(0o711)
+        (home.path / "data").chmod(0o711)
+        (home.path / "logs").chmod(0o700)
+        (home.path / "run").chmod(0o700)
+    except OSError as error:
+        raise HomeUnusable(
+            f"cannot use {home.path}: {error}; set TONYPI_HOME to a folder of your own"
+        ) from None
+    _passable(home.path)
+    known = secrets.read(home.path)
+    values = {**secrets.generate(), **known}
+    remarks = _choose_ports(values, known, environ)
+    if values != known:
+        secrets.write(home.path, values)
+    return remarks
+
+
+def _passable(path: Path) -> None:
+    """As root PostgreSQL runs as another user, who must be able to reach its data."""
+    if os.geteuid() != 0:
+        return
+    closed = [folder for folder in path.parents if not folder.stat().st_mode & 0o001]
+    if closed:
+        raise HomeUnusable(
+            f"{closed[-1]} lets no other user pass, but PostgreSQL does not run as root; "
+            "set TONYPI_HOME elsewhere, like /var/lib/tonypi"
+        )
+
+
+def _choose_ports(
+    values: dict[str, str], known: Mapping[str, str], environ: Mapping[str, str]
+) -> list[str]:
+    """Ports stay what they were; new ones are the usual ones, or the next free when taken."""
+    remarks: list[str] = []
+    taken: set[int] = set()
+    for name, (program, usual) in {**PORTS, **URLS}.items():
+        if environ.get(name):
+            values[name] = environ[name]
+        elif name not in known:
+            port = _free_from(usual, taken)
+            values[name] = str(port) if name in PORTS else f"http://127.0.0.1:{port}"
+            if port != usual:
+                remarks.append(f"port {usual} is taken; {program} gets {port} ({name})")
+        taken.add(_port(values[name], usual))
+    for name in ("GLUE_WEBHOOK_URL", "GLUE_HOST"):
+        if environ.get(name):
+            values[name] = environ[name]
+    if not environ.get("GLUE_WEBHOOK_URL"):
+        values["GLUE_WEBHOOK_URL"] = f"http://127.0.0.1:{values['GLUE_PORT']}/webhooks/grafana"
+    return remarks
+
+
+def _port(value: str, usual: int) -> int:
+    return int(value) if value.isdigit() else urlsplit(value).port or usual
+
+
+def _free_from(usual: int, taken: set[int]) -> int:
+    ports = (p for p in range(usual, usual + 100) if p not in taken)
+    return next((p for p in ports if not probe.accepts("127.0.0.1", p, 0.3)), usual)
+
+
+@contextmanager
+def hold_lock(home: Home) -> Iterator[bool]:
+    """Take the supervisor's lock while inside; gives False when a supervisor has it."""
+    home.lock.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+def is_running(home: Home) -> bool:
+    """Whether a supervisor lives for this home."""
+    if not home.lock.exists():
+        return False
+    with hold_lock(home) as taken:
+        return not taken
+
+
+def purge(home: Home) -> None:
+    """Remove data, logs and secrets; nothing else that may stand in the folder."""
+    for name in OURS:
+        shutil.rmtree(home.path / name, ignore_errors=True)
+    (home.path / secrets.FILE).unlink(missing_ok=True)
+    if home.path.is_dir() and not any(home.path.iterdir()):
+        home.path.rmdir()

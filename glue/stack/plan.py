@@ -1,0 +1,30 @@
+"""Which parts a stack has, in the order in which they start."""
+
+from __future__ import annotations
+
+from glue.stack.part import Part, Site
+from glue.stack.parts import glue, grafana, influxdb, mosquitto, postgres, telegraf
+
+FOUNDATION = ("postgres", "influxdb", "mosquitto")
+"""What must serve before accounts, bucket and tables can be made."""
+
+
+def foundation(site: Site) -> list[Part]:
+    """The systems that others use."""
+    return [postgres.part(site), influxdb.part(site), mosquitto.part(site)]
+
+
+def upper(site: Site) -> list[Part]:
+    """What runs on the foundation. Grafana is left out where there is none."""
+    robots = site.settings.stack.robots
+    return [
+        telegraf.part(site),
+        *([grafana.part(site)] if site.runs_grafana else []),
+        glue.part(site),
+        *([glue.robots(site, robots)] if robots else []),
+    ]
+
+
+def names(site: Site) -> list[str]:
+    """Names of all parts, in the order in which they start."""
+    return [part.name for part in (*foundation(site), *upper(site))]
