@@ -113,7 +113,9 @@ async def served(settings: Settings) -> AsyncIterator[Api]:
 
 def is_problem(answer: httpx.Response, status: int) -> bool:
     """Whether ``answer`` is problem details of ``status``; fails where it is not."""
-    assert answer.status_code == status, answer.text
+    asked = answer.request
+    said = f"{asked.method} {asked.url}: {answer.status_code} {answer.text[:2000]}"
+    assert answer.status_code == status, said
     assert answer.headers["content-type"] == PROBLEM
     body = answer.json()
     assert {"type", "title", "status", "detail", "instance"} <= set(body), body

@@ -18,7 +18,7 @@ from fastapi.security import OAuth2PasswordBearer
 
 from glue import store
 from glue.api import tokens
-from glue.api.problems import ProblemError
+from glue.api.problems import ProblemError, documented
 from glue.core.roles import Role, allows, at_least
 from glue.store import audit, users
 from glue.store.users import User
@@ -81,6 +81,8 @@ class Declared(APIRoute):
         if declared is None:
             raise TypeError(f"{path}: say who may call it (glue/api/access.py)")
         roles = [] if isinstance(declared, Anyone) else list(at_least(declared.least))
+        if self.body_field:
+            self.responses = {**documented(400, 413), **self.responses}
         self.openapi_extra = {**(self.openapi_extra or {}), "x-roles": roles}
 
 

@@ -7,6 +7,7 @@ happened and what to do, ``instance`` is the path asked for; a refused body or q
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -23,6 +24,10 @@ from glue.store import StoreUnavailable
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+
+RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""RFC 9110's words; Python before 3.13 has older ones, and ``type`` must not depend on that."""
+
 RETRY_AFTER = 5
 """Seconds. PostgreSQL restarts in about that time."""
 
@@ -95,7 +100,7 @@ def problem(
     """The answer. Text that UTF-8 cannot carry (half a surrogate pair) is replaced."""
     content = {
         "type": f"urn:tonypi:problem:{name or _slug(status)}",
-        "title": HTTPStatus(status).phrase,
+        "title": _phrase(status),
         "status": status,
         "detail": _clean(detail),
         "instance": _clean(path),
@@ -118,7 +123,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {
-            "description": HTTPStatus(status).phrase,
+            "description": _phrase(status),
             "content": {MEDIA_TYPE: {"schema": schema}},
         }
         for status in statuses
@@ -142,10 +147,14 @@ async def _on_http(request: Request, error: Exception) -> Response:
     detail = str(error.detail)
     if error.status_code == 404 and detail == "Not Found":
         detail = f"There is nothing at {request.url.path}; /docs lists what there is."
+    headers = dict(error.headers or {})
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        detail = f"{request.method} is not offered here; {allowed} is."
-    return problem(request.url.path, error.status_code, detail, headers=error.headers)
+        if offered := _offered(request):
+            headers["Allow"] = offered
+        detail = f"{request.method} is not offered here; {headers.get('Allow', 'another')} is."
+    if error.status_code == 400 and detail == "There was an error parsing the body":
+        detail = "The body cannot be read as JSON."
+    return problem(request.url.path, error.status_code, detail, headers=headers)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
@@ -177,14 +186,27 @@ async def _on_bug(request: Request, error: Exception) -> Response:
     )
 
 
+def _offered(request: Request) -> str:
+    """All methods of a path; Starlette names those of the first route only."""
+    for path, operations in request.app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", path), request.url.path):
+            return ", ".join(sorted(method.upper() for method in operations))
+    return ""
+
+
 def _refusals(errors: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, str]]:
     for error in errors:
         where = ".".join(str(part) for part in error.get("loc", ()))
-        yield {"where": _clean(where)[:200], "why": _clean(str(error.get("msg", "refused")))[:500]}
+        why = str(error.get("msg", "refused")).removeprefix("Value error, ")
+        yield {"where": _clean(where)[:200], "why": _clean(why)[:500]}
 
 
 def _slug(status: int) -> str:
-    return HTTPStatus(status).phrase.lower().replace(" ", "-")
+    return _phrase(status).lower().replace(" ", "-")
+
+
+def _phrase(status: int) -> str:
+    return RENAMED.get(status) or HTTPStatus(status).phrase
 
 
 def _clean(text: str) -> str:

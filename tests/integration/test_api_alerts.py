@@ -6,8 +6,6 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from tests.api import Api, is_problem
 
 START = datetime(2026, 1, 31, 8, tzinfo=UTC)
@@ -105,29 +103,29 @@ async def test_what_is_not_there(api: Api) -> None:
             assert is_problem(answer, 422)
 
 
-@pytest.mark.parametrize("comment", ["", "x" * 2001, "\x00", 5, ["a"]])
-async def test_comments_that_are_none(api: Api, comment: Any) -> None:
+async def test_comments_that_are_none(api: Api) -> None:
     alert = await api.add_alert()
-    answer = await api.post("operator", f"/alerts/{alert}/acknowledge", {"comment": comment})
-    assert is_problem(answer, 422)
+    for comment in ("", "x" * 2001, "\x00", 5, ["a"]):
+        answer = await api.post("operator", f"/alerts/{alert}/acknowledge", {"comment": comment})
+        assert is_problem(answer, 422)
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "since=yesterday",
-        "since=2026-01-31T08:00:00",  # no zone: whose?
-        "since=99999999999999999999",
-        "since=2026-02-01T00:00:00Z&until=2026-01-01T00:00:00Z",
-        "severity=loud",
-        "severity=info&severity=info&severity=info&severity=info",
-        "type=x",
-        "robot_id=%00",
-        "cursor=WyJ4Iiwx",
-        "cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwIiwxXQ",  # a time without zone
-        "cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwKzAwOjAwIiwxZTk5XQ",
-        "cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwKzAwOjAwIiw5OTk5OTk5OTk5OTk5OTk5OTk5OTk5XQ",
-    ],
-)
-async def test_bad_queries_are_refused(api: Api, query: str) -> None:
-    assert is_problem(await api.call("viewer", "GET", f"/api/v1/alerts?{query}"), 422)
+BAD_QUERIES: list[str] = [
+    "since=yesterday",
+    "since=2026-01-31T08:00:00",  # no zone: whose?
+    "since=99999999999999999999",
+    "since=2026-02-01T00:00:00Z&until=2026-01-01T00:00:00Z",
+    "severity=loud",
+    "severity=info&severity=info&severity=info&severity=info",
+    "type=x",
+    "robot_id=%00",
+    "cursor=WyJ4Iiwx",
+    "cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwIiwxXQ",  # a time without zone
+    "cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwKzAwOjAwIiwxZTk5XQ",
+    "cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwKzAwOjAwIiw5OTk5OTk5OTk5OTk5OTk5OTk5OTk5XQ",
+]
+
+
+async def test_bad_queries_are_refused(api: Api) -> None:
+    for query in BAD_QUERIES:
+        assert is_problem(await api.call("viewer", "GET", f"/api/v1/alerts?{query}"), 422)
