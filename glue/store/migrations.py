@@ -29,6 +29,8 @@ MIGRATION_TABLE = "_yoyo_migration"
 LOCK = "tonypi:upgrade"
 LOCK_WAIT = 120.0
 """Seconds the second of two upgrades waits for the first."""
+OLDEST_SERVER = 150000
+"""As PostgreSQL counts its versions."""
 
 
 class UpgradeFailed(StoreError):
@@ -160,6 +162,11 @@ def _locked(dsn: str) -> Iterator[None]:
         # statement_timeout of the role must not end the wait.
         conn.execute("SET statement_timeout = 0")
         conn.execute("SELECT pg_advisory_lock(hashtext(%s))", (LOCK,))
+        if conn.info.server_version < OLDEST_SERVER:
+            raise UpgradeFailed(
+                f"PostgreSQL {conn.info.server_version // 10000} is too old: one global limit per"
+                f" metric needs {OLDEST_SERVER // 10000} (UNIQUE NULLS NOT DISTINCT); upgrade it"
+            )
         yield
 
 

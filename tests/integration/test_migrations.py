@@ -243,3 +243,12 @@ def test_the_command_shows_what_it_applies(
     failed = run(app, ["upgrade"])
     assert failed.exit_code == 1
     assert "cannot upgrade the database" in failed.output
+
+
+def test_a_server_that_is_too_old_is_said_before_anything_is_written(
+    empty: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "OLDEST_SERVER", 990000)
+    with pytest.raises(migrations.UpgradeFailed, match="is too old"):
+        migrations.upgrade(empty.dsn)
+    assert len(migrations.pending(empty.dsn)) == len(list(migrations.FOLDER.glob("[0-9]*.sql")))
