@@ -279,8 +279,13 @@ def parse(text: str, file: str) -> TopicModel:
         return TopicModel.model_validate(data)
     except ValidationError as error:
         lines = []
-        for problem in error.errors():
+        problems = error.errors()
+        places = [problem["loc"] for problem in problems]
+        for problem in problems:
             where = problem["loc"]
+            # What is wrong inside makes the whole wrong too; that is no news.
+            if any(where != other and other[: len(where)] == where for other in places):
+                continue
             lines.append(f"{file}:{_line(node, where)}: {_path(where)}: {_said(problem)}")
         raise TopicModelError("\n".join(lines)) from None
 

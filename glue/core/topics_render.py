@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 import jinja2
 
-from glue.core import robot_id
 from glue.core.topics import REASONS, TopicModel
 
 MAIN = "telegraf.conf.j2"
@@ -29,11 +28,13 @@ class RenderError(Exception):
     """A template is unusable; the text names it and the line."""
 
 
+class UnquotableError(ValueError):
+    """A text cannot stand between quotes in the configuration."""
+
+
 def _quoted(text: object) -> str:
-    if not isinstance(text, str):
-        raise TypeError(f"{text!r} is no text")
-    if "'" in text or "\\" in text or not text.isprintable():
-        raise ValueError(f"{text!r} cannot stand in Telegraf's configuration")
+    if not isinstance(text, str) or "'" in text or "\\" in text or not text.isprintable():
+        raise UnquotableError(f"{text!r} cannot stand in Telegraf's configuration")
     return '"' + text.replace('"', '\\"') + '"'
 
 
@@ -42,9 +43,13 @@ def render(model: TopicModel, templates: Mapping[str, str]) -> str:
 
     Raises :class:`RenderError`.
     """
-    assert robot_id.is_robot_id(ID_CHARACTERS[:ID_MOST])
+
+    def source(name: str) -> tuple[str, str, None] | None:
+        # The second is the file's name in tracebacks, from which errors take the line.
+        return (templates[name], name, None) if name in templates else None
+
     environment = jinja2.Environment(
-        loader=jinja2.DictLoader(dict(templates)),
+        loader=jinja2.FunctionLoader(source),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,
@@ -68,17 +73,16 @@ def render(model: TopicModel, templates: Mapping[str, str]) -> str:
         raise RenderError(f"{where}: {error.message}") from None
     except jinja2.TemplateNotFound as error:
         raise RenderError(f"{error.name}: there is no such template") from None
-    except jinja2.UndefinedError as error:
-        raise RenderError(f"{_template_line(error)}: {error.message}") from None
+    except (jinja2.UndefinedError, UnquotableError) as error:
+        raise RenderError(f"{_template_line(error, templates)}: {error}") from None
 
 
-def _template_line(error: BaseException) -> str:
+def _template_line(error: BaseException, names: Mapping[str, str]) -> str:
     """``file:line`` of the template in which ``error`` was raised."""
     place, trace = PROGRAM, error.__traceback__
     while trace is not None:
-        name = trace.tb_frame.f_globals.get("__jinja_template__")
-        if name is not None:
-            line = name.get_corresponding_lineno(trace.tb_lineno)
-            place = f"{name.name or PROGRAM}:{line}"
+        file = trace.tb_frame.f_code.co_filename
+        if file in names:
+            place = f"{file}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place

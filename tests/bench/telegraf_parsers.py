@@ -31,7 +31,11 @@ FAMILIES = (
         True,
         "sensors",
         False,
-        [("sensor_type", "sensor_type", "tag"), ("unit", "unit", "tag"), ("value", "value", "float")],
+        [
+            ("sensor_type", "sensor_type", "tag"),
+            ("unit", "unit", "tag"),
+            ("value", "value", "float"),
+        ],
     ),
     ('["tonypi/servos/+"]', True, "servos", True, []),
     (
@@ -119,7 +123,10 @@ def main() -> None:
         plain = ground.home / "plain.conf"
         template = jinja2.Template((HERE / "plain_parsers.conf").read_text())
         plain.write_text(template.render(families=FAMILIES))
-        ways = {"program": chosen.config or Path("telegraf/telegraf.conf").resolve(), "parsers": plain}
+        ways = {
+            "program": chosen.config or Path("telegraf/telegraf.conf").resolve(),
+            "parsers": plain,
+        }
         print(f"{'way':10} {'messages':10} {'messages/s':>12} {'points/s':>12}")
         for way, config in ways.items():
             for kind in KINDS:

@@ -1,0 +1,111 @@
+"""Payloads in, points out, through the real broker, the real Telegraf and the shipped program.
+
+Only the output is swapped for a file. All cases go through one Telegraf, each ended by a marker;
+``UPDATE_GOLDEN=1`` writes what came as what is expected.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+
+from glue.core import topics
+from glue.settings import PROJECT, Broker
+from tests import telegraf_golden as golden
+from tests import telegraf_wire as wire
+from tests.conftest import StartTelegraf
+
+CONFIG = PROJECT / "telegraf" / "telegraf.conf"
+
+
+def with_file_output(config: str, target: Path) -> str:
+    inputs, marker, _ = config.partition("[[outputs.influxdb_v2]]")
+    assert marker
+    return f'{inputs}[[outputs.file]]\n  files = ["{target}"]\n  data_format = "influx"\n'
+
+
+def publish(broker: Broker, messages: list[tuple[str, bytes]]) -> None:
+    """All messages at QoS 1, in order, accepted when this returns."""
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    client.max_inflight_messages_set(100)
+    client.connect(broker.host, broker.port)
+    client.loop_start()
+    try:
+        sent = [client.publish(topic, payload, qos=1) for topic, payload in messages]
+        for message in sent:
+            message.wait_for_publish(30)
+            assert message.is_published()
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+@pytest.fixture
+def run() -> golden.Run:
+    return golden.Run(datetime.now(UTC).replace(microsecond=0))
+
+
+@pytest.fixture
+def output(
+    run: golden.Run, mosquitto: Broker, telegraf: StartTelegraf, tmp_path: Path
+) -> dict[str, list[str]]:
+    """Points of every case, by its folder's name."""
+    config, target = tmp_path / "telegraf.conf", tmp_path / "out.lp"
+    config.write_text(with_file_output(CONFIG.read_text(), target))
+    golden.autumn_zone(tmp_path / "zones", run.start - timedelta(minutes=30))
+    session = f"golden-{uuid.uuid4().hex[:8]}"
+    wire.open_session(mosquitto, session)
+    messages = []
+    for case in golden.cases():
+        messages += [*run.messages(case), run.marker(case)]
+    publish(mosquitto, messages)
+    zones = {"tokyo": "Asia/Tokyo", "autumn": golden.AUTUMN_ZONE}
+    env = {
+        "MQTT_TELEGRAF_CLIENT_ID": session,
+        "FLEET_TZ": golden.FLEET_ZONE,
+        "FLEET_ROBOT_TZ": json.dumps(zones),
+        "ZONEINFO": str(tmp_path / "zones"),
+    }
+    telegraf(config, env)
+    last = f"sensor_type={golden.cases()[-1].name} "
+    until = time.monotonic() + 60
+    while not (target.exists() and last in target.read_text()):
+        assert time.monotonic() < until, "Telegraf did not come to the last message"
+        time.sleep(0.2)
+    return run.parts(target.read_text().splitlines())
+
+
+def test_every_case_gives_its_points(output: dict[str, list[str]]) -> None:
+    wrong = []
+    for case in golden.cases():
+        expected = case / "out.lp"
+        came = "".join(f"{line}\n" for line in output[case.name])
+        if os.environ.get("UPDATE_GOLDEN"):
+            expected.write_text(came)
+        elif came != expected.read_text():
+            wrong.append(f"--- {case.name}: expected\n{expected.read_text()}+++ came\n{came}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_cases_show_every_reason_and_every_field() -> None:
+    """A refusal, a clock's fate or a field of the model that no case shows is not tested."""
+    text = "".join((case / "out.lp").read_text() for case in golden.cases())
+    shown = set(re.findall(r"^refused,reason=(\w+),", text, re.MULTILINE))
+    assert shown == set(topics.REASONS)
+    clocks = set(re.findall(r"^clock,reason=(\w+),", text, re.MULTILINE))
+    assert clocks == set(topics.CLOCK_REASONS)
+    source = PROJECT / "telegraf" / "topics.yml"
+    model = topics.parse(source.read_text(), str(source))
+    for measurement, field, kind in model.stored():
+        value = {"float": r"-?[\d.e+]+", "int": r"-?\d+i", "bool": r"(true|false)"}[kind]
+        line = rf"^{measurement},\S+ (\S+,)?{field}={value}[, ]"
+        assert re.search(line, text, re.MULTILINE), f"no case stores {measurement}.{field}"
+    assert "ELSEWHEN" not in text
