@@ -22,6 +22,7 @@ from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage, MQTTv5
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from glue.settings import Broker
 
@@ -68,7 +69,9 @@ class Session:
     ) -> None:
         self._address = f"{settings.host}:{settings.port}"
         self._settings = settings
-        self._topics = [(topic, qos) for topic in topics]
+        # Retained messages are old news, and would come again at every connection.
+        options = SubscribeOptions(qos, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        self._topics = [(topic, options) for topic in topics]
         self._in_flight = in_flight
         self._persistent = persistent
         self._waiting: deque[Message] = deque()
@@ -249,7 +252,7 @@ class Session:
         self._waiting.append(
             Message(
                 message.topic,
-                message.payload,
+                bytes(message.payload),
                 message.qos,
                 time.monotonic(),
                 time.time(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, get_args
 
 Scenario = Literal[
@@ -64,7 +65,7 @@ def nature(number: int, scenario: Scenario) -> Nature:
     """Of the robot with this number, from 1: ids are ``sim_01`` … ``sim_2000``."""
     robot_id = f"sim_{number:02d}"
     if scenario != "mixed":
-        traits = frozenset({scenario})
+        traits: frozenset[str] = frozenset({scenario})
     elif number <= len(_MIXED):
         traits = _MIXED[number - 1]
     else:
@@ -77,7 +78,7 @@ def nature(number: int, scenario: Scenario) -> Nature:
 def along(points: Points, t: float) -> float:
     """The value at ``t`` seconds on the cycle through ``points``."""
     at = t % points[-1][0]
-    for (t0, v0), (t1, v1) in zip(points, points[1:], strict=False):
+    for (t0, v0), (t1, v1) in pairwise(points):
         if at <= t1:
             return v0 + (v1 - v0) * (at - t0) / (t1 - t0)
     return points[-1][1]

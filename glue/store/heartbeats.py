@@ -34,3 +34,18 @@ async def read(conn: AsyncConnection) -> dict[str, Heartbeat]:
     """All heartbeats by name."""
     rows = await (await conn.execute(sql.read)).fetchall()
     return {name: Heartbeat(at, listened, details or {}) for name, at, listened, details in rows}
+
+
+async def listening(conn: AsyncConnection) -> tuple[float, datetime | None]:
+    """(seconds on the listening clock, when our heartbeat last came back)."""
+    row = await (await conn.execute(sql.listening)).fetchone()
+    return (row[0], row[1]) if row else (0.0, None)
+
+
+async def listen(conn: AsyncConnection, listened: float, silent_after: float) -> None:
+    """Our heartbeat came back: the listening clock shows ``listened`` seconds now.
+
+    ``silent_after`` (s) goes along for the view ``grafana.silence``.
+    """
+    named = {"listened": listened, "details": Jsonb({"silent_after": silent_after})}
+    await conn.execute(sql.listen, named)

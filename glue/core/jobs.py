@@ -1,0 +1,132 @@
+"""A robot's job from what it reports: started opens it, progress moves it, an end closes it.
+
+Reports may be repeated, come late, in the wrong order, or not at all, so each is weighed against
+the robot's latest job: what is older than the job's newest report changes nothing; progress without
+a start opens a job; a new start ends the job before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from glue.core.events import JobReport, Scan
+
+SAME_START = timedelta(seconds=2)
+"""Start times this close are of one job: they are worked out from two rounded clocks."""
+REPEATED = timedelta(seconds=60)
+"""A second ``started`` without a start time within this, before any progress, is a repetition."""
+SUPERSEDED = "superseded: the robot went on to another job without ending this one"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of ``jobs``; ``id`` None: not stored yet. ``told`` is when its newest report was."""
+
+    robot_id: str
+    start_time: datetime
+    told: datetime
+    status: Literal["active", "completed", "failed"] = "active"
+    id: int | None = None
+    end_time: datetime | None = None
+    items_total: int | None = None
+    items_done: int = 0
+    percent_complete: float = 0.0
+    last_item: Any = None
+    task_name: str | None = None
+    phase: str | None = None
+    reason: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def active(self) -> bool:
+        return self.status == "active"
+
+
+def report(latest: Job | None, said: JobReport) -> tuple[Job | None, Job | None]:
+    """(the ``latest`` job as it is now, None if unchanged; a new job, None if there is none)."""
+    if latest is None:
+        return None, _opened(said)
+    if latest.active and not _another(latest, said):
+        return (None if said.at < latest.told else _moved(latest, said)), None
+    if said.at <= latest.told or _repeats(latest, said):
+        return None, None
+    if latest.active:
+        return _ended(latest, said.at, "failed", SUPERSEDED), _opened(said)
+    return None, _opened(said)
+
+
+def scanned(latest: Job | None, scan: Scan) -> Job | None:
+    """The active job with its last item; None while no job is active."""
+    if latest is None or not latest.active or scan.at < latest.start_time:
+        return None
+    return replace(latest, last_item=scan.item)
+
+
+def _another(latest: Job, said: JobReport) -> bool:
+    """Whether the report is of another job than the active ``latest``."""
+    if said.start is not None:
+        # An earlier start only corrects ours, where progress had opened the job.
+        return said.start > latest.start_time + SAME_START
+    if said.word != "started":
+        return False
+    fresh = latest.items_done == 0 and said.at - latest.start_time <= REPEATED
+    return not (fresh and said.task_name == latest.task_name)
+
+
+def _repeats(latest: Job, said: JobReport) -> bool:
+    """Whether the report only says again what closed the ``latest`` job, or comes too late."""
+    if latest.active:
+        return False
+    if said.start is not None:
+        return said.start <= latest.start_time + SAME_START
+    ended = said.word in ("completed", "cancelled", "failed")
+    return ended and _outcome(said) == latest.status and said.task_name == latest.task_name
+
+
+def _outcome(said: JobReport) -> Literal["active", "completed", "failed"]:
+    if said.word == "completed":
+        return "failed" if said.success is False else "completed"
+    return "failed" if said.word in ("cancelled", "failed") else "active"
+
+
+def _opened(said: JobReport) -> Job:
+    elapsed = said.details.get("elapsed_time")
+    start = said.start or said.at
+    if said.start is None and isinstance(elapsed, int | float) and 0 < elapsed < 7 * 86400:
+        start = said.at - timedelta(seconds=float(elapsed))
+    return _moved(Job(said.robot_id, min(start, said.at), said.at), said)
+
+
+def _moved(job: Job, said: JobReport) -> Job:
+    total = said.items_total if said.items_total is not None else job.items_total
+    done = said.items_done if said.items_done is not None else job.items_done
+    percent = said.percent
+    if percent is None and said.items_done is not None and total:
+        percent = min(100.0, 100 * done / total)
+    moved = replace(
+        job,
+        start_time=min(job.start_time, said.start or job.start_time),
+        told=max(job.told, said.at),
+        items_total=total,
+        items_done=done,
+        percent_complete=job.percent_complete if percent is None else percent,
+        last_item=said.last_item if said.last_item is not None else job.last_item,
+        task_name=said.task_name or job.task_name,
+        phase=said.phase or job.phase,
+        details={**job.details, **said.details},
+    )
+    outcome = _outcome(said)
+    if outcome == "active":
+        return moved
+    if outcome == "completed" and percent is None:
+        moved = replace(moved, percent_complete=100.0)
+    reason = said.reason or ("cancelled" if said.word == "cancelled" else None)
+    return _ended(moved, said.end or said.at, outcome, reason)
+
+
+def _ended(
+    job: Job, at: datetime, status: Literal["active", "completed", "failed"], reason: str | None
+) -> Job:
+    return replace(job, status=status, end_time=max(at, job.start_time), reason=reason)

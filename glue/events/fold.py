@@ -1,0 +1,192 @@
+"""A batch of messages folded into what to write: one row a robot, jobs, lines, counts.
+
+Pure and repeatable: the same batch and the same state give the same work, so a batch whose
+transaction failed is folded and written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import structlog
+
+from glue.broker import Message
+from glue.core import events, jobs
+from glue.core.events import Envelope, JobReport, Location, LogLine, Refusal, Scan, Status, Vision
+from glue.core.listening import ListeningClock
+from glue.core.payload import Refused, read
+from glue.core.robot_time import RobotClocks, instant
+from glue.store.robots import Heard, Known
+
+log = structlog.get_logger()
+
+OLDEST_S = 7 * 86400.0
+"""Before our first heartbeat, a message may have waited as long as the broker keeps a session."""
+
+
+@dataclass(frozen=True)
+class Listening:
+    """``published`` is when the newest heartbeat that came back had been sent."""
+
+    clock: ListeningClock = field(default_factory=ListeningClock)
+    published: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A message and who says it; None for our heartbeat."""
+
+    message: Message
+    envelope: Envelope | Refusal | None
+
+    @property
+    def arrival(self) -> datetime:
+        return datetime.fromtimestamp(self.message.at, UTC)
+
+    @property
+    def robot_id(self) -> str | None:
+        return self.envelope.robot_id if isinstance(self.envelope, Envelope) else None
+
+
+@dataclass
+class Work:
+    """What a batch asks to be written, and the state after it."""
+
+    listening: Listening
+    beaten: bool = False
+    heard: dict[str, Heard] = field(default_factory=dict)
+    reports: list[JobReport | Scan] = field(default_factory=list)
+    lines: list[LogLine] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    seen: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def opened(message: Message) -> Opened:
+    if message.topic == events.HEARTBEAT:
+        return Opened(message, None)
+    return Opened(message, events.envelope(message.topic, message.payload))
+
+
+def fold(
+    batch: Sequence[Opened],
+    known: Mapping[str, Known],
+    clocks: RobotClocks,
+    listening: Listening,
+    seen: Mapping[str, tuple[str, str]],
+    interval: float,
+) -> Work:
+    """``seen`` is what each robot's camera last made out; ``interval`` is the heartbeat's (s)."""
+    work = Work(listening)
+    for one in batch:
+        if one.envelope is None:
+            _beat(work, one, interval)
+        elif isinstance(one.envelope, Refusal):
+            work.refusals.append(one.envelope)
+        else:
+            try:
+                _hear(work, one, one.envelope, known, clocks, seen)
+            except Exception:  # our own mistake over one message must not stop the others
+                log.exception("event.unreadable", topic=one.message.topic)
+                work.refusals.append(
+                    Refusal(one.envelope.family, "wrong_type", f"unreadable: {one.message.topic}")
+                )
+    return work
+
+
+def jobs_after(
+    latest: Mapping[str, jobs.Job], reports: Sequence[JobReport | Scan]
+) -> list[jobs.Job]:
+    """The jobs to store, in their final state."""
+    history = {robot_id: [job] for robot_id, job in latest.items()}
+    for said in reports:
+        of_robot = history.setdefault(said.robot_id, [])
+        last = of_robot[-1] if of_robot else None
+        new = None
+        if isinstance(said, Scan):
+            moved = jobs.scanned(last, said)
+        else:
+            moved, new = jobs.report(last, said)
+        if moved is not None:
+            of_robot[-1] = moved
+        if new is not None:
+            of_robot.append(new)
+    return [
+        job
+        for robot_id, of_robot in history.items()
+        for job in of_robot
+        if job is not latest.get(robot_id)
+    ]
+
+
+def _beat(work: Work, one: Opened, interval: float) -> None:
+    try:
+        at = instant(read(one.message.payload).get("at"), UTC)
+    except Refused as no:
+        work.refusals.append(Refusal("pipeline", no.reason, no.detail))
+        return
+    published = min(at or one.arrival, one.arrival)
+    clock = work.listening.clock.beat(one.message.arrived, interval)
+    work.listening = Listening(clock, published)
+    work.beaten = True
+
+
+def _hear(
+    work: Work,
+    one: Opened,
+    said: Envelope,
+    known: Mapping[str, Known],
+    clocks: RobotClocks,
+    seen: Mapping[str, tuple[str, str]],
+) -> None:
+    robot = known.get(said.robot_id)
+    if robot is None or robot.registration == "refused":
+        return
+    published = work.listening.published
+    waited = (one.arrival - published).total_seconds() if published else OLDEST_S
+    clocks = replace(clocks, waited_s=max(0.0, waited))
+    made, refused = events.events(said, clocks, one.arrival)
+    work.refusals += refused
+    _sighting(work, said, clocks, one.arrival)
+    for event in made:
+        match event:
+            case Status():
+                _status(work.heard[said.robot_id], event)
+            case Location():
+                work.heard[said.robot_id].location = event.location
+            case _ if robot.registration == "pending":
+                # Not yet anybody's robot: it is seen, and that is all it can do.
+                continue
+            case JobReport() | Scan():
+                work.reports.append(event)
+            case Vision():
+                if work.seen.get(event.robot_id, seen.get(event.robot_id)) != event.seen:
+                    work.seen[event.robot_id] = event.seen
+                    work.lines.append(event.line)
+            case LogLine():
+                work.lines.append(event)
+
+
+def _sighting(work: Work, said: Envelope, clocks: RobotClocks, arrival: datetime) -> None:
+    at = clocks.at(said.robot_id, said.doc.get("timestamp"), arrival)
+    last_seen, heard_at = clocks.seen(at, arrival), work.listening.clock.listened
+    robot = work.heard.get(said.robot_id)
+    if robot is None:
+        work.heard[said.robot_id] = Heard(said.robot_id, last_seen, heard_at)
+        return
+    robot.last_seen = max(robot.last_seen, last_seen)
+    robot.heard_at = heard_at
+    robot.clean_offline = False
+    if robot.status == "offline":
+        robot.status = "online"
+
+
+def _status(robot: Heard, event: Status) -> None:
+    if event.status is not None:
+        robot.status = event.status
+    robot.clean_offline = event.status == "offline"
+    for name in ("ip_address", "camera_url", "system_info", "emergency_stopped"):
+        value = getattr(event, name)
+        if value is not None:
+            setattr(robot, name, value)

@@ -1,0 +1,121 @@
+"""Robots that send metrics and no events: seen in InfluxDB, registered, and heard as well.
+
+Every few seconds the newest point of each robot is looked up; one that has moved on since the last
+look is a sign of life, whatever the robot's clock says. While Telegraf itself stores nothing, no
+robot can be seen this way, and those known by metrics alone are carried on: a dead Telegraf is one
+trouble, not one a robot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from glue import store
+from glue.core.robot_id import is_robot_id
+from glue.series import Query, SeriesError
+from glue.settings import Settings
+from glue.store import robots
+
+log = structlog.get_logger()
+
+EVERY_S = 15.0
+GOODBYE_S = 30.0
+"""Points stored so long after a clean goodbye mean that the robot is back."""
+SOURCES = (
+    ("sensors", "value"),
+    ("servos", "temperature"),
+    ("performance", "cpu_percent"),
+    ("battery", "percentage"),
+)
+TELEGRAF = 'SELECT last("metrics_gathered") FROM "internal_agent" WHERE time > now() - 40s'
+
+Newest = dict[str, int]
+"""Unix milliseconds of each robot's newest point."""
+
+
+class MetricsSightings:
+    """``listened`` gives the listening clock's seconds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: store.Pool,
+        series: Query,
+        listened: Callable[[], float],
+        every: float = EVERY_S,
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._series = series
+        self._listened = listened
+        self._every = every
+        self._newest: Newest | None = None
+        self._moving: set[str] = set()
+        self._trouble = ""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.look()
+                self._say("", "")
+            except store.StoreUnavailable as error:
+                self._say("sightings.store_unavailable", str(error))
+            await asyncio.sleep(self._every)
+
+    async def look(self) -> None:
+        """One look. Raises :class:`store.StoreUnavailable`."""
+        newest = await self._look_up()
+        if newest is None:
+            await self._carry_on()
+            return
+        before = self._newest
+        moved = {r for r, at in newest.items() if before is None or at > before.get(r, 0)}
+        unheard = moved if before is not None else set()
+        policy = self._settings.fleet.registration
+        accepted = "accepted" if policy == "automatic" else "pending"
+        async with store.transaction(self._pool) as conn:
+            unknown = moved - (await robots.known(conn, moved)).keys()
+            new = await robots.register(conn, unknown, accepted) if unknown else []  # type: ignore[arg-type]
+            seen = unheard | set(new)
+            if seen:
+                await robots.seen_by_metrics(conn, seen, self._listened(), GOODBYE_S)
+        self._newest, self._moving = newest, seen
+        for robot_id in new:
+            log.info("robot.registered", robot_id=robot_id, policy=policy, by="metrics")
+
+    async def _look_up(self) -> Newest | None:
+        """None: metrics cannot be seen now."""
+        window = int(self._settings.fleet.clock_behind + 2 * self._every)
+        newest: Newest = {}
+        try:
+            if not await self._series.query(TELEGRAF):
+                self._say("sightings.telegraf_silent", "Telegraf stores nothing")
+                return None
+            for measurement, field in SOURCES:
+                found = await self._series.query(
+                    f'SELECT last("{field}") FROM "{measurement}" '
+                    f"WHERE time > now() - {window}s GROUP BY robot_id"
+                )
+                for one in found:
+                    robot_id = one.tags.get("robot_id", "")
+                    if is_robot_id(robot_id) and one.rows:
+                        newest[robot_id] = max(newest.get(robot_id, 0), int(one.rows[-1][0]))
+        except SeriesError as error:
+            self._say("sightings.series_unavailable", str(error))
+            return None
+        return newest
+
+    async def _carry_on(self) -> None:
+        if self._moving:
+            async with store.transaction(self._pool) as conn:
+                await robots.carry_on(conn, self._moving, self._listened())
+
+    def _say(self, event: str, why: str) -> None:
+        """A failure that repeats is logged once."""
+        if event and event != self._trouble:
+            log.warning(event, why=why)
+        self._trouble = event

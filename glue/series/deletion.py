@@ -1,0 +1,82 @@
+"""Removing the series of robots, in InfluxDB 1.x and 2.x.
+
+1.x drops series by a regular expression on the tag. 2.x knows no such thing in InfluxQL; its delete
+API takes equality only, so there each robot is one request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+from glue.series.query import Query, SeriesError, SeriesUnavailable
+from glue.settings import Influx
+
+AT_ONCE = 4
+TIMEOUT_S = 60.0
+
+
+async def robots_with_series(settings: Influx, prefix: str) -> list[str]:
+    """Ids that start with ``prefix`` and have points."""
+    async with Query(settings, timeout=TIMEOUT_S) as query:
+        found = await query.query('SHOW TAG VALUES WITH KEY = "robot_id"')
+    ids = {row[one.columns.index("value")] for one in found for row in one.rows}
+    return sorted(robot_id for robot_id in ids if robot_id.startswith(prefix))
+
+
+async def forget(settings: Influx, prefix: str) -> list[str]:
+    """Removes all points of robots whose id starts with ``prefix``; gives those ids.
+
+    Raises :class:`SeriesUnavailable` when InfluxDB is away, :class:`SeriesError` when it refuses.
+    """
+    if not prefix:
+        raise ValueError("an empty prefix would remove the whole fleet")
+    ids = await robots_with_series(settings, prefix)
+    if not ids:
+        return ids
+    async with Query(settings, timeout=TIMEOUT_S) as query:
+        if (await _version(settings)).lstrip("v").startswith("1."):
+            pattern = re.escape(prefix).replace("/", "\\/")
+            await query.query(f'DROP SERIES FROM /.*/ WHERE "robot_id" =~ /^{pattern}/')
+            return ids
+    await _delete_each(settings, ids)
+    return ids
+
+
+async def _version(settings: Influx) -> str:
+    try:
+        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+            answer = await client.get(f"{settings.url}/ping")
+    except httpx.HTTPError as error:
+        raise SeriesUnavailable(f"InfluxDB at {settings.url} does not answer: {error!r}") from error
+    return answer.headers.get("X-Influxdb-Version", "")
+
+
+async def _delete_each(settings: Influx, ids: list[str]) -> None:
+    gate = asyncio.Semaphore(AT_ONCE)
+    until = datetime.now(UTC) + timedelta(days=1)
+    async with httpx.AsyncClient(
+        base_url=settings.url,
+        headers={"Authorization": f"Token {settings.token.get_secret_value()}"},
+        params={"org": settings.org, "bucket": settings.bucket},
+        timeout=TIMEOUT_S,
+    ) as client:
+
+        async def delete(robot_id: str) -> None:
+            body = {
+                "start": "1970-01-01T00:00:00Z",
+                "stop": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "predicate": f'robot_id="{robot_id}"',
+            }
+            async with gate:
+                try:
+                    answer = await client.post("/api/v2/delete", json=body)
+                except httpx.HTTPError as error:
+                    raise SeriesUnavailable(f"InfluxDB does not answer: {error!r}") from error
+            if answer.status_code >= 400:
+                raise SeriesError(f"InfluxDB does not delete {robot_id}: {answer.text.strip()}")
+
+        await asyncio.gather(*(delete(robot_id) for robot_id in ids))

@@ -1,0 +1,41 @@
+"""Events that were refused, counted by topic family and reason class; and what cannot be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from psycopg import AsyncConnection, errors
+from psycopg.types.json import Jsonb
+
+from glue.core.events import Refusal
+from glue.store.pool import StoreError
+from glue.store.queries import load
+
+sql = load("refusals")
+
+
+class Unstorable(StoreError):
+    """PostgreSQL refuses these values, and would again: trying once more does not help."""
+
+
+@contextmanager
+def unstorable() -> Iterator[None]:
+    """Turn what a value is to blame for (a constraint, a bad character) into ours."""
+    try:
+        yield
+    except (errors.DataError, errors.IntegrityError, errors.RaiseException, UnicodeError) as error:
+        raise Unstorable(str(error).strip()[:500]) from error
+
+
+async def count(conn: AsyncConnection, refusals: Iterable[Refusal]) -> None:
+    rows: dict[tuple[str, str], dict[str, object]] = {}
+    for one in refusals:
+        row = rows.setdefault(
+            (one.family, one.reason), {"topic": one.family, "reason": one.reason, "count": 0}
+        )
+        row["count"] = int(str(row["count"])) + 1
+        row["detail"] = one.detail[:500]
+    if rows:
+        ordered = [rows[key] for key in sorted(rows)]
+        await conn.execute(sql.count, {"rows": Jsonb(ordered)})

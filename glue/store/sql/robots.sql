@@ -1,0 +1,74 @@
+-- name: known
+-- What decides how a robot's messages are taken.
+SELECT robot_id, registration, is_active, time_zone
+  FROM robots WHERE robot_id = ANY(%(ids)s);
+
+-- name: register
+-- Nothing comes back for a robot that somebody else has just added.
+INSERT INTO robots (robot_id, name, registration)
+SELECT id, id, %(registration)s FROM unnest(%(ids)s::text[]) AS id
+ON CONFLICT (robot_id) DO NOTHING
+RETURNING robot_id;
+
+-- name: heard
+-- What robots said of themselves since the last batch. A status set by a person (maintenance) and
+-- that of an inactive robot stay. status 'heard': a sign of life that names no status.
+UPDATE robots r
+   SET last_seen = greatest(r.last_seen, n.last_seen),
+       heard_at = greatest(r.heard_at, n.heard_at),
+       clean_offline = coalesce(n.clean_offline, r.clean_offline),
+       status = CASE
+           WHEN r.status = 'maintenance' OR NOT r.is_active OR n.status IS NULL THEN r.status
+           WHEN n.status <> 'heard' THEN n.status
+           WHEN r.status = 'offline' THEN 'online'
+           ELSE r.status END,
+       ip_address = coalesce(n.ip_address, r.ip_address),
+       camera_url = coalesce(n.camera_url, r.camera_url),
+       system_info = coalesce(n.system_info, r.system_info),
+       emergency_stopped = coalesce(n.emergency_stopped, r.emergency_stopped),
+       location = coalesce(n.location, r.location)
+  FROM jsonb_to_recordset(%(rows)s) AS n(
+       robot_id text, last_seen timestamptz, heard_at double precision, clean_offline boolean,
+       status text, ip_address text, camera_url text, system_info jsonb,
+       emergency_stopped boolean, location jsonb)
+ WHERE r.robot_id = n.robot_id AND r.registration <> 'refused';
+
+-- name: seen_by_metrics
+-- Robots whose newest point in InfluxDB has moved on. After a clean goodbye only a point that is
+-- clearly newer counts: the last metrics are often stored after it.
+UPDATE robots r
+   SET last_seen = greatest(r.last_seen, now()),
+       heard_at = greatest(r.heard_at, %(listened)s),
+       clean_offline = false,
+       status = CASE WHEN r.status = 'offline' AND r.is_active THEN 'online' ELSE r.status END
+ WHERE r.robot_id = ANY(%(ids)s) AND r.registration <> 'refused'
+   AND (NOT r.clean_offline OR r.last_seen IS NULL
+        OR r.last_seen < now() - make_interval(secs => %(goodbye_s)s));
+
+-- name: carry_on
+-- Metrics cannot be seen now, so robots known by them alone are not held to be silent.
+UPDATE robots SET heard_at = greatest(heard_at, %(listened)s)
+ WHERE robot_id = ANY(%(ids)s) AND NOT clean_offline AND registration <> 'refused';
+
+-- name: mark_silent
+-- Who was not heard for so long is not online, whatever it said last.
+UPDATE robots SET status = 'offline'
+ WHERE status = 'online' AND is_active AND %(listened)s - heard_at > %(silent_after)s;
+
+-- name: forget_alerts
+DELETE FROM alerts WHERE starts_with(robot_id, %(prefix)s);
+
+-- name: forget_alert_instances
+DELETE FROM alert_instances WHERE starts_with(robot_id, %(prefix)s);
+
+-- name: forget_thresholds
+DELETE FROM alert_thresholds WHERE starts_with(robot_id, %(prefix)s);
+
+-- name: forget_jobs
+DELETE FROM jobs WHERE starts_with(robot_id, %(prefix)s);
+
+-- name: forget_logs
+DELETE FROM system_logs WHERE starts_with(robot_id, %(prefix)s);
+
+-- name: forget_robots
+DELETE FROM robots WHERE starts_with(robot_id, %(prefix)s) RETURNING robot_id;
