@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator
 
 import structlog
@@ -29,6 +30,10 @@ log = structlog.get_logger()
 
 async def run(settings: Settings) -> None:
     """Serve until stopped by a signal. Raises what a loop died of."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn stops at them and then raises them once more, for whoever was there before it:
+        # nobody, so that the systems below are closed in order.
+        signal.signal(number, lambda *_: None)
     async with open_systems(settings) as app:
         config = uvicorn.Config(
             app,
