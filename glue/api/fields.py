@@ -89,9 +89,10 @@ Utc = Annotated[
 
 
 class Body(BaseModel):
-    """What a client sends. A field we do not know is an error of the client, not to be dropped."""
+    """What a client sends. A field we do not know is an error of the client, not to be dropped; a
+    number where true or false belongs is one too."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Reply(BaseModel):

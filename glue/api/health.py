@@ -41,17 +41,19 @@ async def healthz() -> Alive:
 
 @router.get("/readyz", dependencies=[access.anyone], responses=documented(503))
 async def readyz(request: Request) -> Ready:
-    """Whether PostgreSQL can be reached and every loop turns; 503 with `checks` otherwise."""
+    """Whether PostgreSQL can be reached, events arrive and somebody evaluates the rules (Grafana,
+    or the standby evaluator); 503 with `checks` otherwise."""
     state = request.app.state
     checks = {"postgresql": "ok"}
     try:
         async with store.transaction(state.pool) as conn:
             ages = await pulse.beat_ages(conn)
+            in_charge = await pulse.in_charge(conn)
     except StoreUnavailable as error:
         log.warning("api.not_ready", error=str(error))
         checks["postgresql"] = "cannot be reached"
     else:
-        checks |= freshness.verdicts(ages, freshness.allowed_ages(state.settings))
+        checks |= freshness.verdicts(ages, freshness.allowed_ages(state.settings, in_charge))
     wrong = [f"{name} {verdict}" for name, verdict in checks.items() if verdict != "ok"]
     if wrong:
         raise ProblemError(

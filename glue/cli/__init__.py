@@ -14,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-COMMANDS = ("stack", "serve", "simulate", "telegraf", "db", "rules", "dashboards", "docs")
+COMMANDS = ("stack", "serve", "simulate", "telegraf", "db", "users", "rules", "dashboards", "docs")
 
 
 def main() -> None:

@@ -13,13 +13,20 @@ SHORTEST = 15.0
 """Seconds. Below that a garbage collection or a slow disk would look like a stuck loop."""
 
 
-def allowed_ages(settings: Settings) -> dict[str, float]:
-    """Seconds that each loop's heartbeat may be old."""
+def allowed_ages(settings: Settings, in_charge: str | None) -> dict[str, float]:
+    """Seconds that the heartbeats which matter now may be old.
+
+    ``in_charge`` is who evaluates the rules: for ``grafana`` our reading of its state matters
+    (heartbeat ``pull``), for ``standby`` our own evaluation; None while nobody has decided.
+    """
     intervals = {
         "events": settings.glue.heartbeat_interval,
-        "pull": settings.glue.pull_interval,
-        "standby": settings.glue.evaluation_interval,
+        "evaluator": settings.glue.pull_interval,
     }
+    if in_charge == "grafana":
+        intervals["pull"] = settings.glue.pull_interval
+    if in_charge == "standby":
+        intervals["standby"] = settings.glue.evaluation_interval
     return {name: max(SHORTEST, BEATS_MISSED * every) for name, every in intervals.items()}
 
 

@@ -15,6 +15,12 @@ async def beat_ages(conn: AsyncConnection) -> dict[str, float]:
     return dict(await cursor.fetchall())
 
 
+async def in_charge(conn: AsyncConnection) -> str | None:
+    """Who evaluates the rules: ``grafana`` or ``standby``; None before that was decided."""
+    row = await (await conn.execute(sql.in_charge)).fetchone()
+    return row[0] if row else None
+
+
 async def refused(conn: AsyncConnection) -> list[tuple[str, str, int]]:
     """(topic, reason, count) of the events that were refused."""
     cursor = await conn.execute(sql.refused)

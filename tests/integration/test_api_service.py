@@ -15,13 +15,14 @@ from tests.api import Api, is_problem
 from tests.conftest import SettingsFor
 
 BEATS = """
-INSERT INTO heartbeats (name, beat_at)
-SELECT name, now() FROM unnest(ARRAY['events', 'pull', 'standby']) AS name
-ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at
+INSERT INTO heartbeats (name, beat_at, details)
+SELECT name, now(), jsonb_build_object('evaluator', 'grafana')
+  FROM unnest(ARRAY['events', 'evaluator', 'pull']) AS name
+ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at, details = excluded.details
 """
 
 
-async def test_ready_while_every_loop_turns(api: Api) -> None:
+async def test_ready_while_events_arrive_and_somebody_evaluates(api: Api) -> None:
     answer = await api.client.get("/readyz")
     assert is_problem(answer, 503)
     assert answer.json()["checks"]["postgresql"] == "ok"
@@ -29,10 +30,19 @@ async def test_ready_while_every_loop_turns(api: Api) -> None:
     answer = await api.client.get("/readyz")
     assert answer.status_code == 200, answer.text
     assert set(answer.json()["checks"].values()) == {"ok"}
+
     await api.rows("UPDATE heartbeats SET beat_at = now() - interval '5 min' WHERE name = 'pull'")
     answer = await api.client.get("/readyz")
     assert is_problem(answer, 503)
     assert re.match(r"pull last ran 300 s ago", answer.json()["detail"])
+    # Without Grafana its state is not read: the standby evaluator is what counts.
+    await api.rows(
+        "UPDATE heartbeats SET details = '{\"evaluator\": \"standby\"}' WHERE name = 'evaluator'"
+    )
+    answer = await api.client.get("/readyz")
+    assert answer.json()["detail"] == "standby has not run yet"
+    await api.rows("INSERT INTO heartbeats (name, beat_at) VALUES ('standby', now())")
+    assert (await api.client.get("/readyz")).status_code == 200
     assert (await api.client.get("/healthz")).json() == {"status": "alive"}
 
 

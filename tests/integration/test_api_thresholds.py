@@ -91,6 +91,8 @@ NO_SENSE: list[tuple[Any, str]] = [
     ({"warning": 10**400}, ""),
     ({"limit": 5}, "limit"),
     ({"enabled": None}, "enabled"),
+    ({"enabled": 0}, "enabled"),
+    ({"warning": "50"}, "warning"),
     ([], ""),
 ]
 

@@ -4,6 +4,10 @@ SELECT name, greatest(0, extract(epoch FROM clock_timestamp() - beat_at))::float
   FROM heartbeats
  WHERE beat_at IS NOT NULL;
 
+-- name: in_charge
+-- Who evaluates the rules: grafana or standby.
+SELECT details ->> 'evaluator' FROM heartbeats WHERE name = 'evaluator';
+
 -- name: refused
 SELECT topic, reason, count FROM refused_messages ORDER BY topic, reason;
 
