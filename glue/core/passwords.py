@@ -1,7 +1,7 @@
 """Passwords: what is accepted, how they are kept, how a login is checked.
 
 Kept as argon2id. bcrypt hashes of an older installation (``$2a$``, ``$2b$``, ``$2y$``) are
-accepted and replaced at the next login. Hashing takes about 50 ms and 64 MiB on purpose: callers
+accepted and replaced at the next login. Hashing takes long, and 64 MiB, on purpose: callers
 run it off the event loop, few at a time.
 """
 
