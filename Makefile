@@ -68,5 +68,5 @@ $(STAMP): $(LOCK) pyproject.toml
 	@touch $(STAMP)
 
 lock: $(STAMP)
-	@$(BIN)/pip-compile --quiet --extra dev --generate-hashes --no-emit-index-url --strip-extras \
+	@$(BIN)/pip-compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras \
 	  --allow-unsafe -o $(LOCK) pyproject.toml

@@ -39,6 +39,8 @@ def start(home: Home, environ: Mapping[str, str]) -> None:
     """Start the supervisor, detached from this terminal and session."""
     log = home.log("supervisor")
     process.turn(log)
+    # Of a supervisor that was killed; whoever waits would believe it.
+    home.state.unlink(missing_ok=True)
     with log.open("ab") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", "glue.stack.supervisor"],
@@ -108,7 +110,9 @@ def stop(home: Home, progress: Progress) -> bool:
 
 def _await_end(home: Home, pid: int, tick: Any) -> None:
     deadline = time.monotonic() + STOP_WITHIN
-    while homes.is_running(home):
+    since = leftovers.began(pid)
+    # Its lock is free a moment before it has gone.
+    while homes.is_running(home) or (since is not None and leftovers.began(pid) == since):
         if time.monotonic() > deadline:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,234 @@
+"""The native run as a person uses it: one stack goes up, is disturbed, goes down, is purged.
+
+The tests of this file share one stack and run in their order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from glue.stack import probe
+from glue.stack.home import Home
+
+LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
+LISTEN = "0A"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A home with ports of its own, and ``tonypi`` run on it."""
+
+    home: Home
+    environ: dict[str, str]
+
+    def run(self, *arguments: str, timeout: float = 170) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "glue.cli", *arguments],
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def status(self) -> dict[str, Any]:
+        return dict(json.loads(self.run("status", "--json").stdout))
+
+    def pids(self) -> dict[str, int]:
+        return {name: part["pid"] for name, part in self.status()["parts"].items()}
+
+    def processes(self) -> set[int]:
+        """Every process that belongs to this home: it is in its environment or command."""
+        mark = str(self.home.path).encode()
+        found = set()
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                known = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+                zombie = (folder / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            except (OSError, IndexError):
+                continue
+            if mark in known and not zombie:
+                found.add(int(folder.name))
+        return found
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    folder = Path(tempfile.mkdtemp(prefix="tonypi-stack-"))
+    folder.chmod(0o755)
+    ports = [str(probe.free_port()) for _ in range(5)]
+    environ = {
+        **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
+        **{key: os.environ[key] for key in ("GRAFANA_HOME",) if key in os.environ},
+        "TONYPI_HOME": str(folder / "home"),
+        "ROBOTS": "1",
+        "MQTT_BROKER_PORT": ports[0],
+        "PGPORT": ports[1],
+        "INFLUXDB_URL": f"http://127.0.0.1:{ports[2]}",
+        "GRAFANA_URL": f"http://127.0.0.1:{ports[3]}",
+        "GLUE_PORT": ports[4],
+    }
+    made = Stack(Home(folder / "home"), environ)
+    yield made
+    made.run("down", "--purge", "--yes")
+    folder.rmdir()
+
+
+def until(question: Callable[[], bool], within: float) -> bool:
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if question():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def test_a_dry_run_shows_and_makes_nothing(stack: Stack) -> None:
+    shown = stack.run("up", "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert "postgres → influxdb → mosquitto → telegraf" in shown.stdout
+    assert not stack.home.path.exists()
+
+
+def test_status_before_the_first_start_says_so(stack: Stack) -> None:
+    asked = stack.run("status")
+    assert asked.returncode == 3
+    assert "tonypi up" in asked.stdout
+
+
+def test_up_starts_everything_and_shows_the_password(stack: Stack) -> None:
+    done = stack.run("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    secret = stack.home.site(stack.environ).settings.glue.admin_password.get_secret_value()
+    assert secret in done.stdout
+    assert f"http://127.0.0.1:{stack.environ['GLUE_PORT']}/docs" in done.stdout
+    status = stack.status()
+    assert {part["state"] for part in status["parts"].values()} == {"ready"}
+    wanted = {"postgres", "influxdb", "mosquitto", "telegraf", "glue", "simulator"}
+    assert wanted <= set(status["parts"])
+    assert status["unknown"] == []
+
+
+def test_a_second_up_changes_nothing_and_keeps_the_password_to_itself(stack: Stack) -> None:
+    before = stack.pids()
+    done = stack.run("up")
+    assert done.returncode == 0
+    assert "running already" in done.stdout
+    secret = stack.home.site(stack.environ).settings.glue.admin_password.get_secret_value()
+    assert secret not in done.stdout
+    assert stack.pids() == before
+
+
+def test_secrets_are_for_the_owner_alone(stack: Stack) -> None:
+    secret_files = [stack.home.path / "stack.env", stack.home.path / "logs"]
+    assert [stat.S_IMODE(path.stat().st_mode) & 0o077 for path in secret_files] == [0, 0]
+
+
+def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
+    listening: dict[str, str] = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTEN:
+                listening[fields[9]] = fields[1].split(":")[0]
+    ours = set()
+    for pid in stack.processes():
+        for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
+            try:
+                target = os.readlink(descriptor)
+            except FileNotFoundError:
+                continue
+            if target.startswith("socket:["):
+                ours.add(target[8:-1])
+    addresses = {listening[inode] for inode in ours & set(listening)}
+    assert len(ours & set(listening)) >= 4
+    assert addresses <= LOOPBACK
+
+
+def test_the_simulated_robot_is_registered(stack: Stack) -> None:
+    dsn = stack.home.site(stack.environ).settings.postgres.dsn
+
+    def registered() -> bool:
+        with psycopg.connect(dsn) as conn:
+            found = conn.execute("SELECT count(*) FROM robots WHERE robot_id LIKE 'sim_%'")
+            return found.fetchone() == (1,)
+
+    assert until(registered, 30)
+
+
+def test_a_killed_part_comes_back(stack: Stack) -> None:
+    killed = stack.pids()["telegraf"]
+    os.kill(killed, signal.SIGKILL)
+
+    def back() -> bool:
+        part = stack.status()["parts"]["telegraf"]
+        return part["state"] == "ready" and part["pid"] != killed and part["restarts"] == 1
+
+    assert until(back, 20)
+    told = stack.run("logs").stdout
+    assert '"part.backing_off"' in told
+    assert "killed by signal 9" in told
+
+
+def test_status_tells_when_a_part_does_not_answer(stack: Stack) -> None:
+    pid = stack.pids()["glue"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert until(lambda: stack.run("status").returncode == 4, 20)
+        assert stack.status()["parts"]["glue"]["state"] == "unresponsive"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert until(lambda: stack.run("status").returncode == 0, 20)
+
+
+def test_no_orphan_after_the_supervisor_is_killed(stack: Stack) -> None:
+    before = stack.processes()
+    assert set(stack.pids().values()) <= before
+    os.kill(stack.status()["supervisor"], signal.SIGKILL)
+    assert until(lambda: not stack.processes(), 30), stack.processes()
+    assert stack.run("status").returncode == 3
+
+
+def test_up_after_a_kill_finds_its_data(stack: Stack) -> None:
+    done = stack.run("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    dsn = stack.home.site(stack.environ).settings.postgres.dsn
+    with psycopg.connect(dsn) as conn:
+        robots = conn.execute("SELECT count(*) FROM robots WHERE robot_id LIKE 'sim_%'").fetchone()
+    assert robots == (1,)
+
+
+def test_purge_asks_first(stack: Stack) -> None:
+    refused = stack.run("down", "--purge")
+    assert refused.returncode == 1
+    assert "--yes" in refused.stderr
+    assert stack.run("status").returncode == 0
+
+
+def test_down_stops_everything_and_keeps_the_data(stack: Stack) -> None:
+    assert stack.run("down").returncode == 0
+    assert stack.processes() == set()
+    assert (stack.home.path / "data" / "postgres" / "cluster" / "PG_VERSION").exists()
+    ended = json.loads((stack.home.log("supervisor")).read_text().splitlines()[-1])
+    assert ended["event"] == "supervisor.stopped"
+    assert "killed" not in stack.home.log("postgres").read_text().splitlines()[-1]
+
+
+def test_purge_removes_all(stack: Stack) -> None:
+    assert stack.run("down", "--purge", "--yes").returncode == 0
+    assert not stack.home.path.exists()
