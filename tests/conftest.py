@@ -18,6 +18,7 @@ import pytest_asyncio
 from glue.settings import Broker, Influx, Postgres, Settings
 from glue.stack.programs import grafana_binary, version_line
 from tests import programs
+from tests.alert_stack import fast_grafana, with_grafana, without_grafana  # noqa: F401
 from tests.api import Api, served
 
 RAN = pytest.StashKey[dict[str, str]]()

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from glue.core.rules import RULES
-from tests.acceptance.conftest import INTERVAL
+from tests.alert_stack import INTERVAL
 
 
 @pytest.fixture(params=["with_grafana", "without_grafana"])

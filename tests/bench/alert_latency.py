@@ -19,7 +19,7 @@ from glue.series import admin
 from glue.settings import PROJECT
 from glue.stack.parts import influxdb, mosquitto
 from tests import programs
-from tests.acceptance.conftest import FAST_GRAFANA, Feeder, running_glue
+from tests.alert_stack import FAST_GRAFANA, Feeder, running_glue
 
 ROBOTS = 20
 

@@ -138,8 +138,8 @@ FAST_GRAFANA = {
 }
 
 
-@pytest.fixture(scope="module")
-def fast_grafana(ground, postgres, influx, tmp_path_factory) -> Settings:
+@pytest.fixture(scope="session")
+def fast_grafana(ground, postgres, influx, tmp_path_factory, request) -> Settings:
     """A Grafana of our provisioning, but for the interval; skipped loudly where there is none."""
     if ground.programs.grafana() is None:
         pytest.skip("no Grafana on this machine (GRAFANA_HOME, tools cache, PATH)")
