@@ -47,7 +47,7 @@ def _finite(text: str) -> float | None:
 
 def _clean(value: Any, depth: int) -> Any:
     if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     if isinstance(value, int) and abs(value) > 2**63:
         return None
     if isinstance(value, dict | list) and depth == 0:

@@ -16,6 +16,12 @@ sql = load("logs")
 
 async def add(conn: AsyncConnection, lines: Iterable[LogLine]) -> None:
     """Adds the lines that are not there yet."""
-    rows = [{**asdict(line), "timestamp": line.at.isoformat()} for line in lines]
+    rows = [_row(line) for line in lines]
     if rows:
         await conn.execute(sql.add, {"rows": Jsonb(rows)})
+
+
+def _row(line: LogLine) -> dict[str, object]:
+    row = asdict(line)
+    row["timestamp"] = row.pop("at").isoformat()
+    return row

@@ -15,6 +15,17 @@ from glue.store.queries import load
 sql = load("refusals")
 
 
+BLAMED = (
+    errors.DataError,
+    errors.IntegrityError,
+    errors.RaiseException,
+    TypeError,
+    ValueError,
+    RecursionError,
+)
+"""Of PostgreSQL's refusals those that a value is to blame for; then those of encoding it."""
+
+
 class Unstorable(StoreError):
     """PostgreSQL refuses these values, and would again: trying once more does not help."""
 
@@ -24,7 +35,7 @@ def unstorable() -> Iterator[None]:
     """Turn what a value is to blame for (a constraint, a bad character) into ours."""
     try:
         yield
-    except (errors.DataError, errors.IntegrityError, errors.RaiseException, UnicodeError) as error:
+    except BLAMED as error:
         raise Unstorable(str(error).strip()[:500]) from error
 
 

@@ -96,9 +96,7 @@ async def test_postgresql_cut_off_for_seconds_loses_nothing_and_memory_is_bounde
     mosquitto, database, settings_for
 ):
     async with Line("127.0.0.1", database.port) as line:
-        settings = own(
-            settings_for, database.database, PGPORT=line.port, MQTT_GLUE_IN_FLIGHT=100
-        )
+        settings = own(settings_for, database.database, PGPORT=line.port, MQTT_GLUE_IN_FLIGHT=100)
         sent = [f"line {n}" for n in range(2000)]
         async with talking(settings, database.dsn) as robots, consuming(settings) as consumer:
             robots.say("tonypi/logs/r1", {"message": sent[0]})
