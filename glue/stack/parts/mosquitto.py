@@ -51,7 +51,7 @@ def configuration(port: int, data: str, user: str | None) -> str:
             "persistence true",
             f"persistence_location {data}/",
             # In seconds: what a power cut may take with it.
-            "autosave_interval 30",
+            "autosave_interval 10",
             "upgrade_outgoing_qos true",
             "queue_qos0_messages true",
             "max_inflight_messages 20000",
