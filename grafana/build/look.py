@@ -1,0 +1,219 @@
+"""One look for all panels: what severities are called and coloured, charts, figures, tables.
+
+Colour never stands alone: where a severity has a colour, its name stands there too. Every panel has
+a description (the "i" in its corner) and says in words why it is empty when it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from grafana_foundation_sdk.builders import common as cb
+from grafana_foundation_sdk.builders import dashboard as db
+from grafana_foundation_sdk.builders import stat, table, timeseries
+from grafana_foundation_sdk.cog import builder as cogbuilder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import common as c
+from grafana_foundation_sdk.models import dashboard as d
+
+from .queries import MIXED
+
+CLEAR = "rgba(0,0,0,0)"
+CRITICAL, WARNING, INFO, FINE, ASIDE = "red", "yellow", "blue", "green", "#8e8e8e"
+
+SEVERITY = {"critical": CRITICAL, "warning": WARNING, "info": INFO}
+STATE = {
+    "online": FINE,
+    "offline": ASIDE,
+    "error": CRITICAL,
+    "maintenance": INFO,
+    "never seen": ASIDE,
+}
+
+Query = cogbuilder.Builder[Dataquery]
+Property = d.DynamicConfigValue
+
+
+def prop(name: str, value: object) -> Property:
+    return Property(name, value)
+
+
+def words(colours: dict[str, str], said: dict[str, str] | None = None) -> Property:
+    """Colours for values that are words; ``said`` is how a value reads, where not as it is."""
+    options = {
+        value: {"color": colour, "index": i, **({"text": said[value]} if said else {})}
+        for i, (value, colour) in enumerate(colours.items())
+    }
+    nothing = {"match": "null+nan", "result": {"text": " ", "color": CLEAR, "index": 99}}
+    return prop(
+        "mappings",
+        [{"type": "value", "options": options}, {"type": "special", "options": nothing}],
+    )
+
+
+YES_OR_NO = words({"true": INFO, "false": ASIDE}, {"true": "yes", "false": "no"})
+
+
+def steps(*levels: tuple[float | None, str]) -> Property:
+    """Colours from a number upwards; None is the lowest."""
+    return prop(
+        "thresholds",
+        {"mode": "absolute", "steps": [{"value": v, "color": colour} for v, colour in levels]},
+    )
+
+
+def fixed(colour: str) -> Property:
+    return prop("color", {"mode": "fixed", "fixedColor": colour})
+
+
+def cell(kind: str, **more: Any) -> Property:
+    return prop("custom.cellOptions", {"type": kind, **more})
+
+
+def painted() -> Property:
+    """The severity fills the cell. A gradient, because only that keeps a clear colour clear."""
+    return cell("color-background", mode="gradient")
+
+
+def width(pixels: int) -> Property:
+    return prop("custom.width", pixels)
+
+
+HIDDEN = prop("custom.hidden", True)
+
+
+def link(title: str, url: str) -> Property:
+    return prop("links", [{"title": title, "url": url}])
+
+
+def chart(
+    number: int,
+    title: str,
+    description: str,
+    queries: Sequence[Query],
+    *,
+    unit: str,
+    every: str = "10s",
+    gap: int = 60,
+    fill: int = 0,
+    span: int = 8,
+    height: int = 8,
+    empty: str = "No readings in this time range",
+) -> timeseries.Panel:
+    """Lines over time. ``every``: how often a robot sends this, below which a window makes no
+    sense; ``gap``: seconds without a reading that are drawn as a gap."""
+    panel = (
+        timeseries.Panel()
+        .id(number)
+        .title(title)
+        .description(description)
+        .datasource(MIXED)
+        .interval(every)
+        .unit(unit)
+        .span(span)
+        .height(height)
+        .line_width(1.5)
+        .fill_opacity(fill)
+        .show_points(c.VisibilityMode.NEVER)
+        .span_nulls(gap * 1000)
+        .no_value(empty)
+        .tooltip(
+            cb.VizTooltipOptions().mode(c.TooltipDisplayMode.MULTI).sort(c.SortOrder.DESCENDING)
+        )
+        .legend(
+            cb.VizLegendOptions()
+            .display_mode(c.LegendDisplayMode.LIST)
+            .placement(c.LegendPlacement.BOTTOM)
+            .show_legend(True)
+            .calcs(["lastNotNull"])
+        )
+    )
+    for query in queries:
+        panel.with_target(query)
+    return panel
+
+
+def limit_styles(panel: timeseries.Panel) -> timeseries.Panel:
+    """The two series of ``limit_lines``: dashed, yellow and red, straight across."""
+    for severity, colour in (("Warning", WARNING), ("Critical", CRITICAL)):
+        panel.override_by_name(
+            f"{severity} limit",
+            [
+                fixed(colour),
+                prop("custom.lineStyle", {"fill": "dash", "dash": [10, 6]}),
+                prop("custom.lineWidth", 1.5),
+                prop("custom.fillOpacity", 0),
+                prop("custom.spanNulls", True),
+            ],
+        )
+    return panel
+
+
+def figures(
+    number: int,
+    title: str,
+    description: str,
+    queries: Sequence[Query],
+    *,
+    fields: str,
+    span: int,
+    height: int = 4,
+    empty: str = "no data",
+) -> stat.Panel:
+    """Large values side by side; ``fields`` is the regular expression of their names."""
+    panel = (
+        stat.Panel()
+        .id(number)
+        .title(title)
+        .description(description)
+        .datasource(MIXED)
+        .span(span)
+        .height(height)
+        .no_value(empty)
+        .color_scheme(db.FieldColor().mode(d.FieldColorModeId.FIXED).fixed_color("text"))
+        .color_mode(c.BigValueColorMode.VALUE)
+        .graph_mode(c.BigValueGraphMode.NONE)
+        .text_mode(c.BigValueTextMode.VALUE_AND_NAME)
+        .justify_mode(c.BigValueJustifyMode.AUTO)
+        .orientation(c.VizOrientation.VERTICAL)
+        .reduce_options(cb.ReduceDataOptions().values(False).calcs(["lastNotNull"]).fields(fields))
+        .text(cb.VizTextDisplayOptions().title_size(14).value_size(24))
+    )
+    for query in queries:
+        panel.with_target(query)
+    return panel
+
+
+def listing(
+    number: int,
+    title: str,
+    description: str,
+    queries: Sequence[Query],
+    *,
+    span: int,
+    height: int,
+    empty: str,
+) -> table.Panel:
+    """A table. ``empty`` stands there when it has no row; a cell without a value is blank."""
+    panel = (
+        table.Panel()
+        .id(number)
+        .title(title)
+        .description(description)
+        .datasource(MIXED)
+        .span(span)
+        .height(height)
+        .no_value(empty)
+        .cell_height(c.TableCellHeight.SM)
+        .align(c.FieldTextAlignment.AUTO)
+        .min_width(60)
+        .override_by_regexp(".*", [prop("noValue", " ")])
+    )
+    for query in queries:
+        panel.with_target(query)
+    return panel
+
+
+def transformed(name: str, **options: Any) -> d.DataTransformerConfig:
+    return d.DataTransformerConfig(id_val=name, options=options)

@@ -1,0 +1,446 @@
+"""Robot: everything of one robot. Rules point to its panels by number, which are those of
+:mod:`glue.core.rules`; do not renumber them."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import dashboard as db
+from grafana_foundation_sdk.builders import stat, table, timeseries
+from grafana_foundation_sdk.models import dashboard as d
+
+from glue.core.metrics import METRICS
+from glue.core.rules import BY_KEY
+
+from . import look, variables
+from .annotations import Alerts, every_rule
+from .look import fixed, painted, prop, steps, transformed, width, words
+from .queries import (
+    NEWEST,
+    SQL,
+    THIS_ROBOT,
+    THIS_ROBOT_SQL,
+    InfluxQL,
+    alert_sql,
+    limit_lines,
+    over_time,
+    severest_first,
+    unit_sql,
+)
+
+UID = "tonypi-robot"
+HEART = "The heart is the alert rule's for all robots; this robot's alerts are in the table above."
+UNITS = {"%": "percent", "°C": "celsius"}
+
+
+def dashboard() -> db.Dashboard:
+    return (
+        db.Dashboard("Robot")
+        .uid(UID)
+        .description("Everything of one robot: state, limits, readings, alerts, jobs.")
+        .tags(["tonypi"])
+        .readonly()
+        .tooltip(d.DashboardCursorSync.CROSSHAIR)
+        .time("now-15m", "now")
+        .refresh("5s")
+        .timezone("browser")
+        .with_variable(variables.robot())
+        .annotation(every_rule())
+        .annotation(Alerts("critical"))
+        .annotation(Alerts("warning"))
+        .link(
+            db.DashboardLink("Fleet")
+            .type(d.DashboardLinkType.LINK)
+            .url("/d/tonypi-fleet/fleet")
+            .icon("dashboard")
+            .tooltip("All robots")
+            .keep_time(True)
+        )
+        .with_panel(_now())
+        .with_panel(_facts())
+        .with_panel(_alerts())
+        .with_panel(_limits())
+        .with_row(db.Row("Performance and power"))
+        .with_panel(_performance("cpu", "cpu_percent"))
+        .with_panel(_performance("memory", "memory_percent"))
+        .with_panel(_performance("temperature", "cpu_temperature"))
+        .with_panel(_servo_temperature())
+        .with_panel(_battery())
+        .with_row(db.Row("Servos"))
+        .with_panel(_servos(31, "Servo position", "position", "mean", "none", _POSITION))
+        .with_panel(_servos(32, "Servo voltage", "voltage", "min", "volt", _VOLTAGE))
+        .with_panel(_servos(33, "Servo load", "load", "max", "percent", _LOAD))
+        .with_row(db.Row("Motion"))
+        .with_panel(_imu(40, "Acceleration", "accel", "accMS2"))
+        .with_panel(_imu(41, "Rotation", "gyro", "rotdegs"))
+        .with_panel(_location())
+        .with_row(db.Row("Work"))
+        .with_panel(_jobs())
+    )
+
+
+def _now() -> stat.Panel:
+    state = SQL(
+        "State",
+        f"""
+        SELECT state AS "State", last_seen AS "Last seen"
+        FROM grafana.robots WHERE {THIS_ROBOT_SQL}
+        """,
+    )
+    work = SQL(
+        "Work",
+        f"""
+        SELECT CASE WHEN emergency_stopped THEN 'STOPPED' ELSE 'released' END AS "Emergency stop",
+        coalesce((SELECT coalesce(task_name, 'unnamed') || ' ' || round(percent_complete) || ' %'
+        FROM grafana.jobs WHERE jobs.robot_id = robots.robot_id AND status = 'active'
+        ORDER BY start_time DESC LIMIT 1), 'none') AS "Job",
+        (SELECT count(*) FROM grafana.alerts
+        WHERE alerts.robot_id = robots.robot_id AND NOT resolved) AS "Open alerts"
+        FROM grafana.robots WHERE {THIS_ROBOT_SQL}
+        """,
+    )
+    battery = InfluxQL(
+        "Battery",
+        'SELECT last("percentage") AS "Battery", last("charging") AS "Charging"'
+        f' FROM "battery" WHERE {THIS_ROBOT} AND {NEWEST}',
+    )
+    limits = SQL(
+        "Limits",
+        f"""
+        SELECT -1e9 AS floor, critical, warning FROM grafana.limits
+        WHERE {THIS_ROBOT_SQL} AND metric = 'battery'
+        """,
+    )
+    return (
+        look.figures(
+            1,
+            "Now",
+            "State and last sign of life (arrival here, not the robot's clock), newest battery"
+            " reading coloured by this robot's limits, running job, alerts that are open.",
+            [state, battery, work, limits],
+            fields="/^(State|Last seen|Emergency stop|Job|Open alerts|Battery|Charging)$/",
+            span=24,
+        )
+        .with_transformation(_thresholds_of("Battery", "Limits"))
+        .override_by_name("State", [words(look.STATE)])
+        .override_by_name("Last seen", [prop("unit", "dateTimeFromNow"), prop("noValue", "never")])
+        .override_by_name(
+            "Battery",
+            [
+                prop("unit", "percent"),
+                prop("decimals", 0),
+                prop("color", {"mode": "thresholds"}),
+            ],
+        )
+        .override_by_name("Charging", [look.YES_OR_NO])
+        .override_by_name(
+            "Emergency stop", [words({"STOPPED": look.CRITICAL, "released": look.FINE})]
+        )
+        .override_by_name(
+            "Open alerts",
+            [
+                prop("color", {"mode": "thresholds"}),
+                steps((None, look.FINE), (1, look.CRITICAL)),
+                prop("decimals", 0),
+            ],
+        )
+    )
+
+
+def _thresholds_of(field: str, query: str) -> d.DataTransformerConfig:
+    """Colours of ``field`` from the limits that ``query`` gives: low is bad here."""
+
+    def level(name: str, colour: str) -> dict[str, object]:
+        arguments = {"threshold": {"color": colour}}
+        return {"fieldName": name, "handlerKey": "threshold1", "handlerArguments": arguments}
+
+    return transformed(
+        "configFromData",
+        configRefId=query,
+        applyTo={"id": "byName", "options": field},
+        mappings=[
+            level("floor", look.CRITICAL),
+            level("critical", look.WARNING),
+            level("warning", look.FINE),
+        ],
+    )
+
+
+def _facts() -> table.Panel:
+    query = SQL(
+        "Robot",
+        f"""
+        SELECT name AS "Name", robot_id AS "Id", description AS "Description",
+        ip_address AS "Address",
+        CASE WHEN camera_url ~* '^https?://' THEN camera_url END AS "Camera",
+        round(location_x::numeric, 2) || ' / ' || round(location_y::numeric, 2)
+        || coalesce(' / ' || round(location_z::numeric, 2), '') AS "Position x / y / z (m)",
+        created_at AS "Known since"
+        FROM grafana.robots WHERE {THIS_ROBOT_SQL}
+        """,
+    )
+    return (
+        look.listing(
+            3,
+            "",
+            "What is known of this robot. The camera opens in a new tab.",
+            [query],
+            span=24,
+            height=3,
+            empty="No such robot",
+        )
+        .override_by_name("Known since", [prop("unit", "dateTimeAsLocal")])
+        .override_by_name(
+            "Camera",
+            [
+                prop(
+                    "links",
+                    [{"title": "Open the camera", "url": "${__value.raw}", "targetBlank": True}],
+                )
+            ],
+        )
+    )
+
+
+def _alerts() -> table.Panel:
+    query = SQL(
+        "Alerts",
+        f"""
+        SELECT severity AS "Severity", state AS "State", {alert_sql()} AS "Alert",
+        coalesce(starts_at, created_at) AS "Since", duration_s AS "Lasting", source AS "Source",
+        round(value::numeric, 1) || {unit_sql("metric")} AS "Value",
+        round(threshold::numeric, 1) || {unit_sql("metric")} AS "Limit",
+        resolve_reason AS "End"
+        FROM grafana.alerts
+        WHERE {THIS_ROBOT_SQL} AND coalesce(starts_at, created_at) <= $__timeTo()
+        AND (NOT resolved OR resolved_at >= $__timeFrom())
+        ORDER BY resolved, {severest_first()}, 4 DESC LIMIT 200
+        """,
+    )
+    return (
+        look.listing(
+            50,
+            "Alerts",
+            "Alerts of this robot that are open, or were at some moment of the time range; open"
+            " ones first.",
+            [query],
+            span=16,
+            height=8,
+            empty="No alert in this time range",
+        )
+        .override_by_name("Severity", [words(look.SEVERITY), painted(), width(90)])
+        .override_by_name("State", [width(110)])
+        .override_by_name("Since", [prop("unit", "dateTimeFromNow"), width(120)])
+        .override_by_name("Lasting", [prop("unit", "dthms"), width(90)])
+        .override_by_name("Value", [width(80)])
+        .override_by_name("Source", [width(90)])
+        .override_by_name("Limit", [width(80)])
+        .override_by_name("End", [width(90)])
+    )
+
+
+def _limits() -> table.Panel:
+    titles = " ".join(f"WHEN '{m.name}' THEN '{m.title}'" for m in METRICS.values())
+    query = SQL(
+        "Limits",
+        f"""
+        SELECT CASE metric {titles} ELSE metric END AS "Limit of",
+        round(warning::numeric, 1) || ' ' || unit AS "Warning",
+        round(critical::numeric, 1) || ' ' || unit AS "Critical",
+        CASE source WHEN 'robot' THEN 'this robot' WHEN 'global' THEN 'the fleet'
+        ELSE 'built in' END AS "Set for"
+        FROM grafana.limits WHERE {THIS_ROBOT_SQL} ORDER BY 1
+        """,
+    )
+    return (
+        look.listing(
+            51,
+            "Limits in force",
+            "The limits that rules compare with now, and whether they were set for this robot, for"
+            " the fleet, or are built in. A metric that is switched off has no row; a robot in"
+            " maintenance has none at all.",
+            [query],
+            span=8,
+            height=8,
+            empty="No limits in force: in maintenance, not active or not accepted",
+        )
+        .override_by_name("Warning", [fixed(look.WARNING), look.cell("color-text"), width(90)])
+        .override_by_name("Critical", [fixed(look.CRITICAL), look.cell("color-text"), width(90)])
+        .override_by_name("Set for", [width(90)])
+    )
+
+
+def _performance(name: str, field: str) -> timeseries.Panel:
+    metric = METRICS[name]
+    panel = look.chart(
+        BY_KEY[name, "warning"].panel,
+        metric.title,
+        f"Highest {metric.title} of each interval, and the limits in force for this robot. {HEART}",
+        [
+            over_time("Reading", "performance", {metric.title: field}, "max"),
+            limit_lines("Limits", name),
+        ],
+        unit=UNITS[metric.unit],
+        fill=8,
+        empty="No status from this robot in this time range",
+    )
+    if metric.unit == "%":
+        panel.min(0).max(100)
+    return look.limit_styles(panel.decimals(0))
+
+
+def _servo_temperature() -> timeseries.Panel:
+    panel = look.chart(
+        BY_KEY["servo_temp", "warning"].panel,
+        "Servo temperatures",
+        "Highest temperature of each servo in each interval. The rule looks at the hottest servo."
+        f" {HEART}",
+        [
+            over_time(
+                "Reading",
+                "servos",
+                {"Temperature": "temperature"},
+                "max",
+                group_by="servo_id",
+                alias="$tag_servo_id",
+            ),
+            limit_lines("Limits", "servo_temp"),
+        ],
+        unit="celsius",
+        every="3s",
+        gap=30,
+        span=12,
+        empty="No servo readings in this time range",
+    )
+    return look.limit_styles(panel.decimals(0))
+
+
+def _battery() -> timeseries.Panel:
+    panel = look.chart(
+        BY_KEY["battery", "warning"].panel,
+        "Battery",
+        "Lowest charge of each interval, and the limits in force for this robot; they do not count"
+        f" while it charges. Voltage on the right. {HEART}",
+        [
+            over_time("Reading", "battery", {"Charge": "percentage"}, "min"),
+            over_time("Voltage", "battery", {"Voltage": "voltage"}, "min"),
+            limit_lines("Limits", "battery"),
+        ],
+        unit="percent",
+        every="30s",
+        gap=120,
+        span=12,
+        empty="No battery readings in this time range",
+    )
+    panel.min(0).max(100).decimals(0).override_by_name(
+        "Voltage",
+        [
+            prop("unit", "volt"),
+            prop("decimals", 2),
+            prop("min", None),
+            prop("max", None),
+            prop("custom.axisPlacement", "right"),
+            prop("custom.fillOpacity", 0),
+            fixed("purple"),
+        ],
+    )
+    return look.limit_styles(panel)
+
+
+_POSITION = "Mean position of each servo; degrees or 0-4095, as the robot's own client sends it."
+_VOLTAGE = "Lowest voltage at each servo in each interval."
+_LOAD = "Highest load of each servo in each interval. Not all clients send it."
+
+
+def _servos(
+    number: int, title: str, field: str, reducer: str, unit: str, description: str
+) -> timeseries.Panel:
+    return look.chart(
+        number,
+        title,
+        description,
+        [
+            over_time(
+                "Reading",
+                "servos",
+                {field: field},
+                reducer,
+                group_by="servo_id",
+                alias="$tag_servo_id",
+            )
+        ],
+        unit=unit,
+        every="3s",
+        gap=30,
+        empty=f"This robot sent no servo {field} in this time range",
+    )
+
+
+def _imu(number: int, title: str, kind: str, unit: str) -> timeseries.Panel:
+    return look.chart(
+        number,
+        title,
+        f"Mean {title.lower()} along each axis, from the robot's inertial sensors.",
+        [over_time("Reading", "imu", {axis: f"{kind}_{axis}" for axis in "xyz"}, "mean")],
+        unit=unit,
+        every="2s",
+        gap=30,
+        empty="No inertial readings in this time range",
+    )
+
+
+def _location() -> timeseries.Panel:
+    return look.chart(
+        42,
+        "Location",
+        "Mean position of each interval, in the robot's own map.",
+        [over_time("Reading", "location", {axis: axis for axis in "xyz"}, "mean")],
+        unit="lengthm",
+        every="5s",
+        gap=30,
+        empty="No location in this time range",
+    )
+
+
+def _jobs() -> table.Panel:
+    query = SQL(
+        "Jobs",
+        f"""
+        SELECT status AS "Status", coalesce(task_name, 'unnamed') AS "Job", phase AS "Phase",
+        percent_complete AS "Done",
+        items_done || coalesce(' of ' || items_total, '') AS "Items",
+        start_time AS "Started", duration_s AS "Lasting", reason AS "Reason"
+        FROM grafana.jobs WHERE {THIS_ROBOT_SQL} AND start_time <= $__timeTo()
+        ORDER BY status <> 'active', start_time DESC LIMIT 50
+        """,
+    )
+    return (
+        look.listing(
+            60,
+            "Jobs",
+            "The last 50 jobs of this robot, the running one first.",
+            [query],
+            span=24,
+            height=7,
+            empty="This robot has had no job",
+        )
+        .override_by_name(
+            "Status",
+            [
+                words({"active": look.INFO, "completed": look.FINE, "failed": look.CRITICAL}),
+                look.cell("color-text"),
+                width(110),
+            ],
+        )
+        .override_by_name(
+            "Done",
+            [
+                prop("unit", "percent"),
+                prop("min", 0),
+                prop("max", 100),
+                fixed(look.INFO),
+                look.cell("gauge", mode="basic", valueDisplayMode="text"),
+                width(200),
+            ],
+        )
+        .override_by_name("Started", [prop("unit", "dateTimeFromNow"), width(140)])
+        .override_by_name("Lasting", [prop("unit", "dthms"), width(110)])
+    )
