@@ -69,7 +69,7 @@ class Intake:
         async with store.transaction(self._pool) as conn:
             await rows.lock(conn)
             known = await rows.known(conn, pairs)
-            changes = _decide(known, news)
+            changes = [lookup.reworded(c, facts) for c in _decide(known, news)]
             changes = _with_ids(changes, known, await rows.new_ids(conn, _opened(changes)))
             touched = {(o.pair, o.severity) for o in news}
             instances = [known[p].instances[s] for p, s in touched if s in known[p].instances]

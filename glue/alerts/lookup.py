@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from glue.core import episodes
-from glue.core.episodes import Circumstances, Observation
+from glue.core.episodes import Change, Circumstances, Observation
 from glue.core.rules import AHEAD, BY_KEY, WINDOW, SeriesReading, texts
 from glue.series import Query, quote
 
@@ -101,6 +101,17 @@ def complete(seen: Observation, facts: Facts, found: Found) -> Observation:
         message=words.message if words else seen.message,
         reason=seen.reason if seen.firing else _why(seen, facts, found),
     )
+
+
+def reworded(change: Change, facts: Facts) -> Change:
+    """A lowered alert speaks of the limit that is still crossed, not of the one it fell below."""
+    rule = BY_KEY.get((change.episode.metric, change.severity))
+    if change.kind != "lowered" or rule is None:
+        return change
+    seen = change.cause
+    limit = facts.limits.get((*seen.pair, change.severity))
+    message = texts(rule, seen.robot_id, seen.value, limit).message
+    return replace(change, cause=replace(seen, limit=limit, message=message))
 
 
 def _why(seen: Observation, facts: Facts, found: Found) -> episodes.Reason:

@@ -56,9 +56,9 @@ async def write(
     """Record ``changes`` in their order, and what the rules now say. Episodes that have a row are
     changed before new ones are added, so that one pair never has two open rows."""
     last = {c.episode.id: c for c in changes}
-    raised = {c.episode.id: c for c in changes if c.kind == "raised"}
+    moved = {c.episode.id: c for c in changes if c.kind in ("raised", "lowered")}
     first = {c.episode.id: c for c in changes if c.kind == "opened"}
-    rows = [_changed(c, raised.get(i, c)) for i, c in last.items() if i not in first]
+    rows = [_changed(c, moved.get(i)) for i, c in last.items() if i not in first]
     if rows:
         await conn.execute(sql.close_or_change, {"rows": Jsonb(rows)})
     rows = [_opened(c, last[c.episode.id]) for c in first.values()]
@@ -156,16 +156,16 @@ def _named(pairs: Collection[Pair]) -> dict[str, list[str]]:
     return {"metrics": [m for m, _ in pairs], "robots": [r for _, r in pairs]}
 
 
-def _changed(last: Change, raised: Change) -> dict[str, Any]:
-    seen, episode = raised.cause, last.episode
-    rises = raised.kind == "raised"
+def _changed(last: Change, moved: Change | None) -> dict[str, Any]:
+    episode = last.episode
+    seen = moved.cause if moved else None
     return _plain(
         {
             "id": episode.id,
             "severity": episode.severity,
-            "value": seen.value if rises else None,
-            "threshold": seen.limit if rises else None,
-            "message": seen.message if rises else None,
+            "value": seen.value if seen else None,
+            "threshold": seen.limit if seen else None,
+            "message": seen.message if seen else None,
             "resolved": episode.resolved_at is not None,
             "resolved_at": episode.resolved_at,
             "resolve_reason": episode.reason,
