@@ -3,8 +3,8 @@
 ``in.txt`` has one message a line, topic and payload, with ``#`` comments and these words:
 ``$LOCAL(s)`` ``$SPACED(s)`` ``$ZONED(s zone)`` ``$AUTUMN(s)`` ``$UTC(s)`` ``$EPOCH(s)``
 ``$EPOCH_MS(s)`` (the instant ``s`` seconds from the start of the run, as the fleet's, a zone's …
-clock shows it), ``$REPEAT(text n)`` and ``$HEX(bytes)``. ``out.lp`` has ``T-5`` for such an instant, ``ARRIVAL`` for
-the time of arrival, and offsets of clocks rounded to ten seconds.
+clock shows it), ``$REPEAT(text n)`` and ``$HEX(bytes)``. ``out.lp`` has ``T-5`` for such an
+instant, ``ARRIVAL`` for the time of arrival, and offsets of clocks rounded to ten seconds.
 """
 
 from __future__ import annotations

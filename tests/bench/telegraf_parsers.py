@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -71,8 +72,10 @@ def messages(kind: str, count: int) -> Iterator[wire.Sent]:
         yield wire.servos(robot, at) if kind == "servos" else wire.sensor(robot, at)
 
 
-def drain(ground: programs.Ground, config: Path, kind: str, count: int) -> tuple[float, float]:
-    """(messages/s, points/s) of one run."""
+def drain(
+    ground: programs.Ground, config: Path, kind: str, count: int
+) -> tuple[float, float, float]:
+    """(messages/s, points/s, Telegraf's CPU microseconds a message) of one run."""
     influx, broker = ground.settings().influx, ground.settings().broker
     wire.forget(influx)
     part = replace(telegraf.part(ground.site(), config), name=f"telegraf-{next(RUNS)}")
@@ -95,12 +98,19 @@ def drain(ground: programs.Ground, config: Path, kind: str, count: int) -> tuple
             began, first = ended, found
         # Asking costs InfluxDB time; the span is some seconds.
         time.sleep(0.4)
+    cpu = cpu_seconds(running.pid)
     ground.stop(part.name)
     kept = sum(wire.stored(influx).values())
     assert kept == points or config.name == "plain.conf", f"{kept} of {points} points"
     share = (found - first) / found
     span = max(ended - began, 0.001)
-    return sent * share / span, found * share / span
+    return sent * share / span, found * share / span, cpu / sent * 1e6
+
+
+def cpu_seconds(pid: int) -> float:
+    """Time that a process has used; unlike the rate it does not depend on who else works."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 RUNS = itertools.count(1)
@@ -127,12 +137,14 @@ def main() -> None:
             "program": chosen.config or Path("telegraf/telegraf.conf").resolve(),
             "parsers": plain,
         }
-        print(f"{'way':10} {'messages':10} {'messages/s':>12} {'points/s':>12}")
+        print(f"{'way':10} {'messages':10} {'messages/s':>12} {'points/s':>12} {'CPU us':>8}")
         for way, config in ways.items():
             for kind in KINDS:
                 if chosen.only in (None, way) and chosen.kind in (None, kind):
-                    rate, points = drain(ground, config, kind, chosen.messages)
-                    print(f"{way:10} {kind:10} {rate:12,.0f} {points:12,.0f}", flush=True)
+                    rate, points, cpu = drain(ground, config, kind, chosen.messages)
+                    print(
+                        f"{way:10} {kind:10} {rate:12,.0f} {points:12,.0f} {cpu:8.0f}", flush=True
+                    )
     finally:
         ground.clear()
 
