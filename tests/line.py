@@ -9,7 +9,7 @@ from glue.stack import probe
 
 
 class Line:
-    """``async with Line(host, port) as line``: what connects to ``line.port`` reaches the server."""
+    """``async with Line(host, port) as line``: ``line.port`` leads to the server."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)

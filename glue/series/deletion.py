@@ -21,10 +21,21 @@ TIMEOUT_S = 60.0
 
 async def robots_with_series(settings: Influx, prefix: str) -> list[str]:
     """Ids that start with ``prefix`` and have points."""
+    old = await _is_1(settings)
+    # 1.x goes on listing the tag's values after their series were dropped; 2.x lists no series.
+    statement = "SHOW SERIES" if old else 'SHOW TAG VALUES WITH KEY = "robot_id"'
     async with Query(settings, timeout=TIMEOUT_S) as query:
-        found = await query.query('SHOW TAG VALUES WITH KEY = "robot_id"')
-    ids = {row[one.columns.index("value")] for one in found for row in one.rows}
+        found = await query.query(statement)
+    column = "key" if old else "value"
+    values = {row[one.columns.index(column)] for one in found for row in one.rows}
+    ids = {_id_in(value) for value in values} if old else values
     return sorted(robot_id for robot_id in ids if robot_id.startswith(prefix))
+
+
+def _id_in(key: str) -> str:
+    """The robot's id in a series key, ``measurement,robot_id=r1,unit=C``; '' without one."""
+    found = re.search(r",robot_id=([^,]*)", key)
+    return found[1] if found else ""
 
 
 async def forget(settings: Influx, prefix: str) -> list[str]:
@@ -37,22 +48,22 @@ async def forget(settings: Influx, prefix: str) -> list[str]:
     ids = await robots_with_series(settings, prefix)
     if not ids:
         return ids
-    async with Query(settings, timeout=TIMEOUT_S) as query:
-        if (await _version(settings)).lstrip("v").startswith("1."):
-            pattern = re.escape(prefix).replace("/", "\\/")
+    if await _is_1(settings):
+        pattern = re.escape(prefix).replace("/", "\\/")
+        async with Query(settings, timeout=TIMEOUT_S) as query:
             await query.query(f'DROP SERIES FROM /.*/ WHERE "robot_id" =~ /^{pattern}/')
-            return ids
-    await _delete_each(settings, ids)
+    else:
+        await _delete_each(settings, ids)
     return ids
 
 
-async def _version(settings: Influx) -> str:
+async def _is_1(settings: Influx) -> bool:
     try:
         async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
             answer = await client.get(f"{settings.url}/ping")
     except httpx.HTTPError as error:
         raise SeriesUnavailable(f"InfluxDB at {settings.url} does not answer: {error!r}") from error
-    return answer.headers.get("X-Influxdb-Version", "")
+    return answer.headers.get("X-Influxdb-Version", "").lstrip("v").startswith("1.")
 
 
 async def _delete_each(settings: Influx, ids: list[str]) -> None:

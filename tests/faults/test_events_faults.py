@@ -80,7 +80,7 @@ async def test_killed_between_receipt_and_commit_the_messages_come_again(
                 await robots.until(
                     lambda: robots.rows(
                         "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                        " AND datname = current_database() AND query LIKE 'INSERT INTO system_logs%%'"
+                        " AND datname = current_database() AND query LIKE 'INSERT INTO system_%%'"
                     )
                 )
                 first.kill()

@@ -1,0 +1,124 @@
+"""Reports of jobs: complete, repeated, late, reordered, with parts missing."""
+
+from datetime import UTC, datetime, timedelta
+
+from glue.core.events import JobReport, Scan
+from glue.core.jobs import SUPERSEDED, Job
+from glue.events.fold import jobs_after
+
+T0 = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def said(word: str, seconds: float, start: float | None = None, **more) -> JobReport:
+    return JobReport("r1", word, at(seconds), start=None if start is None else at(start), **more)
+
+
+def after(*reports: JobReport | Scan, latest: Job | None = None) -> list[Job]:
+    """All jobs of the robot, each report as a batch of its own: as hard as it gets."""
+    stored: dict[int, Job] = {1: latest} if latest else {}
+    for report in reports:
+        newest = max(stored.values(), key=lambda j: (j.active, j.start_time), default=None)
+        for job in jobs_after({"r1": newest} if newest else {}, [report]):
+            number = job.id or len(stored) + 1
+            from dataclasses import replace
+
+            stored[number] = replace(job, id=number)
+    return [stored[n] for n in sorted(stored)]
+
+
+def states(jobs: list[Job]) -> list[tuple[str, float, int]]:
+    return [(j.status, (j.start_time - T0).total_seconds(), j.items_done) for j in jobs]
+
+
+def test_a_whole_job_is_one_row_and_one_batch_gives_the_same():
+    reports = (
+        said("started", 0, 0, items_total=4, task_name="sort"),
+        said("working", 5, 0, items_done=1),
+        said("completed", 9, 0, items_done=4),
+    )
+    (one,) = after(*reports)
+    (same,) = jobs_after({}, reports)
+    assert states([one]) == states([same]) == [("completed", 0, 4)]
+    assert one.percent_complete == 100
+    assert one.end_time == at(9)
+    assert one.task_name == "sort"
+
+
+def test_percent_is_worked_out_where_it_is_not_said():
+    (job,) = after(said("started", 0, items_total=4), said("working", 1, items_done=3))
+    assert job.percent_complete == 75
+
+
+def test_repeated_messages_change_nothing():
+    reports = [said("started", 0, 0), said("working", 5, 0, items_done=1)]
+    reports.append(said("completed", 9, 0, items_done=4))
+    repeated = [one for one in reports for _ in range(2)]
+    assert states(after(*repeated, *reports)) == states(after(*reports))
+
+
+def test_without_start_times_repetitions_of_start_and_end_change_nothing():
+    reports = [said("started", 0), said("started", 10), said("completed", 20)]
+    reports += [said("completed", 30), said("completed", 40)]
+    assert states(after(*reports)) == [("completed", 0, 0)]
+
+
+def test_old_news_does_not_undo_newer():
+    (job,) = after(
+        said("started", 0, 0),
+        said("working", 8, 0, items_done=3),
+        said("working", 5, 0, items_done=1),
+    )
+    assert job.items_done == 3
+    assert states(after(said("completed", 9, 0), said("started", 0, 0), said("working", 5, 0))) == [
+        ("completed", 0, 0)
+    ]
+
+
+def test_progress_without_a_start_opens_the_job_and_a_late_start_corrects_it():
+    (job,) = after(said("working", 20, items_done=2))
+    assert states([job]) == [("active", 20, 2)]
+    (job,) = after(said("working", 20, items_done=2), said("working", 25, 3, items_done=3))
+    assert states([job]) == [("active", 3, 3)]
+    (job,) = after(said("working", 20, details={"elapsed_time": 15.0}))
+    assert states([job]) == [("active", 5, 0)]
+
+
+def test_an_end_without_a_start_is_a_whole_job():
+    (job,) = after(said("failed", 20, 5, reason="dropped"))
+    assert (job.status, job.start_time, job.end_time, job.reason) == (
+        "failed", at(5), at(20), "dropped",
+    )  # fmt: skip
+
+
+def test_cancelled_and_unsuccessful_are_failed_with_the_reason():
+    assert after(said("started", 0), said("cancelled", 5))[0].reason == "cancelled"
+    assert after(said("started", 0), said("completed", 5, success=False))[0].status == "failed"
+
+
+def test_a_new_start_ends_the_job_before_it():
+    jobs = after(
+        said("started", 0, 0), said("working", 5, 0, items_done=1), said("started", 60, 60)
+    )
+    assert states(jobs) == [("failed", 0, 1), ("active", 60, 0)]
+    assert jobs[0].reason == SUPERSEDED
+    # In one batch as well, and progress of a job whose start was lost.
+    jobs = jobs_after({}, [said("started", 0, 0), said("working", 90, 80, items_done=2)])
+    assert states(jobs) == [("failed", 0, 0), ("active", 80, 2)]
+
+
+def test_a_second_job_after_the_first_is_a_row_of_its_own():
+    jobs = after(
+        said("started", 0), said("completed", 9), said("started", 20), said("completed", 30)
+    )
+    assert [j.status for j in jobs] == ["completed", "completed"]
+
+
+def test_a_scan_is_the_last_item_of_the_active_job_only():
+    scan = Scan("r1", at(5), {"qr_data": "B1"})
+    assert after(scan) == []
+    assert after(said("started", 0), scan)[0].last_item == {"qr_data": "B1"}
+    assert after(said("started", 0), said("completed", 3), scan)[0].last_item is None
