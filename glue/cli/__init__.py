@@ -14,15 +14,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-COMMANDS = ("stack", "serve", "simulate", "telegraf", "db", "users", "rules", "dashboards", "docs")
-
 
 def main() -> None:
     """Entry point of ``tonypi``."""
-    for name in COMMANDS:
-        try:
-            module = importlib.import_module(f"glue.cli.{name}")
-        except ModuleNotFoundError:
-            continue
+    from glue.cli import db, docs, rules, serve, simulate, stack, telegraf, users
+
+    for module in (stack, serve, simulate, telegraf, db, users, rules, docs):
         module.register(app)
+    _register_dashboards()
     app()
+
+
+def _register_dashboards() -> None:
+    # They are built with a development package, and stand in the checkout ready-made.
+    try:
+        dashboards = importlib.import_module("glue.cli.dashboards")
+    except ModuleNotFoundError:
+        return
+    dashboards.register(app)

@@ -87,9 +87,10 @@ def _give_up(home: Home, name: str, deadline: float) -> None:
         raise UpFailed(f"accounts and tables cannot be made: {trouble}")
     for other, part in state.get("parts", {}).items():
         if part["state"] == "backing off" and part["restarts"] >= TRIES - 1:
+            log = home.log(other)
+            words = f"\nits last words ({log}):\n{process.tail(log)}" if log.exists() else ""
             raise UpFailed(
-                f"{other} does not start: {part['reason']}; last words ({part['log']}):\n"
-                f"{process.tail(home.log(other))}\n"
+                f"{other} does not start: {part['reason']}{words}\n"
                 "it is tried again and again; `tonypi down` stops everything"
             )
     if time.monotonic() > deadline:

