@@ -137,8 +137,8 @@ class Consumer:
                 await self._write(conn, work)
         self._listening = work.listening
         self._seen |= work.seen
-        for robot_id in new:
-            log.info("robot.registered", robot_id=robot_id, policy=policy)
+        if new:
+            log.info("robots.registered", count=len(new), policy=policy, first=sorted(new)[:5])
 
     async def _write(self, conn: Any, work: Work) -> None:
         await robots.heard(conn, work.heard.values())

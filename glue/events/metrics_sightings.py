@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import structlog
 
@@ -17,7 +18,7 @@ from glue import store
 from glue.core.robot_id import is_robot_id
 from glue.series import Query, SeriesError
 from glue.settings import Settings
-from glue.store import robots
+from glue.store import heartbeats, robots
 
 log = structlog.get_logger()
 
@@ -55,6 +56,7 @@ class MetricsSightings:
         self._newest: Newest | None = None
         self._moving: set[str] = set()
         self._trouble = ""
+        self._moved_at = datetime.now(UTC)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -71,7 +73,11 @@ class MetricsSightings:
         newest = await self._look_up()
         if newest is None:
             await self._carry_on()
-            return
+        else:
+            await self._record(newest)
+        await self._beat()
+
+    async def _record(self, newest: Newest) -> None:
         before = self._newest
         moved = {r for r, at in newest.items() if before is None or at > before.get(r, 0)}
         unheard = moved if before is not None else set()
@@ -84,8 +90,11 @@ class MetricsSightings:
             if seen:
                 await robots.seen_by_metrics(conn, seen, self._listened(), GOODBYE_S)
         self._newest, self._moving = newest, seen
-        for robot_id in new:
-            log.info("robot.registered", robot_id=robot_id, policy=policy, by="metrics")
+        if moved:
+            self._moved_at = datetime.now(UTC)
+        if new:
+            first = sorted(new)[:5]
+            log.info("robots.registered", count=len(new), policy=policy, first=first, by="metrics")
 
     async def _look_up(self) -> Newest | None:
         """None: metrics cannot be seen now."""
@@ -108,6 +117,12 @@ class MetricsSightings:
             self._say("sightings.series_unavailable", str(error))
             return None
         return newest
+
+    async def _beat(self) -> None:
+        """Tell when any robot's points last moved on: the rule `Metrics stopped` reads it."""
+        async with store.transaction(self._pool) as conn:
+            details = {"moved_at": self._moved_at.isoformat()}
+            await heartbeats.beat(conn, "metrics", datetime.now(UTC), details)
 
     async def _carry_on(self) -> None:
         if self._moving:
