@@ -1,4 +1,4 @@
-"""Alerts drawn over a robot's charts: from opening to end, in the colour of their severity."""
+"""Alerts drawn over the chart of their metric: from opening to end, in their severity's colour."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import dashboard as db
 from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.models.dashboard import AnnotationQuery, DataSourceRef
+from grafana_foundation_sdk.models.dashboard import (
+    AnnotationPanelFilter,
+    AnnotationQuery,
+    DataSourceRef,
+)
+
+from glue.core.metrics import METRICS, Severity
+from glue.core.rules import BY_KEY
 
 from .look import INFO, SEVERITY
 from .queries import POSTGRES, SQL, THIS_ROBOT_SQL
@@ -23,15 +30,21 @@ class _Queried(AnnotationQuery):
 
 @dataclass(frozen=True)
 class Alerts(Builder[AnnotationQuery]):
-    """Alerts of ``severity`` that touch the time range; an open one reaches to now."""
+    """Alerts of a metric that touch the time range; an open one reaches to now.
 
-    severity: str
+    One query a metric and severity: Grafana knows a colour and panels for a query, not for a row.
+    """
+
+    metric: str
+    severity: Severity
 
     def build(self) -> AnnotationQuery:
         shown = _Queried(
-            name=f"{self.severity.capitalize()} alerts",
+            name=f"{METRICS[self.metric].title} {self.severity}",
             datasource=POSTGRES,
             enable=True,
+            hide=True,
+            filter_val=AnnotationPanelFilter(ids=[BY_KEY[self.metric, self.severity].panel]),
             icon_color=SEVERITY[self.severity],
         )
         shown.query = SQL("Anno", self._query())
@@ -40,9 +53,9 @@ class Alerts(Builder[AnnotationQuery]):
     def _query(self) -> str:
         return f"""
         SELECT coalesce(starts_at, created_at) AS "time", coalesce(resolved_at, now()) AS "timeend",
-        title AS "text", severity || ',' || alert_type || ',' || state AS "tags"
+        title AS "text", severity || ',' || state AS "tags"
         FROM grafana.alerts
-        WHERE {THIS_ROBOT_SQL} AND severity = '{self.severity}'
+        WHERE {THIS_ROBOT_SQL} AND metric = '{self.metric}' AND severity = '{self.severity}'
         AND coalesce(starts_at, created_at) <= $__timeTo()
         AND coalesce(resolved_at, now()) >= $__timeFrom()
         ORDER BY 1 DESC LIMIT 200

@@ -9,8 +9,9 @@ from grafana_foundation_sdk.builders import dashboard as db
 from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as d
 
+from glue.core.limit_rules import READINGS
 from glue.core.metrics import METRICS
-from glue.core.rules import READINGS, ROBOT_SILENT
+from glue.core.pipeline_rules import ROBOT_SILENT
 
 from . import look
 from .look import link, painted, prop, steps, transformed, width, words
@@ -57,7 +58,8 @@ def _robots_now() -> stat.Panel:
         count(*) FILTER (WHERE state = 'error') AS "Error",
         count(*) FILTER (WHERE in_maintenance) AS "Maintenance",
         count(*) FILTER (WHERE emergency_stopped) AS "Emergency stop",
-        count(*) FILTER (WHERE state = 'never seen') AS "Never seen"
+        count(*) FILTER (WHERE state = 'never seen') AS "Never seen",
+        (SELECT count(*) FROM grafana.robots WHERE registration = 'pending') AS "To approve"
         FROM grafana.robots WHERE {IN_USE}
         """,
     )
@@ -66,10 +68,10 @@ def _robots_now() -> stat.Panel:
         "Robots",
         "Robots in use by what they last said. Silent: unheard for longer than FLEET_SILENT_AFTER"
         " while we listened, and not gone offline in an orderly way; such a robot is also counted"
-        " under what it said last.",
+        " under what it said last. To approve: robots that wait for an admin to accept them.",
         [query],
         fields="/.*/",
-        span=14,
+        span=13,
     )
     for name, colour in {
         "Online": look.FINE,
@@ -79,6 +81,7 @@ def _robots_now() -> stat.Panel:
         "Maintenance": look.INFO,
         "Emergency stop": look.CRITICAL,
         "Never seen": "text",
+        "To approve": look.WARNING,
     }.items():
         panel.override_by_name(name, _when_any(colour))
     return panel
@@ -121,7 +124,7 @@ def _alerts_now() -> stat.Panel:
 
 
 def _pipeline() -> stat.Panel:
-    age = SQL("Age", 'SELECT age_s AS "Last heartbeat" FROM grafana.events_age')
+    age = SQL("Age", 'SELECT floor(age_s) AS "Heartbeat, ago" FROM grafana.events_age')
     refused = InfluxQL("Refused", f'SELECT sum("count") AS "Refused" FROM "refused" WHERE {NEWEST}')
     return (
         look.figures(
@@ -131,11 +134,11 @@ def _pipeline() -> stat.Panel:
             " here are old. Refused: messages of the time range that could not be stored; `tonypi"
             " status` says why.",
             [age, refused],
-            fields="/^(Last heartbeat|Refused)$/",
-            span=4,
+            fields="/^(Heartbeat, ago|Refused)$/",
+            span=5,
         )
         .override_by_name(
-            "Last heartbeat",
+            "Heartbeat, ago",
             [
                 prop("unit", "s"),
                 prop("decimals", 0),
@@ -198,7 +201,7 @@ def _alerts() -> table.Panel:
 SHOWN = {
     "battery": "Battery",
     "temperature": "CPU temp",
-    "servo_temp": "Hottest servo",
+    "servo_temp": "Servo temp",
     "cpu": "CPU",
     "memory": "Memory",
 }
@@ -227,19 +230,20 @@ def _robots() -> table.Panel:
                 "Show this robot",
                 "/d/tonypi-robot/robot?var-robot=${__data.fields.robot_id:raw}&${__url_time_range}",
             ),
-            prop("custom.minWidth", 140),
+            prop("custom.minWidth", 120),
         ],
     )
     panel.override_by_name("robot_id", [look.HIDDEN])
-    panel.override_by_name("Status", [words(look.STATE), look.cell("color-text"), width(110)])
-    panel.override_by_name("Alert", [words(look.SEVERITY), painted(), width(90)])
+    panel.override_by_name("Status", [words(look.STATE), look.cell("color-text"), width(100)])
+    panel.override_by_name("Alert", [words(look.SEVERITY), painted(), width(75)])
     panel.override_by_name(
-        "Last seen", [prop("unit", "dateTimeFromNow"), prop("noValue", "never"), width(140)]
+        "Last seen, ago",
+        [prop("unit", "s"), prop("decimals", 0), prop("noValue", "never"), width(115)],
     )
-    panel.override_by_name("Charging", [look.YES_OR_NO, width(90)])
+    panel.override_by_name("Charging", [look.YES_OR_NO, width(80)])
     for metric, title in SHOWN.items():
         unit = "celsius" if METRICS[metric].unit == "°C" else "percent"
-        panel.override_by_name(title, [prop("unit", unit), prop("decimals", 0), width(110)])
+        panel.override_by_name(title, [prop("unit", unit), prop("decimals", 0), width(95)])
         panel.override_by_name(f"{title} limit", _meaning())
     return panel
 
@@ -258,7 +262,8 @@ def _states() -> SQL:
         "States",
         f"""
         SELECT robot_id, {NAME_SQL} AS "Robot", r.state AS "Status", a.severity AS "Alert",
-        r.last_seen AS "Last seen", coalesce(a.rank, 0) * 1000 AS rank, {columns}
+        r.last_seen_age_s AS "Last seen, ago", coalesce(a.rank, 0) * 1000
+        - CASE WHEN in_maintenance OR last_seen IS NULL THEN 500 ELSE 0 END AS rank, {columns}
         FROM grafana.robots r
         LEFT JOIN (SELECT robot_id, max(array_position(ARRAY['info', 'warning', 'critical'],
         severity::text)) AS rank, (ARRAY['info', 'warning', 'critical'])[max(array_position(
@@ -303,7 +308,7 @@ def _worst_first() -> list[d.DataTransformerConfig]:
         columns[f"{metric}_meaning"] = f"{title} limit"
         if metric == "battery":
             columns["charging"] = "Charging"
-    columns["Last seen"] = "Last seen"
+    columns["Last seen, ago"] = "Last seen, ago"
     return [
         transformed("joinByField", byField="robot_id", mode="outer"),
         # Series of robots that are not in use have readings here, but no row there.
@@ -370,7 +375,7 @@ def _meaning() -> list[look.Property]:
         prop("displayName", " "),
         prop("custom.filterable", False),
         painted(),
-        width(75),
+        width(66),
     ]
 
 

@@ -178,7 +178,7 @@ def figures(
         .justify_mode(c.BigValueJustifyMode.AUTO)
         .orientation(c.VizOrientation.VERTICAL)
         .reduce_options(cb.ReduceDataOptions().values(False).calcs(["lastNotNull"]).fields(fields))
-        .text(cb.VizTextDisplayOptions().title_size(14).value_size(24))
+        .text(cb.VizTextDisplayOptions().title_size(13).value_size(22))
     )
     for query in queries:
         panel.with_target(query)

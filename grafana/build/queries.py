@@ -15,7 +15,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
-from glue.core.rules import AHEAD, RULES
+from glue.core.rule import AHEAD
+from glue.core.rules import RULES
 
 INFLUXDB = DataSourceRef("influxdb", "influxdb")
 POSTGRES = DataSourceRef("postgres", "postgres")

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import dashboard as db
 from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as d
 
-from glue.core.metrics import METRICS
+from glue.core.metrics import METRICS, SEVERITIES
 from glue.core.rules import BY_KEY
 
 from . import look, variables
@@ -28,11 +28,15 @@ from .queries import (
 
 UID = "tonypi-robot"
 HEART = "The heart is the alert rule's for all robots; this robot's alerts are in the table above."
+FIGURES = (
+    *("State", "Last seen, ago", "Battery", "Charging"),
+    *("Emergency stop", "Job", "Open alerts"),
+)
 UNITS = {"%": "percent", "°C": "celsius"}
 
 
 def dashboard() -> db.Dashboard:
-    return (
+    board = (
         db.Dashboard("Robot")
         .uid(UID)
         .description("Everything of one robot: state, limits, readings, alerts, jobs.")
@@ -40,12 +44,10 @@ def dashboard() -> db.Dashboard:
         .readonly()
         .tooltip(d.DashboardCursorSync.CROSSHAIR)
         .time("now-15m", "now")
-        .refresh("5s")
+        .refresh("10s")
         .timezone("browser")
         .with_variable(variables.robot())
         .annotation(every_rule())
-        .annotation(Alerts("critical"))
-        .annotation(Alerts("warning"))
         .link(
             db.DashboardLink("Fleet")
             .type(d.DashboardLinkType.LINK)
@@ -75,21 +77,19 @@ def dashboard() -> db.Dashboard:
         .with_row(db.Row("Work"))
         .with_panel(_jobs())
     )
+    for metric in METRICS:
+        for severity in SEVERITIES:
+            board.annotation(Alerts(metric, severity))
+    return board
 
 
 def _now() -> stat.Panel:
     state = SQL(
         "State",
         f"""
-        SELECT state AS "State", last_seen AS "Last seen"
-        FROM grafana.robots WHERE {THIS_ROBOT_SQL}
-        """,
-    )
-    work = SQL(
-        "Work",
-        f"""
-        SELECT CASE WHEN emergency_stopped THEN 'STOPPED' ELSE 'released' END AS "Emergency stop",
-        coalesce((SELECT coalesce(task_name, 'unnamed') || ' ' || round(percent_complete) || ' %'
+        SELECT state AS "State", last_seen_age_s AS "Last seen, ago",
+        CASE WHEN emergency_stopped THEN 'STOPPED' ELSE 'released' END AS "Emergency stop",
+        coalesce((SELECT coalesce(task_name, 'unnamed') || ' ' || round(percent_complete) || '%'
         FROM grafana.jobs WHERE jobs.robot_id = robots.robot_id AND status = 'active'
         ORDER BY start_time DESC LIMIT 1), 'none') AS "Job",
         (SELECT count(*) FROM grafana.alerts
@@ -115,13 +115,15 @@ def _now() -> stat.Panel:
             "Now",
             "State and last sign of life (arrival here, not the robot's clock), newest battery"
             " reading coloured by this robot's limits, running job, alerts that are open.",
-            [state, battery, work, limits],
-            fields="/^(State|Last seen|Emergency stop|Job|Open alerts|Battery|Charging)$/",
+            [state, battery, limits],
+            fields=f"/^({'|'.join(FIGURES)})$/",
             span=24,
         )
         .with_transformation(_thresholds_of("Battery", "Limits"))
         .override_by_name("State", [words(look.STATE)])
-        .override_by_name("Last seen", [prop("unit", "dateTimeFromNow"), prop("noValue", "never")])
+        .override_by_name(
+            "Last seen, ago", [prop("unit", "s"), prop("decimals", 0), prop("noValue", "never")]
+        )
         .override_by_name(
             "Battery",
             [
@@ -204,11 +206,12 @@ def _alerts() -> table.Panel:
     query = SQL(
         "Alerts",
         f"""
-        SELECT severity AS "Severity", state AS "State", {alert_sql()} AS "Alert",
-        coalesce(starts_at, created_at) AS "Since", duration_s AS "Lasting", source AS "Source",
+        SELECT severity AS "Severity",
+        {alert_sql()} || coalesce(' (' || source || ')', '') AS "Alert",
+        state || coalesce(' (' || resolve_reason || ')', '') AS "State",
+        coalesce(starts_at, created_at) AS "Since", duration_s AS "Lasting",
         round(value::numeric, 1) || {unit_sql("metric")} AS "Value",
-        round(threshold::numeric, 1) || {unit_sql("metric")} AS "Limit",
-        resolve_reason AS "End"
+        round(threshold::numeric, 1) || {unit_sql("metric")} AS "Limit"
         FROM grafana.alerts
         WHERE {THIS_ROBOT_SQL} AND coalesce(starts_at, created_at) <= $__timeTo()
         AND (NOT resolved OR resolved_at >= $__timeFrom())
@@ -226,14 +229,13 @@ def _alerts() -> table.Panel:
             height=8,
             empty="No alert in this time range",
         )
-        .override_by_name("Severity", [words(look.SEVERITY), painted(), width(90)])
-        .override_by_name("State", [width(110)])
+        .override_by_name("Severity", [words(look.SEVERITY), painted(), width(75)])
+        .override_by_name("State", [width(150)])
         .override_by_name("Since", [prop("unit", "dateTimeFromNow"), width(120)])
         .override_by_name("Lasting", [prop("unit", "dthms"), width(90)])
         .override_by_name("Value", [width(80)])
-        .override_by_name("Source", [width(90)])
-        .override_by_name("Limit", [width(80)])
-        .override_by_name("End", [width(90)])
+        .override_by_name("Limit", [width(75)])
+        .override_by_name("Alert", [prop("custom.minWidth", 170)])
     )
 
 
@@ -262,9 +264,9 @@ def _limits() -> table.Panel:
             height=8,
             empty="No limits in force: in maintenance, not active or not accepted",
         )
-        .override_by_name("Warning", [fixed(look.WARNING), look.cell("color-text"), width(90)])
-        .override_by_name("Critical", [fixed(look.CRITICAL), look.cell("color-text"), width(90)])
-        .override_by_name("Set for", [width(90)])
+        .override_by_name("Warning", [fixed(look.WARNING), look.cell("color-text"), width(80)])
+        .override_by_name("Critical", [fixed(look.CRITICAL), look.cell("color-text"), width(80)])
+        .override_by_name("Set for", [width(85)])
     )
 
 
