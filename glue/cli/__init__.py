@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-
 import typer
 
 app = typer.Typer(
@@ -21,14 +19,4 @@ def main() -> None:
 
     for module in (stack, serve, simulate, telegraf, db, users, rules, docs):
         module.register(app)
-    _register_dashboards()
     app()
-
-
-def _register_dashboards() -> None:
-    # They are built with a development package, and stand in the checkout ready-made.
-    try:
-        dashboards = importlib.import_module("glue.cli.dashboards")
-    except ModuleNotFoundError:
-        return
-    dashboards.register(app)
