@@ -102,14 +102,14 @@ def _alerts_now() -> stat.Panel:
         """
         SELECT count(*) FILTER (WHERE severity = 'critical') AS "Critical",
         count(*) FILTER (WHERE severity = 'warning') AS "Warning",
-        count(*) FILTER (WHERE acknowledged) AS "Acknowledged"
+        count(*) FILTER (WHERE acknowledged) AS "Seen to"
         FROM grafana.alerts WHERE NOT resolved
         """,
     )
     panel = look.figures(
         4,
         "Open alerts",
-        "Alerts that are not resolved, by severity; how many of them somebody has acknowledged.",
+        "Alerts that are not resolved, by severity; seen to: those of them that somebody has acknowledged.",
         [query],
         fields="/.*/",
         span=6,
@@ -117,7 +117,7 @@ def _alerts_now() -> stat.Panel:
     for name, colour in {
         "Critical": look.CRITICAL,
         "Warning": look.WARNING,
-        "Acknowledged": look.INFO,
+        "Seen to": look.INFO,
     }.items():
         panel.override_by_name(name, _when_any(colour))
     return panel
@@ -262,7 +262,7 @@ def _states() -> SQL:
         "States",
         f"""
         SELECT robot_id, {NAME_SQL} AS "Robot", r.state AS "Status", a.severity AS "Alert",
-        r.last_seen_age_s AS "Last seen, ago", coalesce(a.rank, 0) * 1000
+        floor(r.last_seen_age_s) AS "Last seen, ago", coalesce(a.rank, 0) * 1000
         - CASE WHEN in_maintenance OR last_seen IS NULL THEN 500 ELSE 0 END AS rank, {columns}
         FROM grafana.robots r
         LEFT JOIN (SELECT robot_id, max(array_position(ARRAY['info', 'warning', 'critical'],

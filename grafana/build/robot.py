@@ -60,21 +60,21 @@ def dashboard() -> db.Dashboard:
         .with_panel(_facts())
         .with_panel(_alerts())
         .with_panel(_limits())
-        .with_row(db.Row("Performance and power"))
+        .with_row(db.Row("Performance and power").id(100))
         .with_panel(_performance("cpu", "cpu_percent"))
         .with_panel(_performance("memory", "memory_percent"))
         .with_panel(_performance("temperature", "cpu_temperature"))
         .with_panel(_servo_temperature())
         .with_panel(_battery())
-        .with_row(db.Row("Servos"))
+        .with_row(db.Row("Servos").id(101))
         .with_panel(_servos(31, "Servo position", "position", "mean", "none", _POSITION))
         .with_panel(_servos(32, "Servo voltage", "voltage", "min", "volt", _VOLTAGE))
         .with_panel(_servos(33, "Servo load", "load", "max", "percent", _LOAD))
-        .with_row(db.Row("Motion"))
+        .with_row(db.Row("Motion").id(102))
         .with_panel(_imu(40, "Acceleration", "accel", "accMS2"))
         .with_panel(_imu(41, "Rotation", "gyro", "rotdegs"))
         .with_panel(_location())
-        .with_row(db.Row("Work"))
+        .with_row(db.Row("Work").id(103))
         .with_panel(_jobs())
     )
     for metric in METRICS:
@@ -87,7 +87,7 @@ def _now() -> stat.Panel:
     state = SQL(
         "State",
         f"""
-        SELECT state AS "State", last_seen_age_s AS "Last seen, ago",
+        SELECT state AS "State", floor(last_seen_age_s) AS "Last seen, ago",
         CASE WHEN emergency_stopped THEN 'STOPPED' ELSE 'released' END AS "Emergency stop",
         coalesce((SELECT coalesce(task_name, 'unnamed') || ' ' || round(percent_complete) || '%'
         FROM grafana.jobs WHERE jobs.robot_id = robots.robot_id AND status = 'active'
@@ -182,11 +182,11 @@ def _facts() -> table.Panel:
     return (
         look.listing(
             3,
-            "",
-            "What is known of this robot. The camera opens in a new tab.",
+            "Known of this robot",
+            "What the robot said of itself and what an admin wrote. The camera opens in a new tab.",
             [query],
             span=24,
-            height=3,
+            height=4,
             empty="No such robot",
         )
         .override_by_name("Known since", [prop("unit", "dateTimeAsLocal")])
