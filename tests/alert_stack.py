@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +15,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from glue.core.provisioning import rules_file
-from glue.settings import PROJECT, Settings
+from glue.settings import Settings
 from glue.stack import probe
 from tests import programs
 
@@ -130,24 +128,15 @@ def running_glue(ground: Any, settings: Settings, name: str = "glue") -> Iterato
 # not a quarter of an hour. tests/integration/test_grafana_rules.py holds the stock interval, and
 # tests/bench/alert_latency.py measures it.
 INTERVAL = 1.0
-FAST_GRAFANA = {
-    "GF_FEATURE_TOGGLES_ENABLE": "configurableSchedulerTick",
-    "GF_UNIFIED_ALERTING_SCHEDULER_TICK_INTERVAL": "1s",
-    "GF_UNIFIED_ALERTING_MIN_INTERVAL": "1s",
-    "GF_DATABASE_NAME": "grafana_fast",
-}
 
 
 @pytest.fixture(scope="session")
-def fast_grafana(ground, postgres, influx, tmp_path_factory, request) -> Settings:
-    """A Grafana of our provisioning, but for the interval; skipped loudly where there is none."""
+def fast_grafana(ground, postgres, influx) -> Settings:
+    """A Grafana in the fast profile; skipped loudly where there is none."""
     if ground.programs.grafana() is None:
         pytest.skip("no Grafana on this machine (GRAFANA_HOME, tools cache, PATH)")
     postgres.execute("CREATE DATABASE grafana_fast OWNER grafana")
     database = postgres.create("fleet_fast")
-    provisioning = tmp_path_factory.mktemp("grafana") / "provisioning"
-    shutil.copytree(PROJECT / "provisioning", provisioning)
-    (provisioning / "alerting" / "rules.yml").write_text(rules_file("1s"))
     settings = ground.settings(
         PGDATABASE=database.database,
         GRAFANA_URL=f"http://127.0.0.1:{probe.free_port()}",
@@ -157,7 +146,9 @@ def fast_grafana(ground, postgres, influx, tmp_path_factory, request) -> Setting
         GLUE_PULL_INTERVAL=3,
         MQTT_GLUE_CLIENT_ID="tonypi-glue-fast",
     )
-    programs.running_grafana(ground, settings, provisioning, FAST_GRAFANA, "grafana-fast")
+    programs.running_grafana(
+        ground, settings, env={"GF_DATABASE_NAME": "grafana_fast"}, name="grafana-fast"
+    )
     return settings
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from glue.core import episodes
 from glue.core.episodes import Change, Circumstances, Observation
-from glue.core.rules import AHEAD, BY_KEY, WINDOW, SeriesReading, texts
+from glue.core.metrics import METRICS
+from glue.core.rule import AHEAD, WINDOW, SeriesReading, texts
+from glue.core.rules import BY_KEY, BY_METRIC
 from glue.series import Query, quote
 
 Pair = tuple[str, str]
@@ -50,11 +52,8 @@ async def ask(series: Query, news: Iterable[Observation]) -> Found:
         elif metric == "battery":
             await _ask_battery(series, robots, newest, charging)
         elif reading := _reading(metric):
-            for one in await series.query(
-                f'SELECT last("{reading.field}") AS v FROM "{reading.measurement}"'
-                f' WHERE {_where(robots)} GROUP BY "robot_id"'
-            ):
-                newest[metric, one.tags["robot_id"]] = one.last("v")
+            for one in await series.query(reading.influxql.replace("$timeFilter", _where(robots))):
+                newest[metric, one.tags["robot_id"]] = one.rows[-1][1]
     return Found(newest, source, charging, asked=True)
 
 
@@ -121,13 +120,13 @@ def _why(seen: Observation, facts: Facts, found: Found) -> episodes.Reason:
         now,
         has_recent_point=seen.pair in found.newest if found.asked and has_rule else None,
         charging=seen.robot_id in found.charging,
-        has_limit=now.has_limit or not has_rule,
+        has_limit=now.has_limit or seen.metric not in METRICS,
     )
     return episodes.why((*seen.pair, seen.severity) in facts.vanished, now)
 
 
 def _reading(metric: str) -> SeriesReading | None:
-    rule = BY_KEY.get((metric, "critical"))
+    rule = BY_METRIC.get(metric)
     return rule.reading if rule and isinstance(rule.reading, SeriesReading) else None
 
 

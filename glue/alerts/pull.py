@@ -19,6 +19,7 @@ from glue.core import charge as charging
 from glue.core.charge import Charge, Look
 from glue.core.episodes import Instance, Observation, missing
 from glue.core.grafana_alerts import State, read_state
+from glue.core.provisioning import CONTACT_POINT
 from glue.grafana import Grafana, GrafanaError
 from glue.settings import Settings
 from glue.store import alerts as rows
@@ -47,6 +48,7 @@ class Watch:
         self.charge: Charge = charging.at_start(clock(), grafana is not None)
         self._wanted = asyncio.Event()
         self._trouble = ""
+        self._post_errors: list[str] = []
 
     def look_soon(self) -> None:
         """Look without waiting for the period: a post was cut off."""
@@ -87,6 +89,7 @@ class Watch:
             return None, Look(now, None, self.charge.reason)
         try:
             state = read_state(await self._grafana.rule_state())
+            self._post_errors = await self._grafana.receiver_errors(CONTACT_POINT)
         except GrafanaError as error:
             self._say("pull.failed", str(error))
             return None, Look(now, None, str(error))
@@ -112,7 +115,9 @@ class Watch:
         }
         async with store.transaction(self._pool) as conn:
             if not look.trouble:
-                await heartbeats.beat(conn, "pull", look.at, {})
+                await heartbeats.beat(conn, "pull", look.at, {"posts_fail_of": self._post_errors})
+                if not self._post_errors:
+                    await heartbeats.beat(conn, "webhook", look.at, {})
             await heartbeats.beat(conn, "evaluator", look.at, details)
 
     def _say(self, event: str, trouble: str) -> None:

@@ -18,7 +18,8 @@ from glue.alerts.intake import Intake
 from glue.alerts.pull import Watch
 from glue.core.episodes import Observation
 from glue.core.evaluation import Limits, Verdict, evaluate
-from glue.core.rules import AHEAD, RULES, WINDOW, Rule, SeriesReading, texts
+from glue.core.rule import AHEAD, WINDOW, Rule, SeriesReading, texts
+from glue.core.rules import RULES
 from glue.series import Query, SeriesError
 from glue.settings import Settings
 from glue.store import alerts as rows
@@ -122,7 +123,7 @@ class Standby:
     async def _read_series(self, reading: SeriesReading) -> dict[str, float]:
         window = f"time >= now() - {WINDOW}s AND time < now() + {AHEAD}s"
         found = await self._series.query(reading.influxql.replace("$timeFilter", window))
-        return {one.tags["robot_id"]: float(one.rows[-1][1]) for one in found if one.rows}
+        return {one.tags.get("robot_id", ""): float(one.rows[-1][1]) for one in found if one.rows}
 
     async def _limits(self, rule: Rule) -> Limits:
         async with store.transaction(self._pool) as conn:

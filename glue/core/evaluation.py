@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from glue.core.rules import FIRES_ABOVE, RECOVERS_BELOW, Rule, margin
+from glue.core.rule import FIRES_ABOVE, RECOVERS_BELOW, Rule, margin
 
 STALE_AFTER = 2
 """Evaluations without a reading or a limit."""

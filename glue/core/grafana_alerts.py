@@ -16,7 +16,8 @@ from typing import Any
 
 from glue.core.episodes import RANK, Observation, Origin
 from glue.core.robot_id import is_robot_id
-from glue.core.rules import BY_KEY, BY_UID, texts
+from glue.core.rule import texts
+from glue.core.rules import BY_KEY, BY_UID
 
 VANISHED = {"MissingSeries", "NoData"}
 """Values of the annotation ``grafana_state_reason`` that say the series is gone."""

@@ -6,16 +6,16 @@ from typing import Any
 
 import yaml
 
-from glue.core.rules import (
+from glue.core.rule import (
     AHEAD,
     FIRES_ABOVE,
     RECOVERS_BELOW,
-    RULES,
     WINDOW,
     Rule,
     SeriesReading,
     TableReading,
 )
+from glue.core.rules import RULES
 
 RULE_FOLDER = "Robot rules"
 RULE_GROUP = "robots"
@@ -23,13 +23,17 @@ CONTACT_POINT = "glue"
 HEADER = "# Rendered from glue/core/rules.py by `tonypi rules render`; do not edit.\n"
 
 
-def rules_file(interval: str = "10s") -> str:
+INTERVAL_VARIABLE = "RULE_INTERVAL"
+"""Environment variable of Grafana's that the file takes the interval from, for example ``10s``."""
+
+
+def rules_file() -> str:
     """The text of ``provisioning/alerting/rules.yml``."""
     group = {
         "orgId": 1,
         "name": RULE_GROUP,
         "folder": RULE_FOLDER,
-        "interval": interval,
+        "interval": f"${INTERVAL_VARIABLE}",
         "rules": [_rule(rule) for rule in RULES],
     }
     body = yaml.safe_dump(
@@ -68,7 +72,7 @@ def _annotations(rule: Rule) -> dict[str, str]:
     return {
         "summary": f"{who}{rule.noun} {rule.severity}",
         "description": f"{rule.noun} is {value}, {side} the {rule.severity} limit of {limit}.",
-        "runbook_url": f"docs/runbooks/{rule.metric.replace('_', '-')}.md",
+        "runbook_url": f"docs/runbooks/{rule.runbook}",
         "__dashboardUid__": rule.dashboard,
         "__panelId__": str(rule.panel),
     }

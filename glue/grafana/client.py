@@ -43,7 +43,19 @@ class Grafana:
         """
         return await self._get("/prometheus/grafana/api/v1/rules")
 
-    async def _get(self, path: str) -> dict[str, Any]:
+    async def receiver_errors(self, name: str) -> list[str]:
+        """What the last attempts to post to the contact point ``name`` failed of; empty when they
+        did not fail, or none was made."""
+        found = await self._get("/alertmanager/grafana/config/api/v1/receivers")
+        return [
+            str(integration["lastNotifyAttemptError"])
+            for receiver in found
+            if receiver.get("name") == name
+            for integration in receiver.get("integrations") or []
+            if integration.get("lastNotifyAttemptError")
+        ]
+
+    async def _get(self, path: str) -> Any:
         try:
             return await self._api.client.GET(path)
         except GrafanaClientError as error:

@@ -3,7 +3,8 @@
 Twenty robots, quiet for a minute, cross their servo limit one after another at moments spread over
 the evaluation interval. The time runs from the write of the first hot point to ``created_at`` of
 the row in PostgreSQL. Real PostgreSQL, InfluxDB, Mosquitto, glue and (unless ``--standby``) Grafana
-with its stock settings at 10 s.
+stock at 10 s, in the fast profile
+below.
 """
 
 from __future__ import annotations
@@ -14,12 +15,10 @@ import statistics
 import time
 from datetime import UTC, datetime
 
-from glue.core.provisioning import rules_file
 from glue.series import admin
-from glue.settings import PROJECT
 from glue.stack.parts import influxdb, mosquitto
 from tests import programs
-from tests.alert_stack import FAST_GRAFANA, Feeder, running_glue
+from tests.alert_stack import Feeder, running_glue
 
 ROBOTS = 20
 
@@ -57,16 +56,7 @@ def measure(ground, interval: float, standby: bool, quiet: float) -> list[float]
         ground.environ["GRAFANA_URL"] = ""
     settings = ground.settings()
     if not standby:
-        provisioning = PROJECT / "provisioning"
-        fast = interval < 10
-        if fast:
-            import shutil
-
-            provisioning = ground.home / "provisioning"
-            shutil.copytree(PROJECT / "provisioning", provisioning)
-            (provisioning / "alerting/rules.yml").write_text(rules_file(f"{interval:g}s"))
-        env = {k: v for k, v in FAST_GRAFANA.items() if k != "GF_DATABASE_NAME"} if fast else {}
-        programs.running_grafana(ground, settings, provisioning, env)
+        programs.running_grafana(ground, settings)
     with running_glue(ground, settings) as record, Feeder(settings) as feeder:
         record.run("DELETE FROM robots")
         robots = [f"lat_{n:02}" for n in range(ROBOTS)]

@@ -11,7 +11,7 @@ import time
 
 import httpx
 
-from glue.core.rules import READINGS
+from glue.core.limit_rules import READINGS
 from glue.series import admin
 from glue.stack.parts import influxdb
 from tests import programs

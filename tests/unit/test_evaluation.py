@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from glue.core.evaluation import evaluate
-from glue.core.rules import BY_KEY, RULES, margin
+from glue.core.rule import margin
+from glue.core.rules import BY_KEY, RULES
+from glue.settings import PROJECT
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 SERVO = BY_KEY["servo_temp", "warning"]
@@ -80,7 +82,10 @@ def test_margin_is_above_zero_when_crossed_whichever_side_is_bad(
     assert margin(reading, limit, recovery) == pytest.approx(expected)
 
 
-def test_ten_threshold_rules_and_two_for_silence_each_with_its_own_uid():
-    assert len(RULES) == 12
-    assert len({rule.uid for rule in RULES}) == 12
-    assert len({(rule.metric, rule.severity) for rule in RULES}) == 12
+def test_every_rule_has_a_uid_a_key_and_a_runbook_of_its_own():
+    assert len(RULES) == 18
+    assert len({rule.uid for rule in RULES}) == len(RULES)
+    assert len({(rule.metric, rule.severity) for rule in RULES}) == len(RULES)
+    for rule in RULES:
+        page = PROJECT / "docs" / "runbooks" / rule.runbook
+        assert rule.title.split(" warning")[0].split(" critical")[0] in page.read_text()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from glue.core.provisioning import INTERVAL_VARIABLE
 from glue.settings import Settings
 from glue.stack import probe
 from glue.stack.environment import exported
@@ -15,6 +16,7 @@ from glue.stack.part import Part, Site
 from glue.stack.programs import ProgramMissing, grafana_binary
 
 DATABASE = "grafana"
+STOCK_INTERVAL = 10.0
 ROLE = "grafana"
 
 
@@ -75,4 +77,19 @@ def environment(settings: Settings, checkout: Path, data: Path) -> dict[str, str
         "GF_SECURITY_ADMIN_USER": grafana.admin_user,
         "GF_SECURITY_ADMIN_PASSWORD": grafana.admin_password.get_secret_value(),
         "GRAFANA_DASHBOARDS_DIR": str(checkout / "grafana" / "dashboards"),
+        **_pace(settings.glue.evaluation_interval),
+    }
+
+
+def _pace(interval: float) -> dict[str, str]:
+    """How often rules are evaluated. Below its 10 s Grafana needs a toggle and a shorter tick; a
+    stock Grafana with a shorter interval than its tick does not start."""
+    every = f"{interval:g}s"
+    if interval >= STOCK_INTERVAL:
+        return {INTERVAL_VARIABLE: every}
+    return {
+        INTERVAL_VARIABLE: every,
+        "GF_FEATURE_TOGGLES_ENABLE": "configurableSchedulerTick",
+        "GF_UNIFIED_ALERTING_SCHEDULER_TICK_INTERVAL": every,
+        "GF_UNIFIED_ALERTING_MIN_INTERVAL": every,
     }

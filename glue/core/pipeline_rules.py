@@ -1,0 +1,179 @@
+"""Rules on what carries the readings: silent robots, wrong clocks, and the pipeline's own parts.
+
+Their limits are facts of the design, not of a fleet, so they stand here; how long a robot may be
+silent is a setting, which comes with the reading.
+"""
+
+from __future__ import annotations
+
+from glue.core.metrics import Severity
+from glue.core.rule import Rule, SeriesReading, TableReading
+
+EVENTS_STOPPED_AFTER = 30
+"""Seconds without our own heartbeat through the broker."""
+
+STALE_AFTER = 60
+"""Seconds after which a part that should work at every moment is said to stand still."""
+
+CLOCK_OFF = 60
+"""Seconds between a robot's time and the arrival of its message."""
+
+REFUSED = 10
+"""Messages or fields refused within five minutes: fewer are a robot's hiccup."""
+
+FLEET_PANEL = ("tonypi-fleet", 2)
+
+ROBOT_SILENT = Rule(
+    uid="tonypi-robot-silent",
+    title="Robot silent",
+    metric="silence",
+    severity="critical",
+    alert_type="network",
+    direction="high",
+    unit="s",
+    reading=TableReading("SELECT robot_id, silent_s FROM grafana.silence"),
+    limit_sql="SELECT robot_id, silent_after FROM grafana.silence",
+    recovery_sql="SELECT robot_id, silent_after / 2 FROM grafana.silence",
+    pending=0,
+    noun="Silence",
+    dashboard=FLEET_PANEL[0],
+    panel=FLEET_PANEL[1],
+)
+
+EVENTS_STOPPED = Rule(
+    uid="tonypi-events-stopped",
+    title="Events stopped",
+    metric="events",
+    severity="critical",
+    alert_type="system",
+    direction="high",
+    unit="s",
+    reading=TableReading("SELECT age_s FROM grafana.events_age"),
+    limit_sql=f"SELECT {EVENTS_STOPPED_AFTER}::float8 AS limit_value",
+    recovery_sql=f"SELECT {EVENTS_STOPPED_AFTER / 2}::float8 AS recovery_value",
+    pending=0,
+    noun="Age of the last heartbeat through the broker",
+    dashboard=FLEET_PANEL[0],
+    panel=FLEET_PANEL[1],
+)
+
+ROBOT_CLOCK_OFF = Rule(
+    uid="tonypi-robot-clock-off",
+    title="Robot clock off",
+    metric="clock",
+    severity="warning",
+    alert_type="system",
+    direction="high",
+    unit="s",
+    reading=SeriesReading(
+        'SELECT abs("v") FROM (SELECT last("offset_s") AS "v" FROM "clock"'
+        ' WHERE $timeFilter GROUP BY "robot_id") GROUP BY "robot_id"',
+        "clock",
+        "offset_s",
+    ),
+    limit_sql=f"SELECT robot_id, {CLOCK_OFF}::float8 AS limit_value FROM grafana.watched",
+    recovery_sql=f"SELECT robot_id, {CLOCK_OFF / 2}::float8 AS recovery_value FROM grafana.watched",
+    pending=0,
+    noun="Distance of the robot's clock from ours",
+    dashboard=FLEET_PANEL[0],
+    panel=FLEET_PANEL[1],
+)
+
+
+def _of_stack(
+    uid: str,
+    title: str,
+    metric: str,
+    severity: Severity,
+    noun: str,
+    reading: SeriesReading | TableReading,
+    limit: float,
+    unit: str = "s",
+) -> Rule:
+    return Rule(
+        uid=f"tonypi-{uid}",
+        title=title,
+        metric=metric,
+        severity=severity,
+        alert_type="system",
+        direction="high",
+        unit=unit,
+        reading=reading,
+        limit_sql=f"SELECT {limit}::float8 AS limit_value",
+        recovery_sql=f"SELECT {limit / 2}::float8 AS recovery_value",
+        pending=0,
+        noun=noun,
+        dashboard=FLEET_PANEL[0],
+        panel=FLEET_PANEL[1],
+    )
+
+
+METRICS_STOPPED = _of_stack(
+    "metrics-stopped",
+    "Metrics stopped",
+    "metrics",
+    "critical",
+    "Time without a new point of any robot",
+    TableReading("SELECT age_s FROM grafana.metrics_age"),
+    STALE_AFTER,
+)
+
+# Counters of Telegraf begin at 0 when it starts: a fall is no loss.
+TELEGRAF_LOSES = _of_stack(
+    "telegraf-loses",
+    "Telegraf loses points",
+    "telegraf",
+    "critical",
+    "Points that Telegraf dropped or InfluxDB rejected in 15 minutes",
+    SeriesReading(
+        'SELECT sum("d") + sum("r") FROM (SELECT non_negative_difference("metrics_dropped") AS "d",'
+        ' non_negative_difference("metrics_rejected") AS "r" FROM "internal_write"'
+        " WHERE $timeFilter AND \"output\" = 'influxdb_v2')",
+        "internal_write",
+        "metrics_dropped",
+    ),
+    0.5,
+    "points",
+)
+
+MESSAGES_REFUSED = _of_stack(
+    "messages-refused",
+    "Messages refused",
+    "refused",
+    "warning",
+    "Messages or fields refused in 15 minutes",
+    SeriesReading('SELECT sum("count") FROM "refused" WHERE $timeFilter', "refused", "count"),
+    REFUSED,
+    "messages",
+)
+
+PULL_STALE = _of_stack(
+    "pull-stale",
+    "Grafana's state not read",
+    "pull",
+    "warning",
+    "Time since Grafana's state was last read",
+    TableReading("SELECT age_s FROM grafana.pull_age"),
+    STALE_AFTER,
+)
+
+WEBHOOK_STALE = _of_stack(
+    "webhook-stale",
+    "Grafana's posts fail",
+    "webhook",
+    "warning",
+    "Time that Grafana's posts to the glue have been failing",
+    TableReading("SELECT age_s FROM grafana.webhook_age"),
+    STALE_AFTER,
+)
+
+PIPELINE_RULES = (
+    ROBOT_SILENT,
+    ROBOT_CLOCK_OFF,
+    EVENTS_STOPPED,
+    METRICS_STOPPED,
+    TELEGRAF_LOSES,
+    MESSAGES_REFUSED,
+    PULL_STALE,
+    WEBHOOK_STALE,
+)

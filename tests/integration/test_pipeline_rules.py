@@ -1,0 +1,161 @@
+"""The rules on the pipeline itself: each is caused, told once, and ends when its cause ends."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import httpx
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from glue import store
+from glue.alerts.intake import Intake
+from glue.alerts.standby import Standby
+from glue.core.provisioning import CONTACT_POINT
+from glue.events.metrics_sightings import MetricsSightings
+from glue.grafana import Grafana
+from glue.series import Query
+from glue.store import heartbeats
+
+
+class Pipeline:
+    """A standby evaluator over a real PostgreSQL and InfluxDB, evaluated when a test says so."""
+
+    def __init__(self, settings, pool, series):
+        self.settings, self.pool, self.series = settings, pool, series
+        watch = SimpleNamespace(charge=SimpleNamespace(evaluator="standby"))
+        self._standby = Standby(settings, pool, series, Intake(pool, series), watch)
+
+    def write(self, *lines):
+        influx = self.settings.influx
+        httpx.post(
+            f"{influx.url}/api/v2/write?org=tonypi&bucket={influx.bucket}&precision=ms",
+            headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
+            content="\n".join(lines),
+        ).raise_for_status()
+
+    def run(self, statement, *values):
+        with psycopg.connect(self.settings.postgres.dsn) as conn:
+            conn.execute(statement, values)
+
+    async def beat(self, name, seconds_ago=0.0, **details):
+        at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+        async with store.transaction(self.pool) as conn:
+            await heartbeats.beat(conn, name, at, details)
+
+    async def alerts(self, metric):
+        """(robot, resolved) of each alert of ``metric`` after one more evaluation."""
+        await self._standby.evaluate()
+        with psycopg.connect(self.settings.postgres.dsn, row_factory=dict_row) as conn:
+            found = conn.execute("SELECT * FROM alerts WHERE metric = %s ORDER BY id", [metric])
+            return [(a["robot_id"], a["resolved"]) for a in found.fetchall()]
+
+
+@pytest.fixture
+async def pipeline(settings):
+    async with store.open_pool(settings.postgres) as pool, Query(settings.influx) as series:
+        yield Pipeline(settings, pool, series)
+
+
+def ms(seconds_ago=0.0):
+    return int((time.time() - seconds_ago) * 1000)
+
+
+async def test_a_robot_clock_two_hours_off_is_told_until_it_is_right(pipeline):
+    pipeline.run("INSERT INTO robots (robot_id) VALUES ('off_1'), ('right_1')")
+    for robot, offset in (("off_1", -7200.0), ("right_1", 1.5)):
+        pipeline.write(f"clock,robot_id={robot},reason=ok offset_s={offset},count=1i {ms(1)}")
+    assert await pipeline.alerts("clock") == [("off_1", False)]
+    pipeline.write(f"clock,robot_id=off_1,reason=ok offset_s=0.2,count=1i {ms()}")
+    assert await pipeline.alerts("clock") == [("off_1", True)]
+
+
+async def test_metrics_that_stop_while_a_robot_is_online_are_told_once(pipeline):
+    stopped = (datetime.now(UTC) - timedelta(seconds=61)).isoformat()
+    await pipeline.beat("metrics", moved_at=stopped)
+    assert await pipeline.alerts("metrics") == [], "no robot is online"
+    pipeline.run("INSERT INTO robots (robot_id, status) VALUES ('on_1', 'online')")
+    assert await pipeline.alerts("metrics") == [(None, False)]
+    await pipeline.beat("metrics", seconds_ago=300, moved_at=stopped)
+    await pipeline.beat("metrics", moved_at=datetime.now(UTC).isoformat())
+    assert await pipeline.alerts("metrics") == [(None, True)]
+
+
+async def test_a_stopped_glue_does_not_accuse_telegraf(pipeline):
+    pipeline.run("INSERT INTO robots (robot_id, status) VALUES ('on_2', 'online')")
+    moved = datetime.now(UTC) - timedelta(seconds=600)
+    await pipeline.beat("metrics", seconds_ago=598, moved_at=moved.isoformat())
+    assert await pipeline.alerts("metrics") == []
+
+
+async def test_sightings_tell_when_points_last_moved(pipeline):
+    sightings = MetricsSightings(pipeline.settings, pipeline.pool, pipeline.series, lambda: 0.0)
+    began = datetime.now(UTC)
+
+    async def moved_at():
+        await sightings.look()
+        async with store.transaction(pipeline.pool) as conn:
+            beat = (await heartbeats.read(conn))["metrics"]
+        return datetime.fromisoformat(beat.details["moved_at"])
+
+    pipeline.write(f"internal_agent metrics_gathered=1i {ms()}")
+    pipeline.write(f"sensors,robot_id=moves_1 value=1.0 {ms()}")
+    first = await moved_at()
+    assert first > began
+    assert await moved_at() == first, "nothing new came"
+    pipeline.write(f"sensors,robot_id=moves_1 value=2.0 {ms()}")
+    assert await moved_at() > first
+
+
+async def test_points_that_telegraf_drops_are_told(pipeline):
+    for seconds_ago, dropped in ((40, 7), (30, 0), (20, 0), (10, 3)):
+        pipeline.write(
+            "internal_write,output=influxdb_v2 "
+            f"metrics_dropped={dropped}i,metrics_rejected=0i {ms(seconds_ago)}"
+        )
+    assert (None, False) in await pipeline.alerts("telegraf")
+
+
+async def test_more_than_ten_refused_messages_are_told(pipeline):
+    pipeline.write(f"refused,topic=battery,reason=not_json count=11i {ms(1)}")
+    assert (None, False) in await pipeline.alerts("refused")
+
+
+async def test_a_stale_pull_is_told_unless_there_is_no_grafana(pipeline):
+    await pipeline.beat("pull", seconds_ago=61)
+    await pipeline.beat("evaluator", evaluator="standby")
+    assert await pipeline.alerts("pull") == []
+    await pipeline.beat("evaluator", evaluator="grafana")
+    assert await pipeline.alerts("pull") == [(None, False)]
+    await pipeline.beat("pull")
+    assert await pipeline.alerts("pull") == [(None, True)]
+
+
+async def test_posts_that_fail_for_a_minute_are_told(pipeline):
+    await pipeline.beat("webhook", seconds_ago=61)
+    await pipeline.beat("pull")
+    assert await pipeline.alerts("webhook") == [(None, False)]
+    await pipeline.beat("webhook")
+    assert await pipeline.alerts("webhook") == [(None, True)]
+
+
+async def test_grafana_tells_that_its_posts_fail(grafana):
+    """Nobody listens where this Grafana posts to."""
+    settings = grafana.settings
+    with psycopg.connect(settings.postgres.dsn) as conn:
+        conn.execute("INSERT INTO robots (robot_id) VALUES ('unheard_1')")
+    adapter = Grafana(settings.grafana)
+    try:
+        until = time.monotonic() + 60
+        while not (errors := await adapter.receiver_errors(CONTACT_POINT)):
+            Pipeline(settings, None, None).write(
+                f"servos,robot_id=unheard_1,servo_id=servo_1 temperature=88.0 {ms()}"
+            )
+            assert time.monotonic() < until
+            time.sleep(1)
+        assert "connect" in errors[0]
+    finally:
+        await adapter.close()
+        with psycopg.connect(settings.postgres.dsn) as conn:
+            conn.execute("DELETE FROM robots WHERE robot_id = 'unheard_1'")
