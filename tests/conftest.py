@@ -1,7 +1,8 @@
 """Fixtures: the real programs, once a run. What could not run is named in the summary.
 
 ``mosquitto``, ``influx`` and ``postgres`` give settings groups of running programs; ``database``
-is a fresh migrated database for one test; ``settings`` puts them together.
+is a fresh migrated database for one test; ``settings`` puts them together. A test that takes
+``settings`` or ``each_influx`` runs on every InfluxDB of this machine.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import pytest_asyncio
 
 from glue.settings import Broker, Influx, Postgres, Settings
 from glue.stack.programs import grafana_binary, version_line
+from tests import influx as influxes
 from tests import programs
 from tests.alert_stack import fast_grafana, with_grafana, without_grafana  # noqa: F401
 from tests.api import Api, served
 
 RAN = pytest.StashKey[dict[str, str]]()
+INFLUXES = pytest.StashKey[influxes.Servers]()
 
 SettingsFor = Callable[..., Settings]
 StartTelegraf = Callable[..., "subprocess.Popen[bytes]"]
@@ -35,6 +38,8 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     ran = config.stash[RAN]
+    if INFLUXES in config.stash:
+        ran |= config.stash[INFLUXES].summary()
     if ran:
         terminalreporter.section("programs that ran")
         for name, version in sorted(ran.items()):
@@ -92,27 +97,35 @@ async def api(database: Postgres, settings_for: SettingsFor) -> AsyncIterator[Ap
 
 
 @pytest.fixture(scope="session")
-def influx(ground: programs.Ground, request: pytest.FixtureRequest) -> Influx:
-    """A running InfluxDB with bucket and accounts; tokens in ``.token``, ``.telegraf_token``."""
-    from glue.series import admin
-    from glue.stack.parts import influxdb
+def influxdbs(ground: programs.Ground, request: pytest.FixtureRequest) -> influxes.Servers:
+    """Every InfluxDB of this machine; each starts when it is first asked for."""
+    request.config.stash[INFLUXES] = servers = influxes.Servers(ground)
+    return servers
 
-    part = influxdb.part(ground.site())
-    ground.start(part)
-    settings = ground.settings().influx
-    tokens = admin.prepare(settings)
-    ground.environ |= {
-        "INFLUXDB_TOKEN": tokens.admin,
-        "INFLUXDB_TELEGRAF_TOKEN": tokens.telegraf,
-        "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
-    }
-    request.config.stash[RAN]["InfluxDB"] = admin.version(settings.url)
-    return ground.settings().influx
+
+@pytest.fixture(scope="session")
+def influx(influxdbs: influxes.Servers) -> Influx:
+    """A running InfluxDB with bucket and accounts; tokens in ``.token``, ``.telegraf_token``."""
+    return influxdbs.first()
+
+
+@pytest.fixture
+def each_influx(influxdbs: influxes.Servers, request: pytest.FixtureRequest) -> Iterator[Influx]:
+    """Like ``influx``, one InfluxDB after the other; ``ground.settings()`` follows."""
+    with influxdbs.taken(request.param, Path(str(request.path)).stem) as taken:
+        yield taken
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "each_influx" in metafunc.fixturenames:
+        # Without any the first asks for one, and says that there is none.
+        versions = list(influxes.found()) or ["none"]
+        metafunc.parametrize("each_influx", versions, indirect=True)
 
 
 @pytest.fixture
 def settings(
-    ground: programs.Ground, mosquitto: Broker, influx: Influx, database: Postgres
+    ground: programs.Ground, mosquitto: Broker, each_influx: Influx, database: Postgres
 ) -> Settings:
     """Settings of running programs with this test's own database (Grafana is not started)."""
     return ground.settings(PGDATABASE=database.database)

@@ -93,6 +93,7 @@ def lay_ground(programs: Programs | None = None) -> Ground:
         "INFLUXDB_URL": f"http://127.0.0.1:{ports['influx']}",
         "INFLUXDB_ORG": "tonypi",
         "INFLUXDB_BUCKET": "robot_metrics",
+        "INFLUXDB_VERSION": os.environ.get("INFLUXDB_VERSION", ""),
         "GRAFANA_URL": f"http://127.0.0.1:{ports['grafana']}",
         "GLUE_HOST": "127.0.0.1",
         "GLUE_PORT": str(ports["glue"]),

@@ -71,6 +71,8 @@ def up(
             for remark in home.prepare(place, os.environ):
                 progress.say(f"  – {remark}")
             control.install_missing(place.site(), progress)
+            # What cannot be started is better said here than in the supervisor's log.
+            plan.names(place.site())
             control.start(place, os.environ)
         names = plan.names(place.site())
         control.await_serving(place, names, progress)

@@ -1,8 +1,9 @@
 """The bucket and its accounts: who may write, who may read, how long points are kept.
 
 On 1.12 an account is a user with a privilege on the database and its token is ``user:password``,
-so we choose the tokens; 2.x chooses them and tells them once. Hence :func:`prepare` takes the
-settings as they are and returns the tokens that are in force. It is harmless the second time.
+so we choose the tokens; 2.x chooses them, tells them once and keeps hashes (since 2.9). Hence
+:func:`prepare` takes the settings as they are and returns the tokens that are in force. It is
+harmless the second time.
 """
 
 from __future__ import annotations
@@ -174,13 +175,16 @@ class _Second:
         admin = settings.token.get_secret_value()
         self._set_up(settings, admin)
         self._client.headers["Authorization"] = f"Token {admin}"
+        self._administrator(settings)
         org = self._only("orgs", {"org": settings.org})["id"]
         bucket = self._bucket(settings, org)
-        return Tokens(
-            admin,
-            self._authorization(org, bucket, "write", settings.telegraf_token.get_secret_value()),
-            self._authorization(org, bucket, "read", settings.grafana_token.get_secret_value()),
-        )
+        telegraf = settings.telegraf_token.get_secret_value()
+        if not self._writes(settings, telegraf):
+            telegraf = self._authorization(org, bucket, "write")
+        grafana = settings.grafana_token.get_secret_value()
+        if not self._reads(bucket, grafana):
+            grafana = self._authorization(org, bucket, "read")
+        return Tokens(admin, telegraf, grafana)
 
     def _set_up(self, settings: Influx, admin: str) -> None:
         if not self._ask("GET", "setup").get("allowed"):
@@ -195,6 +199,16 @@ class _Second:
             "retentionPeriodSeconds": settings.retention * 86400,
         }
         self._ask("POST", "setup", json=body)
+
+    def _administrator(self, settings: Influx) -> None:
+        # Of those who may not, some are refused and some are told of nothing.
+        answer = _send(self._client, "GET", "/api/v2/orgs", params={"limit": "1"})
+        if answer.status_code == 401:
+            raise SeriesError(
+                f"InfluxDB at {settings.url} refuses INFLUXDB_TOKEN: it was set up before, with "
+                "another. Set that one; if it is lost, stop InfluxDB and let it write a new one: "
+                "influxd recovery auth create-operator --org ORG --username USER"
+            )
 
     def _bucket(self, settings: Influx, org: str) -> str:
         rules = [{"type": "expire", "everySeconds": settings.retention * 86400}]
@@ -222,19 +236,45 @@ class _Second:
         }
         self._ask("POST", "dbrps", json=body)
 
-    def _authorization(self, org: str, bucket: str, right: str, known: str) -> str:
+    # A token is tried rather than looked up, because 2.9 lists none of them. The first case is a
+    # fresh home's, whose generated tokens this InfluxDB has never seen.
+    def _writes(self, settings: Influx, token: str) -> bool:
+        """Whether ``token`` may write to the bucket: then an empty write is only empty."""
+        answer = _send(
+            self._client,
+            "POST",
+            "/api/v2/write",
+            params={"org": settings.org, "bucket": settings.bucket},
+            headers={"Authorization": f"Token {token}"},
+        )
+        return answer.status_code not in (401, 403, 404)
+
+    def _reads(self, bucket: str, token: str) -> bool:
+        """Whether ``token`` may read the bucket."""
+        answer = _send(
+            self._client,
+            "GET",
+            f"/api/v2/buckets/{bucket}",
+            headers={"Authorization": f"Token {token}"},
+        )
+        return answer.status_code == 200
+
+    def _authorization(self, org: str, bucket: str, right: str) -> str:
+        """A new token with one right on one bucket. Those that it replaces end: nobody knows them,
+        or somebody does who should not."""
         description = f"tonypi {right}"
         found = self._ask("GET", "authorizations", params={"orgID": org})["authorizations"]
-        ours = [a for a in found if a.get("description") == description]
-        if known and any(a.get("token") == known for a in ours):
-            return known
         resource = {"type": "buckets", "id": bucket, "orgID": org}
         body = {
             "orgID": org,
             "description": description,
             "permissions": [{"action": right, "resource": resource}],
         }
-        return str(self._ask("POST", "authorizations", json=body)["token"])
+        made = str(self._ask("POST", "authorizations", json=body)["token"])
+        for old in found:
+            if old.get("description") == description and _is_of(bucket, old):
+                self._ask("DELETE", f"authorizations/{old['id']}")
+        return made
 
     def _only(self, noun: str, params: dict[str, str]) -> dict[str, Any]:
         found = self._ask("GET", noun, params=params)[noun]
@@ -247,3 +287,9 @@ class _Second:
         if not response.is_success:
             raise SeriesError(f"InfluxDB refuses {method} {path}: {response.text[:300]}")
         return dict(response.json()) if response.content else {}
+
+
+def _is_of(bucket: str, authorization: dict[str, Any]) -> bool:
+    """Whether it is about ``bucket`` and no other."""
+    permissions = authorization.get("permissions", [])
+    return {p.get("resource", {}).get("id") for p in permissions} == {bucket}

@@ -29,7 +29,7 @@ async def robots_with_series(settings: Influx, prefix: str) -> list[str]:
     column = "key" if old else "value"
     values = {row[one.columns.index(column)] for one in found for row in one.rows}
     ids = {_id_in(value) for value in values} if old else values
-    return sorted(robot_id for robot_id in ids if robot_id.startswith(prefix))
+    return sorted(robot_id for robot_id in ids if robot_id and robot_id.startswith(prefix))
 
 
 def _id_in(key: str) -> str:
@@ -58,12 +58,13 @@ async def forget(settings: Influx, prefix: str) -> list[str]:
 
 
 async def _is_1(settings: Influx) -> bool:
+    # Not by the version, which is missing where it was built without; 1.x has nothing to set up.
     try:
         async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
-            answer = await client.get(f"{settings.url}/ping")
+            answer = await client.get(f"{settings.url}/api/v2/setup")
     except httpx.HTTPError as error:
         raise SeriesUnavailable(f"InfluxDB at {settings.url} does not answer: {error!r}") from error
-    return answer.headers.get("X-Influxdb-Version", "").lstrip("v").startswith("1.")
+    return answer.status_code == 404
 
 
 async def _delete_each(settings: Influx, ids: list[str]) -> None:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from glue import settings as settings_module
 from glue.stack import probe, secrets
 from glue.stack.part import Site
+from glue.stack.parts import influxdb
 from glue.stack.programs import Programs
 
 OURS = ("data", "logs", "run")
@@ -61,7 +62,9 @@ class Home:
         """Settings of this home (``stack.env`` included) with the programs of the machine."""
         merged = {**(os.environ if environ is None else environ), "TONYPI_HOME": str(self.path)}
         settings = settings_module.load(merged)
-        return Site(settings, self.path, Programs(grafana_home=settings.grafana.home))
+        influx = influxdb.wanted(self.path, settings.influx)
+        programs = Programs(grafana_home=settings.grafana.home, influxdb=influx)
+        return Site(settings, self.path, programs)
 
     def read_state(self) -> dict[str, Any]:
         """What the supervisor last wrote; empty when it never did."""

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 SYSTEM_PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/usr/bin", "/bin")
@@ -51,16 +52,37 @@ class Programs:
 
     cache: Path = field(default_factory=tools_cache)
     grafana_home: Path = Path("/usr/share/grafana")
+    influxdb: int | None = None
+    """Which InfluxDB ``influxd`` is, 1 or 2; None: 1.x, or 2.x where that is the only one."""
 
     def find(self, name: str) -> Path | None:
         """Path of ``name`` (mosquitto, postgres, initdb, telegraf, influxd), or None."""
         if name in ("postgres", "initdb", "pg_isready"):
             return self._postgres(name)
+        # Beside the server of our version; without a server (a container) the client's own.
+        if name in ("pg_dump", "pg_restore") and (beside := self._postgres(name)):
+            return beside
+        if name == "influxd":
+            found = self.influxdbs()
+            return found.get(self.influxdb or min(found, default=1))
         candidates = [self.cache / "bin" / name]
-        if found := shutil.which(name):
-            candidates.append(Path(found))
+        if on_path := shutil.which(name):
+            candidates.append(Path(on_path))
         candidates += [Path(place) / name for place in SYSTEM_PLACES]
         return next((hit for c in candidates if (hit := _executable(c))), None)
+
+    def influxdbs(self) -> dict[int, Path]:
+        """The first InfluxDB of each generation (1, 2) on this machine.
+
+        Both call themselves ``influxd``; ``influxd2`` lets a 2.x stand beside a 1.x.
+        """
+        places = [self.cache / "bin", *map(Path, os.get_exec_path()), *map(Path, SYSTEM_PLACES)]
+        found: dict[int, Path] = {}
+        for place in dict.fromkeys(places):
+            for name in ("influxd", "influxd2"):
+                if program := _executable(place / name):
+                    found.setdefault(influx_generation(program), program)
+        return found
 
     def need(self, name: str) -> Path:
         """Like :meth:`find`; raises :class:`ProgramMissing` when there is none."""
@@ -102,6 +124,7 @@ def grafana_binary(home: Path) -> Path | None:
     return Path(system) if system and home == Path("/usr/share/grafana") else None
 
 
+@lru_cache(maxsize=16)
 def influx_generation(influxd: Path) -> int:
     """1 or 2: which InfluxDB this is. A build without a version stamp is a 1.x of ours."""
     text = version_line(influxd, "version")

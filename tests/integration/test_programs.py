@@ -34,7 +34,8 @@ def test_the_broker_takes_connections(mosquitto: Broker) -> None:
     assert probe.accepts(mosquitto.host, mosquitto.port)
 
 
-def test_telegraf_writes_and_cannot_read(influx: Influx) -> None:
+def test_telegraf_writes_and_cannot_read(each_influx: Influx) -> None:
+    influx = each_influx
     token = influx.telegraf_token.get_secret_value()
     assert write(influx, token, "accounts,robot_id=r1 v=1").status_code == 204
     refused = ask(influx, token, "SELECT * FROM accounts")
@@ -42,7 +43,8 @@ def test_telegraf_writes_and_cannot_read(influx: Influx) -> None:
     assert '"values"' not in refused.text
 
 
-def test_grafana_reads_and_cannot_write_or_administer(influx: Influx) -> None:
+def test_grafana_reads_and_cannot_write_or_administer(each_influx: Influx) -> None:
+    influx = each_influx
     write(influx, influx.token.get_secret_value(), "accounts,robot_id=r2 v=2")
     token = influx.grafana_token.get_secret_value()
     assert '"values"' in ask(influx, token, "SELECT * FROM accounts").text
@@ -52,11 +54,13 @@ def test_grafana_reads_and_cannot_write_or_administer(influx: Influx) -> None:
     assert '"values"' in ask(influx, token, "SELECT * FROM accounts").text
 
 
-def test_nobody_reads_without_a_token(influx: Influx) -> None:
+def test_nobody_reads_without_a_token(each_influx: Influx) -> None:
+    influx = each_influx
     assert httpx.get(f"{influx.url}/query", params={"q": "SHOW DATABASES"}).status_code == 401
 
 
-async def test_preparing_twice_keeps_accounts_and_follows_the_retention(influx: Influx) -> None:
+async def test_preparing_twice_keeps_accounts_and_follows_the_retention(each_influx: Influx) -> None:
+    influx = each_influx
     first = await asyncio.to_thread(admin.prepare, influx)
     try:
         longer = influx.model_copy(update={"retention": 9})
@@ -68,7 +72,8 @@ async def test_preparing_twice_keeps_accounts_and_follows_the_retention(influx: 
         await asyncio.to_thread(admin.prepare, influx)
 
 
-async def test_a_wrong_administrator_is_named(influx: Influx) -> None:
+async def test_a_wrong_administrator_is_named(each_influx: Influx) -> None:
+    influx = each_influx
     wrong = influx.model_copy(update={"token": type(influx.token)("tonypi:wrong")})
     with pytest.raises(admin.SeriesError, match="INFLUXDB_TOKEN"):
         await asyncio.to_thread(admin.prepare, wrong)

@@ -74,7 +74,7 @@ def stack() -> Iterator[Stack]:
     ports = [str(probe.free_port()) for _ in range(5)]
     environ = {
         **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
-        **{key: os.environ[key] for key in ("GRAFANA_HOME",) if key in os.environ},
+        **{key: os.environ[key] for key in ("GRAFANA_HOME", "INFLUXDB_VERSION") if key in os.environ},
         "TONYPI_HOME": str(folder / "home"),
         "ROBOTS": "1",
         "MQTT_BROKER_PORT": ports[0],

@@ -23,6 +23,8 @@ class Machine:
     """Of mosquitto, postgres, telegraf, influxd, grafana, cc, pkg-config."""
     go: Path | None
     rust: dict[str, str] | None
+    influxdb: int | None = None
+    """Which InfluxDB ``influxd`` must be, 1 or 2; None for any."""
 
 
 def look(programs: Programs) -> Machine:
@@ -37,6 +39,7 @@ def look(programs: Programs) -> Machine:
         has=frozenset(found),
         go=find_go(programs.cache),
         rust=find_rust(),
+        influxdb=programs.influxdb,
     )
 
 
@@ -50,7 +53,8 @@ def _current(programs: Programs, name: str) -> bool:
     path = programs.find(name)
     if path is None:
         return False
-    if path.parent != programs.cache / "bin":
+    # Neither a package's nor an influxd2 that somebody put beside ours is of our building.
+    if path != programs.cache / "bin" / name:
         return True
     stamp = stamp_of(programs.cache, name)
     return stamp.exists() and stamp.read_text().strip() == BUILDS[name].stamp

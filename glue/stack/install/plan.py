@@ -65,7 +65,15 @@ def plan(machine: Machine) -> Plan:
 
 
 def _influxdb(machine: Machine, can_apt: bool, gets: list[Get], impossible: list[str]) -> None:
-    """Flux, which InfluxDB contains, is Rust and linked by the C compiler."""
+    """Flux, which InfluxDB contains, is Rust and linked by the C compiler. 2.x is not built here:
+    its packages are good, and its build fetches the browser part from elsewhere."""
+    if machine.influxdb == 2:
+        impossible.append(
+            "InfluxDB 2.x is missing, which INFLUXDB_VERSION asks for or this home's series are "
+            "of: install InfluxData's package influxdb2, or put its influxd on PATH (as influxd2 "
+            "where there is another)"
+        )
+        return
     tools = {"cc": "gcc", "pkg-config": "pkg-config"}
     missing = [package for tool, package in tools.items() if tool not in machine.has]
     if machine.rust is None:

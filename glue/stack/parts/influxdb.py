@@ -1,25 +1,81 @@
 """InfluxDB, 1.12 by default; a 2.x found on the machine is used as it is.
 
-On 1.x accounts are users and a token is ``user:password``; see :mod:`glue.series.admin`.
+On 1.x accounts are users and a token is ``user:password``; see :mod:`glue.series.admin`. Neither
+reads the other's files, so a home stays with the one that wrote its series.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from glue.settings import Influx
 from glue.stack import probe
 from glue.stack.part import Part, Site
-from glue.stack.programs import influx_generation
+from glue.stack.programs import ProgramMissing
+
+FOLDERS = {1: "influxdb", 2: "influxdb2"}
+"""Each generation's data, below a home's ``data``."""
+WRITTEN = {1: "meta/meta.db", 2: "influxd.bolt"}
+"""What its folder has once it ran."""
+
+
+class OtherInfluxDB(ProgramMissing):
+    """This home's series are of another InfluxDB; the text says of which, and what to do."""
 
 
 def part(site: Site) -> Part:
-    """The series database on loopback, with authentication."""
-    influxd = site.programs.need("influxd")
-    return _second(site, influxd) if influx_generation(influxd) == 2 else _first(site, influxd)
+    """The series database on loopback, with authentication.
+
+    Raises :class:`OtherInfluxDB` rather than start beside series that it cannot read, and
+    :class:`ProgramMissing`.
+    """
+    kept, asked = written(site.home), demanded(site.settings.influx)
+    if kept and asked and kept != asked:
+        raise OtherInfluxDB(
+            f"INFLUXDB_VERSION asks for InfluxDB {asked}.x, but the series in "
+            f"{site.data(FOLDERS[kept])} were written by {kept}.x, and neither reads the other's: "
+            f"set INFLUXDB_VERSION={kept} or none at all, or TONYPI_HOME to a new folder"
+        )
+    found = site.programs.influxdbs()
+    generation = kept or asked or min(found, default=0)
+    influxd = found.get(generation)
+    if influxd is None:
+        raise ProgramMissing(_missing(site, kept, asked, found))
+    return _second(site, influxd) if generation == 2 else _first(site, influxd)
+
+
+def written(home: Path) -> int | None:
+    """1 or 2: whose series the home holds; None before the first start."""
+    data = home / "data"
+    return next((g for g in FOLDERS if (data / FOLDERS[g] / WRITTEN[g]).exists()), None)
+
+
+def demanded(settings: Influx) -> int | None:
+    """1 or 2 where ``INFLUXDB_VERSION`` says so."""
+    return int(settings.version[0]) if settings.version else None
+
+
+def wanted(home: Path, settings: Influx) -> int | None:
+    """Which InfluxDB this home needs; None for any."""
+    return written(home) or demanded(settings)
+
+
+def _missing(site: Site, kept: int | None, asked: int | None, found: dict[int, Path]) -> str:
+    if not (kept or asked):
+        return "influxd is not on this machine; `tonypi up` as root installs it"
+    need = kept or asked
+    why = f"the series in {site.data(FOLDERS[kept])} are its" if kept else "INFLUXDB_VERSION asks"
+    here = ", ".join(f"{path} is a {g}.x" for g, path in found.items()) or "there is none"
+    how = (
+        "install InfluxData's package influxdb2, or put its influxd on PATH (as influxd2, if both)"
+        if need == 2
+        else "`tonypi up` as root installs it"
+    )
+    return f"InfluxDB {need}.x is not on this machine ({why}; {here}): {how}"
 
 
 def _first(site: Site, influxd: Path) -> Part:
-    data = site.data("influxdb")
+    data = site.data(FOLDERS[1])
     config = data / "influxdb.conf"
     url = site.settings.influx.url
     return Part(
@@ -36,7 +92,7 @@ def _first(site: Site, influxd: Path) -> Part:
 
 
 def _second(site: Site, influxd: Path) -> Part:
-    data = site.data("influxdb2")
+    data = site.data(FOLDERS[2])
     url = site.settings.influx.url
     return Part(
         name="influxdb",
