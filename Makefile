@@ -51,7 +51,7 @@ checks: $(STAMP)
 	@$(BIN)/tonypi telegraf render --check
 	@$(BIN)/tonypi rules render --check
 	@$(BIN)/tonypi docs settings --check
-	@$(BIN)/python -m grafana.build --check
+	@$(BIN)/tonypi dashboards build --check
 
 # Everything from the lock file, with hashes; done again only when the lock or the package changed.
 $(STAMP): $(LOCK) pyproject.toml
