@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -55,7 +56,8 @@ class Feeder:
 
     def _run(self) -> None:
         while not self._stop.wait(1):
-            self._write()
+            with contextlib.suppress(httpx.TransportError):  # InfluxDB may be away on purpose
+                self._write()
 
     def __enter__(self) -> Feeder:
         self._thread.start()
