@@ -68,10 +68,10 @@ def simulate(
     """Send what so many robots would send; they answer commands. Their ids start with sim_."""
     if dry_run and not forget:
         raise typer.BadParameter("--dry-run belongs to --forget")
+    seconds = _duration(duration) if duration else None
+    settings = config.load()
     # Standard output is for the figures alone.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    settings = config.load()
-    seconds = _duration(duration) if duration else None
     if forget:
         _forget(settings, dry_run, as_json)
         return
