@@ -15,8 +15,19 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of ``tonypi``."""
-    from glue.cli import dashboards, db, docs, rules, serve, simulate, stack, telegraf, users
+    from glue.cli import (
+        backup,
+        dashboards,
+        db,
+        docs,
+        rules,
+        serve,
+        simulate,
+        stack,
+        telegraf,
+        users,
+    )
 
-    for module in (stack, serve, simulate, telegraf, db, users, rules, dashboards, docs):
+    for module in (stack, backup, serve, simulate, telegraf, db, users, rules, dashboards, docs):
         module.register(app)
     app()

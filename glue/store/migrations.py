@@ -85,6 +85,11 @@ def pending(dsn: str) -> tuple[str, ...]:
     return tuple(a.name for a in upgrade(dsn, dry_run=True).applied)
 
 
+def names() -> tuple[str, ...]:
+    """All migrations that this release knows, in their order."""
+    return tuple(m.id for m in _all())
+
+
 def grants() -> str:
     """SQL that lets Grafana's role read its views, where both exist; harmless twice."""
     return (FOLDER / "post-apply.sql").read_text(encoding="utf-8")
