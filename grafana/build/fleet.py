@@ -109,7 +109,8 @@ def _alerts_now() -> stat.Panel:
     panel = look.figures(
         4,
         "Open alerts",
-        "Alerts that are not resolved, by severity; seen to: those of them that somebody has acknowledged.",
+        "Alerts that are not resolved, by severity; seen to: those of them that somebody has"
+        " acknowledged.",
         [query],
         fields="/.*/",
         span=6,
@@ -238,7 +239,7 @@ def _robots() -> table.Panel:
     panel.override_by_name("Alert", [words(look.SEVERITY), painted(), width(75)])
     panel.override_by_name(
         "Last seen, ago",
-        [prop("unit", "s"), prop("decimals", 0), prop("noValue", "never"), width(115)],
+        [prop("unit", "s"), prop("decimals", 0), prop("noValue", "never"), width(110)],
     )
     panel.override_by_name("Charging", [look.YES_OR_NO, width(80)])
     for metric, title in SHOWN.items():
@@ -302,13 +303,12 @@ def _readings() -> list[InfluxQL]:
 def _worst_first() -> list[d.DataTransformerConfig]:
     """Join by robot, put each reading against that robot's limits, sort, name the columns."""
     meanings = [f"{m}_meaning" for m in SHOWN]
-    columns = {"robot_id": "robot_id", "Robot": "Robot", "Status": "Status", "Alert": "Alert"}
+    columns = {name: name for name in ("robot_id", "Robot", "Status", "Last seen, ago", "Alert")}
     for metric, title in SHOWN.items():
         columns["charge" if metric == "battery" else metric] = title
         columns[f"{metric}_meaning"] = f"{title} limit"
         if metric == "battery":
             columns["charging"] = "Charging"
-    columns["Last seen, ago"] = "Last seen, ago"
     return [
         transformed("joinByField", byField="robot_id", mode="outer"),
         # Series of robots that are not in use have readings here, but no row there.
