@@ -233,6 +233,24 @@ def writes(influx: Influx) -> dict[str, int]:
     return next(v["values"] for k, v in told.items() if k.startswith("httpd"))
 
 
+def write_trouble(influx: Influx) -> dict[str, float]:
+    """What InfluxDB itself counts of requests that it refused and points that it dropped."""
+    if influx.version.startswith("1"):
+        bad = ("clientError", "authFail", "serverError", "pointsWrittenFail")
+        counted = writes(influx)
+        return {name: float(counted[name]) for name in (*bad, "pointsWrittenDropped")}
+    found = {"refused": 0.0, "dropped": 0.0}
+    for line in httpx.get(f"{influx.url}/metrics").text.splitlines():
+        name, _, value = line.rpartition(" ")
+        if name.startswith("http_api_requests_total") and 'path="/api/v2/write"' in name:
+            found["refused"] += 0.0 if 'status="2XX"' in name else float(value)
+        if name.startswith(
+            ("storage_writer_dropped_points_sum", "storage_shard_write_dropped_sum")
+        ):
+            found["dropped"] += float(value)
+    return found
+
+
 def forget(influx: Influx) -> None:
     """Empty the bucket of every measurement."""
     for row in ask(influx, "SHOW MEASUREMENTS"):

@@ -172,7 +172,8 @@ class _Second:
         self._client = client
 
     def prepare(self, settings: Influx) -> Tokens:
-        admin = settings.token.get_secret_value()
+        # Its /query takes everything with a colon for a 1.x login, so the password alone is ours.
+        admin = settings.token.get_secret_value().rpartition(":")[2]
         self._set_up(settings, admin)
         self._client.headers["Authorization"] = f"Token {admin}"
         self._administrator(settings)
@@ -212,9 +213,9 @@ class _Second:
 
     def _bucket(self, settings: Influx, org: str) -> str:
         rules = [{"type": "expire", "everySeconds": settings.retention * 86400}]
-        found = self._ask("GET", "buckets", params={"orgID": org, "name": settings.bucket})
-        if found.get("buckets"):
-            bucket = str(found["buckets"][0]["id"])
+        asked = {"orgID": org, "name": settings.bucket}
+        if found := self._ask("GET", "buckets", absent=404, params=asked).get("buckets"):
+            bucket = str(found[0]["id"])
             self._ask("PATCH", f"buckets/{bucket}", json={"retentionRules": rules})
         else:
             body = {"orgID": org, "name": settings.bucket, "retentionRules": rules}
@@ -282,8 +283,11 @@ class _Second:
             raise SeriesError(f"InfluxDB has none of {noun} with {params}; make it or change it")
         return dict(found[0])
 
-    def _ask(self, method: str, path: str, **kw: Any) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, absent: int = 0, **kw: Any) -> dict[str, Any]:
+        """The answer, {} where its status is ``absent``."""
         response = _send(self._client, method, f"/api/v2/{path}", **kw)
+        if response.status_code == absent:
+            return {}
         if not response.is_success:
             raise SeriesError(f"InfluxDB refuses {method} {path}: {response.text[:300]}")
         return dict(response.json()) if response.content else {}

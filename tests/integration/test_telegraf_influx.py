@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -21,6 +22,7 @@ from glue.series import admin
 from glue.settings import Broker, Influx
 from glue.stack.part import Part
 from glue.stack.parts import influxdb, mosquitto, telegraf
+from tests import influx as influxes
 from tests import programs
 from tests import telegraf_golden as golden
 from tests import telegraf_wire as wire
@@ -56,9 +58,10 @@ class Plant:
 
 
 @contextmanager
-def running_plant() -> Iterator[Plant]:
+def running_plant(generation: int) -> Iterator[Plant]:
     """Broker and InfluxDB on a new ground."""
     laid = programs.lay_ground()
+    laid.environ["INFLUXDB_VERSION"] = str(generation)
     try:
         laid.start(influxdb.part(laid.site()))
         tokens = admin.prepare(laid.settings().influx)
@@ -72,9 +75,9 @@ def running_plant() -> Iterator[Plant]:
         laid.clear()
 
 
-@pytest.fixture(scope="module")
-def plant() -> Iterator[Plant]:
-    with running_plant() as made:
+@pytest.fixture(scope="module", params=list(influxes.found()) or ["none"])
+def plant(request: pytest.FixtureRequest, influxdbs: influxes.Servers) -> Iterator[Plant]:
+    with running_plant(influxdbs.alone(request.param, Path(__file__).stem)) as made:
         yield made
 
 
@@ -119,7 +122,7 @@ def refusals(influx: Influx) -> dict[tuple[str, str], int]:
 
 def test_nothing_malformed_stalls_or_hides_what_is_good(plant: Plant) -> None:
     """Every golden message between good ones: InfluxDB refuses nothing, every marker is there."""
-    before = wire.writes(plant.influx)
+    before = wire.write_trouble(plant.influx)
     run = golden.Run(wire.now().replace(microsecond=0))
     session = "malformed"
     wire.open_session(plant.broker, session)
@@ -149,10 +152,7 @@ def test_nothing_malformed_stalls_or_hides_what_is_good(plant: Plant) -> None:
                 key = (tags["topic"], tags["reason"])
                 expected[key] = expected.get(key, 0) + count
     assert refusals(plant.influx) == expected
-    after = wire.writes(plant.influx)
-    for bad in ("clientError", "authFail", "serverError", "pointsWrittenFail"):
-        assert after[bad] == before[bad], bad
-    assert after["pointsWrittenDropped"] == before["pointsWrittenDropped"]
+    assert wire.write_trouble(plant.influx) == before
     plant.ground.stop(part.name)
     log = plant.log(part)
     assert " E! " not in log and "cannot read a message" not in log, log
@@ -252,6 +252,8 @@ def test_a_point_is_there_about_a_second_after_the_robot_sent_it(plant: Plant) -
 
 def test_a_robot_two_hours_off_is_seen_without_heartbeats(plant: Plant) -> None:
     """Without the glue the delay is unknown at first; half a minute of messages ends that."""
+    if plant.influx.version != str(influxes.found()[influxes.first()]):
+        pytest.skip("takes half a minute and is Telegraf's doing: tried on the first InfluxDB")
     part, _ = plant.telegraf("alone")
     wait(lambda: "Connected" in plant.log(part), CALM, "Telegraf did not connect")
     publisher = Publisher(plant.broker)
