@@ -1,0 +1,133 @@
+"""What a browser makes of the Fleet dashboard: joining, comparing and sorting are done there."""
+
+from __future__ import annotations
+
+import html
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RAN
+from tests.integration.dashboards.fleet import SINCE, UNTIL, Shown
+
+QUIET = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--no-first-run"),
+)
+
+
+@pytest.fixture(scope="module")
+def page(
+    shown: Shown, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> str:
+    """The Fleet dashboard's document, as a Viewer's browser has built it."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        request.config.stash[RAN]["Chromium"] = "NOT RUN: not on this machine"
+        pytest.skip("no Chromium on this machine")
+    address = (
+        f"{shown.url}/d/tonypi-fleet/fleet?kiosk&from={(shown.base + SINCE) * 1000}"
+        f"&to={(shown.base + UNTIL) * 1000}"
+    )
+    folder: Path = tmp_path_factory.mktemp("browser")
+    document = ""
+    for patience in (8_000, 20_000, 40_000):
+        seen = subprocess.run(
+            [
+                *(chromium, *QUIET, "--window-size=1600,1400", f"--user-data-dir={folder}"),
+                *(f"--virtual-time-budget={patience}", "--dump-dom", address),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        document = seen.stdout
+        if "Twin (panelX1)" in document:
+            request.config.stash[RAN]["Chromium"] = "ran"
+            return document
+    pytest.fail(f"the dashboard did not come up in the browser: {document[:2000]}")
+
+
+class _Tables(HTMLParser):
+    """Texts of the cells of each table panel, by the panel's title."""
+
+    VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "path", "col", "source"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self._rows: list[list[str]] = []
+        self._depth = 0
+        self._cell_ends: int | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in self.VOID:
+            return
+        self._depth += 1
+        about = dict(attrs)
+        if tag in {"h2", "h6"} and about.get("title"):
+            self._rows = self.tables.setdefault(str(about["title"]), [])
+        elif about.get("role") == "row":
+            self._rows.append([])
+        elif about.get("role") in {"cell", "columnheader"} and self._rows:
+            self._rows[-1].append("")
+            self._cell_ends = self._depth
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.VOID:
+            return
+        if self._cell_ends == self._depth:
+            self._cell_ends = None
+        self._depth -= 1
+
+    def handle_data(self, data: str) -> None:
+        if self._cell_ends is not None:
+            self._rows[-1][-1] = (self._rows[-1][-1] + data).strip()
+
+
+def table(document: str, title: str) -> list[list[str]]:
+    """Cells of the panel ``title``, its header first."""
+    parser = _Tables()
+    parser.feed(document)
+    assert title in parser.tables, sorted(parser.tables)
+    return parser.tables[title]
+
+
+def test_robots_stand_worst_first_each_against_its_own_limits(page: str) -> None:
+    header, *robots = table(page, "Robots, worst first")
+    assert header[:5] == ["Robot", "Status", "Last seen, ago", "Alert", "Battery"]
+    # All but how long ago, which is not for sure in a test.
+    assert ["|".join([*row[:2], *row[3:]]) for row in robots] == [
+        # Charging: its 15 % mean nothing.
+        "Twin (panelX1)|offline|critical|15%||yes|71 °C|warning|76 °C|critical|99%|critical"
+        "|91%|critical",
+        # 57 % of CPU are a warning by a limit of its own; its memory has none.
+        "Twin (panel.1)|online|warning|79%||no|53 °C||61 °C|warning|57%|warning|52%|",
+        "Fourth|error||||||||||||",
+        # In maintenance: 95 °C mean nothing.
+        "Third|maintenance||25%||no|95 °C||||12%||13%|",
+        "TonyPi 01|never seen||||||||||||",
+    ]
+
+
+def test_charts_of_the_worst_name_robots_as_people_do(page: str) -> None:
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page.partition('title="Lowest batteries"')[2]))
+    battery, _, rest = text.partition("Hottest CPUs")
+    assert all(name in battery for name in ("Twin (panelX1)", "Third", "Twin (panel.1)"))
+    assert "Fourth" not in rest
+
+
+def test_an_alert_leads_to_its_robot_at_its_time(page: str, shown: Shown) -> None:
+    rows = table(page, "Open alerts")[1:]
+    assert [row[:4] for row in rows] == [
+        ["critical", "the stack", "Events stopped", "open"],
+        ["critical", "Twin", "Robot silent", "open"],
+        ["warning", "Twin", "Servo temperature too high", "acknowledged"],
+    ]
+    target = f"/d/tonypi-robot/robot?var-robot=panel.1&from={(shown.base - 600) * 1000}&to=now"
+    assert f'href="{target}"' in html.unescape(page)
