@@ -122,7 +122,8 @@ class Session:
         self._client.loop_start()
         if wait:
             try:
-                await asyncio.wait_for(self._up.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._up.wait()
             except TimeoutError:
                 raise BrokerUnavailable(
                     f"the MQTT broker at {self._address} does not answer ({self._why}); "
@@ -198,8 +199,11 @@ class Session:
         if not self._client._thread or not self._client._thread.is_alive():
             raise BrokerUnavailable(f"the thread that reads {self._address} has ended")
         self._arrived.clear()
+        # Not wait_for, which until Python 3.12 could swallow a cancellation that comes together
+        # with what it waits for (python/cpython#86296).
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._arrived.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._arrived.wait()
 
     def _current(self, message: Message) -> bool:
         return message.qos == 0 or message.connection == self._connection

@@ -65,8 +65,12 @@ class Consumer:
         """Until cancelled. A broker or PostgreSQL that is away is waited for."""
         await self._session.start()
         beats = asyncio.create_task(self._beat(), name="events.heartbeat")
+        task = asyncio.current_task()
         try:
             while not beats.done():
+                if task is not None and task.cancelling():
+                    # Somebody below caught it (wait_for may, before Python 3.12).
+                    raise asyncio.CancelledError
                 messages = await self._session.batch(BATCH, LINGER_S)
                 if messages:
                     await self._keep([opened(one) for one in messages])

@@ -121,7 +121,8 @@ class Fleet:
             pause = min(due[0][0] - self._t(), 0.05)
             if pause > 0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await stop.wait()
             else:
                 await asyncio.sleep(0)
         await self._end()
