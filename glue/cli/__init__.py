@@ -20,6 +20,7 @@ def main() -> None:
         dashboards,
         db,
         docs,
+        init,
         rules,
         serve,
         simulate,
@@ -28,6 +29,18 @@ def main() -> None:
         users,
     )
 
-    for module in (stack, backup, serve, simulate, telegraf, db, users, rules, dashboards, docs):
+    for module in (
+        stack,
+        backup,
+        serve,
+        simulate,
+        telegraf,
+        db,
+        users,
+        rules,
+        dashboards,
+        init,
+        docs,
+    ):
         module.register(app)
     app()

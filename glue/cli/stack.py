@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glue import settings as settings_module
+from glue.cli import compose
 from glue.settings import SettingsError
 from glue.stack import control, home, plan, report
 from glue.stack.home import Home
@@ -61,6 +62,8 @@ def up(
     home folder unusable.
     """
     place, progress = _home(), Progress()
+    if compose.up(place, progress, dry_run):
+        return
     try:
         if dry_run:
             _show_plan(place.site(), progress)
@@ -128,6 +131,8 @@ def down(
     Exit codes: 0 stopped (or nothing ran), 1 not confirmed.
     """
     place, progress = _home(), Progress()
+    if compose.down(place, purge, yes):
+        return
     if purge and not yes and not _confirmed(place.path):
         raise _end("tonypi down: nothing was stopped or removed", FAILED)
     stopped = control.stop(place, progress)
@@ -153,6 +158,8 @@ def status(
     serve.
     """
     place = _home()
+    if compose.status(place, as_json):
+        return
     facts = report.parts(place)
     if facts["running"]:
         facts |= asyncio.run(report.pipeline(place.site().settings))
@@ -209,7 +216,10 @@ def logs(
 
     Exit codes: 0 printed, 1 there is no such log, 2 settings unusable.
     """
-    log = _home().log(part)
+    place = _home()
+    if compose.logs(place, part, lines, follow):
+        return
+    log = place.log(part)
     if not log.is_file():
         known = sorted(path.stem for path in log.parent.glob("*.log"))
         raise _end(f"tonypi logs: no log of {part!r}; there are: {', '.join(known)}", FAILED)

@@ -16,11 +16,7 @@ def prepare(home: Home, site: Site) -> Site:
     Harmless the second time. InfluxDB 2.x chooses its tokens itself: those are kept in
     ``stack.env``. Raises what the systems raise; trying again may help.
     """
-    prepare_databases(site.settings)
-    migrations.upgrade(site.settings.postgres.dsn)
-    # Again, because rights on tables and views can only be given once they are there.
-    prepare_databases(site.settings)
-    tokens = admin.prepare(site.settings.influx)
+    tokens = prepare_systems(site.settings)
     known = secrets.read(home.path)
     in_force = {
         "INFLUXDB_TOKEN": tokens.admin,
@@ -31,6 +27,15 @@ def prepare(home: Home, site: Site) -> Site:
         return site
     secrets.write(home.path, {**known, **in_force})
     return home.site()
+
+
+def prepare_systems(settings: Settings) -> admin.Tokens:
+    """Roles, databases, tables, bucket; returns InfluxDB's tokens that are in force."""
+    prepare_databases(settings)
+    migrations.upgrade(settings.postgres.dsn)
+    # Again, because rights on tables and views can only be given once they are there.
+    prepare_databases(settings)
+    return admin.prepare(settings.influx)
 
 
 def prepare_databases(settings: Settings) -> None:

@@ -35,10 +35,10 @@ def generate() -> dict[str, str]:
     return plain | {n: f"{user}:{secrets.token_urlsafe(24)}" for n, user in INFLUX_ACCOUNTS.items()}
 
 
-def read(home: Path) -> dict[str, str]:
-    """What ``stack.env`` holds; empty before the first start."""
+def read(home: Path, file: str = FILE) -> dict[str, str]:
+    """What ``stack.env`` (or another ``file`` there) holds; empty before the first start."""
     try:
-        lines = (home / FILE).read_text().splitlines()
+        lines = (home / file).read_text().splitlines()
     except FileNotFoundError:
         return {}
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))

@@ -73,6 +73,7 @@ def stack() -> Iterator[Stack]:
     folder.chmod(0o755)
     ports = [str(probe.free_port()) for _ in range(5)]
     environ = {
+        "NATIVE": "1",
         **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
         **{key: os.environ[key] for key in ("GRAFANA_HOME", "INFLUXDB_VERSION") if key in os.environ},
         "TONYPI_HOME": str(folder / "home"),

@@ -30,6 +30,7 @@ def second(influxdbs: influxes.Servers) -> Iterator[Stack]:
     folder.chmod(0o755)
     ports = [str(probe.free_port()) for _ in range(4)]
     environ = {
+        "NATIVE": "1",
         **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
         "TONYPI_HOME": str(folder / "home"),
         "ROBOTS": "1",

@@ -8,6 +8,8 @@ without ``upgrade_outgoing_qos`` and ``queue_qos0_messages`` nothing of theirs w
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import pwd
 
@@ -17,6 +19,9 @@ from glue.stack.part import Part, Site
 QUEUED_MESSAGES = 1_000_000
 QUEUED_BYTES = 512 * 1024 * 1024
 """A Raspberry Pi 5 has 4 or 8 GB; an hour of 600 messages/s of 200 bytes is 430 MB."""
+
+PASSWORD_ROUNDS = 101
+"""What Mosquitto 2.0 takes itself; more would be paid at each robot's connection."""
 
 
 def part(site: Site) -> Part:
@@ -38,16 +43,21 @@ def part(site: Site) -> Part:
     )
 
 
-def configuration(port: int, data: str, user: str | None) -> str:
-    """Text of ``mosquitto.conf``."""
+def configuration(
+    port: int, data: str, user: str | None, address: str = "127.0.0.1", passwords: str = ""
+) -> str:
+    """Text of ``mosquitto.conf``; with ``passwords``, a file of them, nobody comes in without."""
     # A root-started Mosquitto looks for a user of its own name and fails without one.
     identity = [] if user else ["user root"]
+    entrance = ["allow_anonymous true"]
+    if passwords:
+        entrance = ["allow_anonymous false", f"password_file {passwords}"]
     return "\n".join(
         [
             *identity,
             "per_listener_settings false",
-            f"listener {port} 127.0.0.1",
-            "allow_anonymous true",
+            f"listener {port} {address}",
+            *entrance,
             "persistence true",
             f"persistence_location {data}/",
             # In seconds: what a power cut may take with it.
@@ -65,6 +75,13 @@ def configuration(port: int, data: str, user: str | None) -> str:
             "",
         ]
     )
+
+
+def password_line(user: str, password: str, salt: bytes) -> str:
+    """One line of a password file, as ``mosquitto_passwd`` of 2.0 writes it."""
+    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, PASSWORD_ROUNDS)
+    coded = (base64.b64encode(part).decode() for part in (salt, key))
+    return f"{user}:$7${PASSWORD_ROUNDS}${'$'.join(coded)}\n"
 
 
 def _user() -> str | None:

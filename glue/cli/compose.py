@@ -1,0 +1,94 @@
+"""``tonypi up|down|status|logs`` where the stack runs in containers.
+
+Each function says whether it was in charge; if not, the native run's command goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import typer
+
+from glue import settings as settings_module
+from glue.settings import PROJECT
+from glue.stack import compose, secrets
+from glue.stack import home as homes
+from glue.stack.home import Home
+from glue.stack.progress import Progress
+
+FAILED = 1
+DEGRADED = 4
+
+
+def up(place: Home, progress: Progress, dry_run: bool, checkout: Path = PROJECT) -> bool:
+    """Write ``.env``, build, start, wait, say where it is."""
+    if compose.why_not(os.environ, place):
+        return False
+    if dry_run:
+        progress.say("a Docker engine runs: docker compose up (NATIVE=1 for the native run)")
+        return True
+    progress.say("a Docker engine runs: starting in containers (NATIVE=1 for the native run)")
+    first = not (checkout / compose.ENV).exists()
+    for remark in compose.write_env(checkout, secrets.read(place.path)):
+        progress.say(f"  – {remark}")
+    try:
+        compose.up(settings_module.load().stack.robots, checkout)
+    except compose.ComposeFailed as error:
+        raise _end("up", error) from None
+    values = secrets.read(checkout, compose.ENV)
+    for name, address in compose.addresses(values).items():
+        progress.say(f"{name:11} {address}")
+    if first:
+        user = values.get("GF_SECURITY_ADMIN_USER") or settings_module.load().grafana.admin_user
+        progress.say("passwords, generated now and shown this once (kept in .env):")
+        progress.say(f"  Grafana   {user}  {values['GF_SECURITY_ADMIN_PASSWORD']}")
+        progress.say(f"  API       admin  {values['GLUE_ADMIN_PASSWORD']}")
+    return True
+
+
+def down(place: Home, purge: bool, yes: bool, checkout: Path = PROJECT) -> bool:
+    """Stop the containers; with ``purge`` remove their volumes and ``.env``."""
+    if not _in_charge(place, checkout):
+        return False
+    if purge and not yes and not typer.confirm("Remove all volumes and secrets (.env)?"):
+        raise typer.Exit(FAILED)
+    try:
+        compose.down(purge, checkout)
+    except compose.ComposeFailed as error:
+        raise _end("down", error) from None
+    if purge:
+        (checkout / compose.ENV).unlink(missing_ok=True)
+    return True
+
+
+def status(place: Home, as_json: bool, checkout: Path = PROJECT) -> bool:
+    """The containers, and what the glue knows, as it says it itself."""
+    if not _in_charge(place, checkout):
+        return False
+    if as_json:
+        raise typer.Exit(compose.show("ps", "--all", "--format", "json", checkout=checkout))
+    compose.show("ps", "--all", checkout=checkout)
+    waiting = compose.unhealthy(checkout)
+    if waiting:
+        typer.echo(f"not healthy: {', '.join(waiting)}")
+    raise typer.Exit(DEGRADED if waiting else 0)
+
+
+def logs(place: Home, part: str, lines: int, follow: bool, checkout: Path = PROJECT) -> bool:
+    """A container's log; of all of them without a name."""
+    if not _in_charge(place, checkout):
+        return False
+    chosen = () if part == "supervisor" else (part,)
+    following = ("--follow",) if follow else ()
+    told = compose.show("logs", "--tail", str(lines), *following, *chosen, checkout=checkout)
+    raise typer.Exit(FAILED if told else 0)
+
+
+def _in_charge(place: Home, checkout: Path) -> bool:
+    return not homes.is_running(place) and compose.is_up(checkout)
+
+
+def _end(command: str, error: Exception) -> typer.Exit:
+    typer.echo(f"tonypi {command}: {error}", err=True)
+    return typer.Exit(FAILED)

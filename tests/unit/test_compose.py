@@ -1,0 +1,332 @@
+"""docker-compose.yml, without an engine: its shape, its variables, what it mounts and publishes.
+
+The schema is compose-spec.json of compose-spec/compose-go (Apache-2.0), the one Compose uses.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import socket
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from glue import settings as settings_module
+from glue.settings import GROUPS, PROJECT, Settings
+from glue.stack import compose, containers, secrets
+from glue.stack.home import Home
+from glue.stack.parts import grafana, mosquitto, postgres
+
+TEXT = (PROJECT / "docker-compose.yml").read_text()
+ONE_SHOT = {"init-broker", "init-accounts"}
+SECRETS = {name: f"<{name}>" for name in containers.REQUIRED}
+
+INNERMOST = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?:(:-|:\?)([^${}]*))?\}")
+
+
+class Lacking(Exception):
+    """A variable that must be there is not."""
+
+
+def interpolated(text: str, values: dict[str, str]) -> str:
+    """``text`` as Compose reads it with ``values`` as its environment."""
+
+    def value(match: re.Match[str]) -> str:
+        name, kind, rest = match.groups()
+        found = values.get(name, "")
+        if not found and kind == ":?":
+            raise Lacking(f"{name}: {rest}")
+        return found or (rest or "" if kind == ":-" else "")
+
+    while INNERMOST.search(text):
+        text = INNERMOST.sub(value, text)
+    return text
+
+
+def model(**values: str) -> dict:
+    lines = (line for line in TEXT.splitlines() if not line.lstrip().startswith("#"))
+    return yaml.safe_load(interpolated("\n".join(lines), SECRETS | values))
+
+
+def services(**values: str) -> dict[str, dict]:
+    return model(**values)["services"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.chdir(tmp_path)
+    return settings_module.load({"TONYPI_HOME": str(tmp_path)} | services()["glue"]["environment"])
+
+
+def test_it_follows_the_compose_specification():
+    schema = json.loads((PROJECT / "tests" / "compose_spec.json").read_text())
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    assert [error.message for error in validator.iter_errors(model())] == []
+    broken = model()
+    broken["services"]["glue"]["healthcheck"]["every"] = "1s"
+    assert list(validator.iter_errors(broken)), "a schema that accepts anything proves nothing"
+
+
+def test_every_variable_is_a_setting_or_listed():
+    settings = {str(f.validation_alias) for g in GROUPS.values() for f in g.model_fields.values()}
+    used = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", TEXT))
+    assert used - settings - set(compose.ONLY_HERE) == set()
+    assert set(compose.ONLY_HERE) - used == set(), "listed, and used nowhere"
+    docs = (PROJECT / "docs" / "docker.md").read_text()
+    assert [name for name in compose.ONLY_HERE if f"`{name}`" not in docs] == []
+
+
+def test_what_a_service_is_given_are_settings_of_ours_or_of_its_image():
+    settings = {str(f.validation_alias) for g in GROUPS.values() for f in g.model_fields.values()}
+    of_images = re.compile(r"GF_PATHS_|GRAFANA_DASHBOARDS_DIR|GOMEMLIMIT|INFLUXD_|POSTGRES_INITDB")
+    for name, service in services().items():
+        for variable in service.get("environment", {}):
+            known = variable in settings | set(compose.ONLY_HERE) or of_images.match(variable)
+            assert known, f"{name}: {variable}"
+
+
+def test_without_secrets_it_says_what_to_do():
+    with pytest.raises(Lacking, match=r"POSTGRES_PASSWORD: .*\.env.*make up"):
+        interpolated(TEXT, {})
+
+
+def test_only_three_ports_are_published_and_on_loopback_unless_asked():
+    published = {name: s["ports"] for name, s in services().items() if "ports" in s}
+    assert published == {
+        "mosquitto": ["127.0.0.1:1883:1883"],
+        "grafana": ["127.0.0.1:3000:3000"],
+        "glue": ["127.0.0.1:8000:8000"],
+    }
+    asked = services(TONYPI_BIND="0.0.0.0", GRAFANA_PORT="3001")["grafana"]
+    assert asked["ports"] == ["0.0.0.0:3001:3000"]
+    assert asked["environment"]["GRAFANA_PUBLIC_URL"] == "http://localhost:3001"
+
+
+def test_images_are_pinned_and_another_grafana_can_be_picked():
+    for name, service in services().items():
+        if "build" not in service:
+            assert re.search(r":\d+\.\d+(\.\d+|-[a-z]+)$", service["image"]), name
+    assert services()["grafana"]["image"].startswith("grafana/grafana:11.0.")
+    other = services(GRAFANA_IMAGE="grafana/grafana:12.0.0")["grafana"]
+    assert other["image"] == "grafana/grafana:12.0.0"
+
+
+def test_services_restart_are_watched_and_do_not_fill_the_disk():
+    for name, service in services().items():
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+        assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped"), name
+        assert ("healthcheck" in service) == (name not in ONE_SHOT | {"simulator"}), name
+    assert services()["simulator"]["profiles"] == ["simulator"]
+    assert not [n for n, s in services().items() if s.get("profiles") and n != "simulator"]
+
+
+def test_each_waits_for_what_it_needs():
+    all_of_them = services()
+    for name, service in all_of_them.items():
+        for other, how in service.get("depends_on", {}).items():
+            well = "service_completed_successfully" if other in ONE_SHOT else "service_healthy"
+            assert how == {"condition": well}, f"{name} → {other}"
+
+    def before(name: str) -> set[str]:
+        direct = set(all_of_them[name].get("depends_on", {}))
+        return direct.union(*map(before, direct))
+
+    for name in ("telegraf", "grafana", "glue"):
+        assert before(name) >= {"init-accounts", "postgres", "influxdb"}, name
+    assert before("mosquitto") == {"init-broker"}
+    assert before("simulator") >= {"glue", "telegraf", "mosquitto"}
+
+
+def test_volumes_are_declared_and_each_environment_has_one_reader():
+    declared, used = set(model()["volumes"]), {}
+    for name, service in services().items():
+        for volume in service.get("volumes", []):
+            source, _, options = volume.split(":")[0], volume.split(":")[1], volume.endswith(":ro")
+            if not source.startswith("."):
+                used.setdefault(source, []).append((name, options))
+    assert set(used) == declared
+    for program in ("telegraf", "grafana"):
+        expected = [("init-accounts", False), (program, True)]
+        assert used[f"{program}-environment"] == expected
+
+
+def test_files_are_mounted_from_the_checkout_read_only():
+    mounts = {
+        volume.split(":")[1]: (PROJECT / volume.split(":")[0], volume.endswith(":ro"))
+        for service in services().values()
+        for volume in service.get("volumes", [])
+        if volume.startswith("./")
+    }
+    assert mounts == {
+        "/etc/telegraf/telegraf.conf": (PROJECT / "telegraf" / "telegraf.conf", True),
+        "/etc/grafana/grafana.ini": (PROJECT / "grafana" / "grafana.ini", True),
+        "/etc/grafana/dashboards": (PROJECT / "grafana" / "dashboards", True),
+        "/etc/grafana/provisioning": (PROJECT / "provisioning", True),
+    }
+    assert all(source.exists() for source, _ in mounts.values())
+
+
+def test_postgres_has_the_native_runs_options():
+    flags = services()["postgres"]["command"][1:]
+    given = dict(flag.removeprefix("-c").split("=", 1) for flag in flags)
+    where = {"listen_addresses", "unix_socket_directories"}
+    assert given == {k: v for k, v in postgres.DEFAULTS.items() if k not in where}
+
+
+def test_the_broker_has_the_native_runs_configuration(settings, tmp_path):
+    containers.prepare_broker(settings, tmp_path, "127.0.0.1", "/tonypi/mosquitto")
+    here = (tmp_path / "mosquitto.conf").read_text()
+    native = mosquitto.configuration(1883, "/home/data", "mosquitto")
+    assert sorted(set(here.splitlines()) ^ set(native.splitlines())) == [
+        "listener 1883 0.0.0.0",
+        "listener 1883 127.0.0.1",
+        "persistence_location /home/data/",
+        "persistence_location /mosquitto/data/",
+    ]
+    assert (tmp_path / "mosquitto.conf").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.7", "robots.example"])
+def test_a_broker_without_a_password_is_not_opened_to_the_network(address, settings, tmp_path):
+    with pytest.raises(containers.Exposed, match="MQTT_PASSWORD"):
+        containers.prepare_broker(settings, tmp_path, address, "/tonypi/mosquitto")
+    assert not list(tmp_path.iterdir())
+    for loopback in ("127.0.0.1", "::1", "[::1]", "localhost"):
+        containers.prepare_broker(settings, tmp_path, loopback, "/tonypi/mosquitto")
+
+
+def test_telegraf_is_given_all_it_reads_and_no_other_secret(settings):
+    text = (PROJECT / "telegraf" / "telegraf.conf").read_text()
+    full = settings_module.load(
+        {"TONYPI_HOME": "/nowhere", "INFLUXDB_TELEGRAF_TOKEN": "t"}
+        | {str(f.validation_alias): "s" for g in GROUPS.values() for f in _secrets(g)}
+    )
+    given = containers.telegraf_environment(full)
+    assert set(given) <= containers.variables(text)
+    assert {"MQTT_PASSWORD", "INFLUXDB_TELEGRAF_TOKEN"} <= set(given)
+    assert not {"PGPASSWORD", "POSTGRES_PASSWORD", "INFLUXDB_TOKEN"} & set(given)
+    grafanas = containers.grafana_environment(full)
+    assert not {"PGPASSWORD", "POSTGRES_PASSWORD", "INFLUXDB_TOKEN"} & set(grafanas)
+
+
+def _secrets(group):
+    return [f for f in group.model_fields.values() if "Secret" in str(f.annotation)]
+
+
+def test_grafana_is_told_what_the_native_run_tells_it(settings):
+    native = grafana.environment(settings, PROJECT, Path("/data"))
+    service = services()["grafana"]["environment"]
+    given = {**service, **containers.grafana_environment(settings)}
+    ports = {"GF_SERVER_HTTP_ADDR", "GF_SERVER_HTTP_PORT"}
+    assert {n for n, v in native.items() if v} - set(given) == ports
+    mentioned = set()
+    for file in (PROJECT / "provisioning").rglob("*.yml"):
+        mentioned |= containers.variables(re.sub(r"\{\{.*?\}\}", "", file.read_text(), flags=re.S))
+    tokens = {"INFLUXDB_GRAFANA_TOKEN", "GRAFANA_READER_PASSWORD", "GLUE_WEBHOOK_SECRET"}
+    assert mentioned - set(given) <= tokens, "known only where secrets are"
+    assert given["GF_DATABASE_HOST"] == "postgres:5432"
+
+
+def test_missing_secrets_are_named_before_anything_is_done(settings, tmp_path):
+    with pytest.raises(containers.Incomplete, match=r"PGPASSWORD.*INFLUXDB_TOKEN.*make up"):
+        containers.prepare_accounts(settings, tmp_path / "t", tmp_path / "g")
+    assert not list(tmp_path.iterdir())
+
+
+def test_telegrafs_health_is_its_connection_to_the_broker():
+    pattern = services()["telegraf"]["healthcheck"]["test"][3]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = f"{listener.getsockname()[1]:04X}"
+        found = re.compile(pattern.replace("075B", port), re.MULTILINE)
+        assert not found.search(Path("/proc/net/tcp").read_text())
+        with socket.create_connection(listener.getsockname()):
+            assert found.search(Path("/proc/net/tcp").read_text())
+    assert int("075B", 16) == 1883
+
+
+def test_env_is_made_once_and_only_completed(tmp_path):
+    compose.write_env(tmp_path, {"PGPASSWORD": "of the native run"})
+    env = tmp_path / ".env"
+    assert env.stat().st_mode & 0o777 == 0o600
+    made = secrets.read(tmp_path, ".env")
+    assert set(made) >= set(containers.REQUIRED)
+    assert made["PGPASSWORD"] == "of the native run"
+    text = env.read_text()
+    compose.write_env(tmp_path, {})
+    assert env.read_text() == text
+    env.write_text("# mine\nFLEET_TZ=Asia/Tokyo\nPGPASSWORD=\n")
+    compose.write_env(tmp_path, {})
+    assert env.read_text().startswith("# mine\nFLEET_TZ=Asia/Tokyo\n")
+    assert all(secrets.read(tmp_path, ".env")[name] for name in containers.REQUIRED)
+
+
+def test_a_taken_port_is_replaced_and_told(tmp_path, monkeypatch):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        usual = listener.getsockname()[1]
+        monkeypatch.setitem(compose.PORTS, "GLUE_PORT", ("the glue", usual))
+        (remark,) = [r for r in compose.write_env(tmp_path, {}) if "GLUE_PORT" in r]
+    port = secrets.read(tmp_path, ".env")["GLUE_PORT"]
+    assert int(port) > usual and port in remark
+    assert compose.addresses({"GLUE_PORT": port})["API"] == f"http://127.0.0.1:{port}/docs"
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    """A client that answers as told and writes down what it was asked."""
+    client, asked = tmp_path / "bin" / "docker", tmp_path / "asked"
+    client.parent.mkdir()
+
+    def answering(script: str) -> Path:
+        client.write_text(f'#!/bin/sh\necho "$ROBOTS: $@" >> {shlex.quote(str(asked))}\n{script}\n')
+        client.chmod(0o755)
+        return asked
+
+    monkeypatch.setenv("PATH", f"{client.parent}:/usr/bin:/bin")
+    return answering
+
+
+def test_compose_is_chosen_where_an_engine_answers(docker, tmp_path):
+    home = Home(tmp_path / "home")
+    docker("exit 0")
+    assert compose.why_not({}, home) == ""
+    assert compose.why_not({"NATIVE": "0"}, home) == ""
+    assert "NATIVE" in compose.why_not({"NATIVE": "1"}, home)
+    docker('[ "$1" != info ]')
+    assert "engine" in compose.why_not({}, home)
+    docker('[ "$1" != compose ]')
+    assert "plugin" in compose.why_not({}, home)
+    docker("exit 0")
+    (home.path / "data").mkdir(parents=True)
+    assert "native" in compose.why_not({}, home)
+
+
+def test_what_compose_is_asked(docker, tmp_path, monkeypatch):
+    monkeypatch.setenv("ROBOTS", "7")
+    asked = docker("exit 0")
+    compose.up(3, tmp_path)
+    compose.up(0, tmp_path)
+    compose.down(True, tmp_path)
+    lines = asked.read_text().splitlines()
+    up = "up --detach --build --wait --wait-timeout 900"
+    assert lines[0] == f"3: compose --profile simulator {up}"
+    assert lines[1] == f"0: compose {up}"
+    assert lines[2] == "7: compose --profile simulator down --volumes"
+    docker("exit 1")
+    with pytest.raises(compose.ComposeFailed, match="docker compose ps"):
+        compose.up(0, tmp_path)
+
+
+def test_who_does_not_serve_is_named(docker, tmp_path):
+    docker(
+        "printf '%s\\n' 'glue running healthy 0' 'grafana running starting 0' "
+        "'init-broker exited 0' 'init-accounts exited 1' 'simulator running 0' 'mosquitto exited 0'"
+    )
+    assert compose.unhealthy(tmp_path) == ["grafana", "init-accounts", "mosquitto"]
