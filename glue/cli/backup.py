@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -38,6 +40,8 @@ from glue.store import StoreError, migrations
 FAILED = 1
 UNUSABLE = 2
 DECLINED = 3
+PIPE = Path("-")
+"""Into and out of a container, where the owner of a file outside is somebody else."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; progress goes to stderr.")]
 
@@ -71,7 +75,11 @@ class _Place:
 def backup(
     to: Annotated[
         Path | None,
-        typer.Option("--to", help="Folder, or file ending in .tar. Else backups/ in TONYPI_HOME."),
+        typer.Option(
+            "--to",
+            help="Folder, or file ending in .tar, or - for standard output. "
+            "Else backups/ in TONYPI_HOME.",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would hold.")] = False,
     as_json: AsJson = False,
@@ -81,8 +89,10 @@ def backup(
     Exit codes: 0 saved and read back, 1 failed (no file is left), 2 settings unusable or no stack.
     """
     with _told("backup"):
-        place = _place(as_json)
-        path = create.target(to or place.settings.stack.home / "backups", datetime.now(UTC))
+        piped = to == PIPE
+        place = _place(as_json or piped)
+        folder = place.settings.stack.home / "backups"
+        path = create.target(folder if piped or to is None else to, datetime.now(UTC))
         if place.home and not quiet.is_made(place.home):
             raise HomeUnusable(
                 f"no stack was ever started in {place.home.path}; set TONYPI_HOME, or with Docker: "
@@ -96,11 +106,16 @@ def backup(
             began = time.monotonic()
             tools = quiet.dump_tools(place.programs)
             made = create.create(place.settings, tools, place.environment, path, place.progress)
-        _show_backup(made, path, time.monotonic() - began, as_json)
+        if piped:
+            _pour(path)
+        else:
+            _show_backup(made, path, time.monotonic() - began, as_json)
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="An archive of `tonypi backup`.")],
+    file: Annotated[
+        Path, typer.Argument(help="An archive of `tonypi backup`; - for standard input.")
+    ],
     plan_only: Annotated[bool, typer.Option("--plan", help="Check and show; do nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
@@ -110,18 +125,18 @@ def restore(
     Exit codes: 0 restored (or planned), 1 failed (the databases are as before), 2 settings or
     archive unusable, 3 not confirmed.
     """
-    with _told("restore"):
+    with _told("restore"), _file(file) as path:
         place = _place(as_json)
         began = time.monotonic()
-        manifest = restoring.check(file, place.settings, place.progress)
-        kept = restoring.kept_secrets(file)
-        facts = _plan(place, manifest, file)
+        manifest = restoring.check(path, place.settings, place.progress)
+        kept = restoring.kept_secrets(path)
+        facts = _plan(place, manifest, path)
         _show_plan(facts, as_json and plan_only, place.progress)
         if plan_only:
             return
         if not yes and not _confirmed():
             raise typer.Exit(DECLINED)
-        done = _restore_native(place, file, kept) if place.home else _restore_there(place, file)
+        done = _restore_native(place, path, kept) if place.home else _restore_there(place, path)
         unlike = [] if place.home else secrets.unlike(exported(place.settings), kept)
         _show_restored(done, unlike, time.monotonic() - began, as_json)
 
@@ -189,6 +204,24 @@ def _databases(place: _Place) -> Any:
     return quiet.databases_alone(place.home, place.progress)
 
 
+def _pour(path: Path) -> None:
+    with path.open("rb") as archive:
+        shutil.copyfileobj(archive, sys.stdout.buffer)
+    path.unlink()
+
+
+@contextmanager
+def _file(given: Path) -> Iterator[Path]:
+    if given != PIPE:
+        yield given
+        return
+    # To disk, because it is read twice: once to be sure of it, once to restore it.
+    with tempfile.NamedTemporaryFile(prefix="tonypi-restore-", suffix=".tar") as kept:
+        shutil.copyfileobj(sys.stdin.buffer, kept)
+        kept.flush()
+        yield Path(kept.name)
+
+
 @contextmanager
 def _told(command: str) -> Iterator[None]:
     """Errors as text and exit code; SIGTERM ends like Ctrl-C, with everything put away."""
@@ -198,6 +231,8 @@ def _told(command: str) -> Iterator[None]:
     except (SettingsError, HomeUnusable, Unusable) as error:
         typer.echo(f"tonypi {command}: {error}", err=True)
         raise typer.Exit(UNUSABLE) from None
+    except BrokenPipeError:
+        raise typer.Exit(FAILED) from None
     except (
         *(ArchiveBroken, RestoreFailed, StoreError, SeriesError),
         *(ProgramMissing, InstallFailed, StartFailed, control.UpFailed),

@@ -193,13 +193,6 @@ def clear(admin_dsn: str, names: Sequence[str], suffix: str) -> None:
             _drop(conn, name + suffix)
 
 
-def missing_roles(admin_dsn: str, names: Sequence[str]) -> list[str]:
-    """Those of ``names`` that are no roles of this server."""
-    with _connected(admin_dsn) as conn:
-        found = {row[0] for row in conn.execute(sql.roles, {"names": list(names)}).fetchall()}
-    return [name for name in names if name not in found]
-
-
 def _rename(conn: Connection, name: str, new: str) -> None:
     conn.execute(SQL("ALTER DATABASE {} RENAME TO {}").format(Identifier(name), Identifier(new)))
 

@@ -26,8 +26,9 @@ from glue.backup import create, restore
 from glue.backup.restore import RestoreFailed
 from glue.series import admin
 from glue.settings import PROJECT, Settings
-from glue.stack import accounts, quiet
+from glue.stack import accounts, probe, quiet
 from glue.stack import secrets as stack_secrets
+from glue.stack.home import Home
 from glue.stack.parts import influxdb, postgres
 from glue.stack.progress import Progress
 from glue.store import dump, migrations
@@ -317,19 +318,45 @@ def test_an_older_backup_is_brought_to_the_newest_tables(target: Place, tmp_path
     assert migrations.pending(target.settings.postgres.dsn) == ()
 
 
-def tonypi(home: Path, *arguments: str, expected: int = 0) -> dict[str, Any]:
+def run(
+    environ: dict[str, str], *arguments: str, expected: int = 0, given: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
     kept = {k: os.environ[k] for k in ("PATH", "HOME", "LANG") if k in os.environ}
     done = subprocess.run(
-        [sys.executable, "-m", "glue.cli", *arguments, "--json"],
-        env={**kept, "TONYPI_HOME": str(home), "INFLUXDB_RETENTION_DAYS": "30"},
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-m", "glue.cli", *arguments],
+        env={**kept, **environ},
+        input=given,
         capture_output=True,
-        text=True,
-        timeout=150,
+        timeout=170,
         check=False,
     )
-    assert done.returncode == expected, done.stdout + done.stderr
-    return dict(json.loads(done.stdout)) if done.stdout.startswith("{") else {}
+    assert done.returncode == expected, (done.stdout[-3000:] + done.stderr).decode()
+    return done
+
+
+def tonypi(environ: dict[str, str], *arguments: str, expected: int = 0) -> dict[str, Any]:
+    done = run(environ, *arguments, "--json", expected=expected)
+    return dict(json.loads(done.stdout)) if done.stdout.startswith(b"{") else {}
+
+
+def test_systems_elsewhere_through_pipes(source: Place, saved: Path, target: Place) -> None:
+    """As in a container: another host, no home of ours, files that belong to somebody else."""
+    # An address of loopback that is not taken for the native run's.
+    environ = target.ground.environ | {"PGHOST": "127.1"}
+    data = saved.read_bytes()
+    dsn = make_conninfo(target.settings.postgres.dsn, application_name="the-glue")
+    with psycopg.connect(dsn):
+        refused = run(environ, "restore", "-", "--yes", given=data, expected=1)
+        assert b"the-glue" in refused.stderr
+    done = json.loads(run(environ, "restore", "-", "--yes", "--json", given=data).stdout)
+    assert "GLUE_ADMIN_PASSWORD" in done["secrets_that_differ"]
+    assert target.rows() == source.rows()
+    out = run(environ, "backup", "--to", "-").stdout
+    path = saved.parent / "out.tar"
+    path.write_bytes(out)
+    made = create.archive.verify(path)
+    path.unlink()
+    assert made.rows == create.archive.verify(saved).rows
 
 
 @pytest.fixture
@@ -343,11 +370,12 @@ def folder() -> Iterator[Path]:
 def test_a_new_machine_natively(source: Place, saved: Path, folder: Path) -> None:
     """Into an empty home, then out of that (stopped) home again, by what a person types."""
     home = folder / "home"
-    tonypi(home, "restore", str(saved), expected=3)
-    planned = tonypi(home, "restore", str(saved), "--plan")
+    environ = {"TONYPI_HOME": str(home), "INFLUXDB_RETENTION_DAYS": "30"}
+    tonypi(environ, "restore", str(saved), expected=3)
+    planned = tonypi(environ, "restore", str(saved), "--plan")
     assert planned["new"] and planned["points"] == len(POINTS) + 1
     assert not home.exists()
-    done = tonypi(home, "restore", str(saved), "--yes")
+    done = tonypi(environ, "restore", str(saved), "--yes")
     assert (done["points"], done["expired"]) == (len(POINTS) + 1, 0)
     known = stack_secrets.read(home)
     for name in ("GLUE_ADMIN_PASSWORD", "GF_SECURITY_ADMIN_PASSWORD", "POSTGRES_PASSWORD"):
@@ -355,7 +383,7 @@ def test_a_new_machine_natively(source: Place, saved: Path, folder: Path) -> Non
     # The source still has its ports.
     for name in ("PGPORT", "INFLUXDB_URL"):
         assert known[name] != source.ground.environ[name]
-    again = tonypi(home, "backup", "--to", str(folder / "again.tar"))
+    again = tonypi(environ, "backup", "--to", str(folder / "again.tar"))
     first, second = (create.archive.verify(p) for p in (saved, Path(again["file"])))
     for role in ("glue", "grafana"):
         assert second.databases[role].rows == first.databases[role].rows
@@ -363,3 +391,30 @@ def test_a_new_machine_natively(source: Place, saved: Path, folder: Path) -> Non
         n: (m.points, m.values) for n, m in first.measurements.items()
     }
     assert list((home / "run").glob("*.pid")) == []
+
+
+def test_a_running_stack_is_stopped_and_started_again(folder: Path) -> None:
+    ports = {name: str(probe.free_port()) for name in ("MQTT_BROKER_PORT", "PGPORT", "GLUE_PORT")}
+    environ = {
+        **ports,
+        "TONYPI_HOME": str(folder / "home"),
+        "INFLUXDB_URL": f"http://127.0.0.1:{probe.free_port()}",
+        # Elsewhere, so that none starts here: it would only take time.
+        "GRAFANA_URL": "http://grafana.invalid:3000",
+        "ROBOTS": "0",
+    }
+    try:
+        run(environ, "up")
+        saved = tonypi(environ, "backup")["file"]
+        settings = Home(folder / "home").site(environ).settings
+        with psycopg.connect(settings.postgres.dsn) as conn:
+            conn.execute("INSERT INTO robots (robot_id) VALUES ('later')")
+        assert tonypi(environ, "restore", saved, "--plan")["stops"]
+        tonypi(environ, "restore", saved, "--yes")
+        with psycopg.connect(settings.postgres.dsn) as conn:
+            ids = conn.execute("SELECT robot_id FROM robots WHERE robot_id = 'later'").fetchall()
+        assert ids == []
+        status = json.loads(run(environ, "status", "--json", expected=0).stdout)
+        assert {part["state"] for part in status["parts"].values()} == {"ready"}
+    finally:
+        run(environ, "down", "--purge", "--yes")

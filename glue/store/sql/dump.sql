@@ -16,6 +16,3 @@ SELECT DISTINCT coalesce(nullif(application_name, ''), usename) || ' (' || datna
   FROM pg_stat_activity
  WHERE datname = ANY(%(names)s) AND pid <> pg_backend_pid() AND backend_type = 'client backend'
  ORDER BY 1;
-
--- name: roles
-SELECT rolname FROM pg_roles WHERE rolname = ANY(%(names)s);
