@@ -26,7 +26,7 @@ from glue.backup import create, restore
 from glue.backup.restore import RestoreFailed
 from glue.series import admin
 from glue.settings import PROJECT, Settings
-from glue.stack import accounts, probe, quiet
+from glue.stack import accounts, quiet
 from glue.stack import secrets as stack_secrets
 from glue.stack.home import Home
 from glue.stack.parts import influxdb, postgres
@@ -301,18 +301,19 @@ def test_points_of_another_type_are_counted_and_the_others_stored(
     assert [one["name"] for one in target.influxql("SELECT * FROM counts")] == ["counts"]
 
 
-def test_an_older_backup_is_brought_to_the_newest_tables(target: Place, tmp_path: Path) -> None:
-    with place() as old:
-        old.sql("DROP DATABASE tonypi WITH (FORCE)", "postgres")
-        old.sql("CREATE DATABASE tonypi OWNER glue", "postgres")
-        with psycopg.connect(old.settings.postgres.dsn) as conn:
-            plain = (PROJECT / "postgres" / "init" / "01_init.sql").read_text()
-            conn.execute(plain)  # type: ignore[arg-type]
-            conn.execute("INSERT INTO robots (robot_id, name) VALUES ('old', 'as it was')")
-        old.write(f"battery,robot_id=old percentage=1 {NOW}")
-        made = old.back_up(tmp_path / "old.tar")
+def test_an_older_backup_is_brought_to_the_newest_tables(
+    source: Place, target: Place, tmp_path: Path
+) -> None:
+    source.sql("CREATE DATABASE older OWNER glue", "postgres")
+    settings = source.ground.settings(PGDATABASE="older")
+    with psycopg.connect(settings.postgres.dsn) as conn:
+        plain = (PROJECT / "postgres" / "init" / "01_init.sql").read_text()
+        conn.execute(plain)  # type: ignore[arg-type]
+        conn.execute("INSERT INTO robots (robot_id, name) VALUES ('old', 'as it was')")
+    path = tmp_path / "old.tar"
+    made = create.create(settings, source.tools, source.ground.environ, path, quietly())
     assert made.databases["glue"].migrations == ()
-    target.restore(tmp_path / "old.tar")
+    target.restore(path)
     kept = target.sql("SELECT robot_id, name FROM robots WHERE robot_id = 'old'")
     assert kept == [("old", "as it was")]
     assert migrations.pending(target.settings.postgres.dsn) == ()
@@ -359,23 +360,33 @@ def test_systems_elsewhere_through_pipes(source: Place, saved: Path, target: Pla
     assert made.rows == create.archive.verify(saved).rows
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    # Not pytest's, through which PostgreSQL's user could not pass.
+@pytest.fixture(scope="module")
+def native() -> Iterator[dict[str, str]]:
+    """The environment of a home that is not there yet; the tests below use it in their order."""
+    # Not pytest's folder, through which PostgreSQL's user could not pass.
     with tempfile.TemporaryDirectory(prefix="tonypi-backup-") as made:
         Path(made).chmod(0o755)
-        yield Path(made)
+        environ = {
+            "TONYPI_HOME": str(Path(made) / "home"),
+            "INFLUXDB_RETENTION_DAYS": "30",
+            # Elsewhere, so that none starts here: it would only take time.
+            "GRAFANA_URL": "http://grafana.invalid:3000",
+            "ROBOTS": "0",
+        }
+        try:
+            yield environ
+        finally:
+            run(environ, "down", "--purge", "--yes")
 
 
-def test_a_new_machine_natively(source: Place, saved: Path, folder: Path) -> None:
+def test_a_new_machine_natively(source: Place, saved: Path, native: dict[str, str]) -> None:
     """Into an empty home, then out of that (stopped) home again, by what a person types."""
-    home = folder / "home"
-    environ = {"TONYPI_HOME": str(home), "INFLUXDB_RETENTION_DAYS": "30"}
-    tonypi(environ, "restore", str(saved), expected=3)
-    planned = tonypi(environ, "restore", str(saved), "--plan")
+    home = Path(native["TONYPI_HOME"])
+    tonypi(native, "restore", str(saved), expected=3)
+    planned = tonypi(native, "restore", str(saved), "--plan")
     assert planned["new"] and planned["points"] == len(POINTS) + 1
     assert not home.exists()
-    done = tonypi(environ, "restore", str(saved), "--yes")
+    done = tonypi(native, "restore", str(saved), "--yes")
     assert (done["points"], done["expired"]) == (len(POINTS) + 1, 0)
     known = stack_secrets.read(home)
     for name in ("GLUE_ADMIN_PASSWORD", "GF_SECURITY_ADMIN_PASSWORD", "POSTGRES_PASSWORD"):
@@ -383,7 +394,7 @@ def test_a_new_machine_natively(source: Place, saved: Path, folder: Path) -> Non
     # The source still has its ports.
     for name in ("PGPORT", "INFLUXDB_URL"):
         assert known[name] != source.ground.environ[name]
-    again = tonypi(environ, "backup", "--to", str(folder / "again.tar"))
+    again = tonypi(native, "backup")
     first, second = (create.archive.verify(p) for p in (saved, Path(again["file"])))
     for role in ("glue", "grafana"):
         assert second.databases[role].rows == first.databases[role].rows
@@ -393,28 +404,16 @@ def test_a_new_machine_natively(source: Place, saved: Path, folder: Path) -> Non
     assert list((home / "run").glob("*.pid")) == []
 
 
-def test_a_running_stack_is_stopped_and_started_again(folder: Path) -> None:
-    ports = {name: str(probe.free_port()) for name in ("MQTT_BROKER_PORT", "PGPORT", "GLUE_PORT")}
-    environ = {
-        **ports,
-        "TONYPI_HOME": str(folder / "home"),
-        "INFLUXDB_URL": f"http://127.0.0.1:{probe.free_port()}",
-        # Elsewhere, so that none starts here: it would only take time.
-        "GRAFANA_URL": "http://grafana.invalid:3000",
-        "ROBOTS": "0",
-    }
-    try:
-        run(environ, "up")
-        saved = tonypi(environ, "backup")["file"]
-        settings = Home(folder / "home").site(environ).settings
-        with psycopg.connect(settings.postgres.dsn) as conn:
-            conn.execute("INSERT INTO robots (robot_id) VALUES ('later')")
-        assert tonypi(environ, "restore", saved, "--plan")["stops"]
-        tonypi(environ, "restore", saved, "--yes")
-        with psycopg.connect(settings.postgres.dsn) as conn:
-            ids = conn.execute("SELECT robot_id FROM robots WHERE robot_id = 'later'").fetchall()
-        assert ids == []
-        status = json.loads(run(environ, "status", "--json", expected=0).stdout)
-        assert {part["state"] for part in status["parts"].values()} == {"ready"}
-    finally:
-        run(environ, "down", "--purge", "--yes")
+def test_a_running_stack_is_stopped_and_started_again(native: dict[str, str]) -> None:
+    run(native, "up")
+    saved = tonypi(native, "backup")["file"]
+    settings = Home(Path(native["TONYPI_HOME"])).site(native).settings
+    with psycopg.connect(settings.postgres.dsn) as conn:
+        conn.execute("INSERT INTO robots (robot_id) VALUES ('later')")
+    assert tonypi(native, "restore", saved, "--plan")["stops"]
+    tonypi(native, "restore", saved, "--yes")
+    with psycopg.connect(settings.postgres.dsn) as conn:
+        ids = {robot_id for (robot_id,) in conn.execute("SELECT robot_id FROM robots").fetchall()}
+    assert "later" not in ids and "r1" in ids
+    status = json.loads(run(native, "status", "--json").stdout)
+    assert {part["state"] for part in status["parts"].values()} == {"ready"}
