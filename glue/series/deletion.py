@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from glue.series import token
 from glue.series.query import Query, SeriesError, SeriesUnavailable
 from glue.settings import Influx
 
@@ -65,23 +66,20 @@ async def forget(settings: Influx, prefix: str) -> list[str]:
 
 
 async def _is_1(settings: Influx) -> bool:
-    # Not by the version, which is missing where it was built without; 1.x has nothing to set up.
     try:
         async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
-            answer = await client.get(f"{settings.url}/api/v2/setup")
+            answer = await client.get(f"{settings.url}{token.GENERATION}")
     except httpx.HTTPError as error:
         raise SeriesUnavailable(f"InfluxDB at {settings.url} does not answer: {error!r}") from error
-    return answer.status_code == 404
+    return not token.is_second(answer.status_code)
 
 
 async def _delete_each(settings: Influx, ids: list[str]) -> None:
     gate = asyncio.Semaphore(AT_ONCE)
     until = datetime.now(UTC) + timedelta(days=1)
-    # Generated as a 1.x login; see admin.
-    token = settings.token.get_secret_value().rpartition(":")[2]
     async with httpx.AsyncClient(
         base_url=settings.url,
-        headers={"Authorization": f"Token {token}"},
+        headers={"Authorization": f"Token {token.of_second(settings.token)}"},
         params={"org": settings.org, "bucket": settings.bucket},
         timeout=TIMEOUT_S,
     ) as client:

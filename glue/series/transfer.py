@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 import httpx
 
 from glue.core.line_protocol import FIELD_TYPES, lines, series_key
+from glue.series import token
 from glue.series.query import SeriesError, SeriesUnavailable
 from glue.settings import Influx
 
@@ -165,8 +166,9 @@ class Transfer:
         """
         batches = expired = refused = 0
         reason = ""
+        headers = self._write_headers()
         for body in gzip_members(file):
-            said = self._write(body)
+            said = self._write(body, headers)
             batches += 1
             if said:
                 beyond, other = dropped(said)
@@ -175,10 +177,17 @@ class Transfer:
             told(batches)
         return Written(batches, expired, refused, reason)
 
-    def _write(self, body: bytes) -> str:
+    def _write_headers(self) -> dict[str, str]:
+        headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"}
+        with _answering(self._settings.url):
+            second = token.is_second(self._client.get(token.GENERATION).status_code)
+        if second:
+            headers["Authorization"] = f"Token {token.of_second(self._settings.token)}"
+        return headers
+
+    def _write(self, body: bytes, headers: dict[str, str]) -> str:
         """Send one batch; gives what InfluxDB said of the points that it did not take."""
         where = {"org": self._settings.org, "bucket": self._settings.bucket, "precision": "ns"}
-        headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"}
         for pause in (*PAUSES, None):
             with _answering(self._settings.url):
                 response = self._client.post(

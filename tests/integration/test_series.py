@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from glue.series import Query, SeriesError, admin, deletion
+from glue.series.transfer import Transfer
 from glue.settings import Influx
 from tests import influx as influxes
 from tests import series
@@ -98,6 +100,23 @@ async def test_every_statement_has_the_same_answer_everywhere(influxdbs: influxe
         assert answer, f"nothing was asked of anything: {statement}"
         for other in others:
             assert told[other][statement] == answer, f"{first} and {other} differ: {statement}"
+
+
+async def test_the_generated_administrator_is_understood_by_both(
+    each_influx: Influx, tmp_path: Path
+) -> None:
+    """``user:password``, which InfluxDB 2 knows by its password: where ``.env`` keeps it so."""
+    alone = each_influx.token.get_secret_value().rpartition(":")[2]
+    login = each_influx.model_copy(update={"token": SecretStr(f"tonypi:{alone}")})
+    influx = await asyncio.to_thread(fresh_bucket, login)
+    series.write(influx, series.begin())
+    with Transfer(influx) as transfer, (tmp_path / "points").open("w+b") as file:
+        for measurement in transfer.measurements():
+            transfer.export(measurement, file, lambda count: None)
+        file.seek(0)
+        assert await deletion.forget(influx, "r") == ["r.2", "r1"]
+        assert transfer.load(file, lambda batches: None).refused == 0
+    assert await deletion.robots_with_series(influx, "") == sorted(series.ROBOTS)
 
 
 async def test_forgetting_robots_takes_theirs_and_no_others(
