@@ -58,11 +58,13 @@ def upgrade(
     dsn: str,
     *,
     dry_run: bool = False,
+    naive_times: str = "UTC",
     told: Callable[[Applied], None] = lambda applied: None,
 ) -> Upgrade:
     """Bring the database at ``dsn`` (URI or key=value) to the newest migration; harmless twice.
 
-    ``told`` hears of each migration when it is committed. A dry run writes nothing, not even
+    ``naive_times`` is the zone of an older database's times that have none. ``told`` hears of each
+    migration when it is committed. A dry run writes nothing, not even
     yoyo's tables. Two upgrades at once: the second waits, then finds nothing to do. Raises
     :class:`UpgradeFailed`.
     """
@@ -70,7 +72,7 @@ def upgrade(
         if dry_run:
             return _dry_run(dsn)
         with _locked(dsn):
-            return _upgrade(dsn, told)
+            return _upgrade(dsn, naive_times, told)
     except psycopg.errors.LockNotAvailable as error:
         raise UpgradeFailed(
             f"another upgrade, or a long transaction, held the database for {LOCK_WAIT:.0f} s;"
@@ -95,7 +97,13 @@ def grants() -> str:
     return (FOLDER / "post-apply.sql").read_text(encoding="utf-8")
 
 
-def _upgrade(dsn: str, told: Callable[[Applied], None]) -> Upgrade:
+def checks() -> str:
+    """SQL that turns rules that hold for what is new into rules that hold for every row, where the
+    rows allow it; harmless twice."""
+    return (FOLDER / "post-apply-checks.sql").read_text(encoding="utf-8")
+
+
+def _upgrade(dsn: str, naive_times: str, told: Callable[[Applied], None]) -> Upgrade:
     migrations = _all()
     backend = _Backend(_uri(dsn), MIGRATION_TABLE)
     with closing(backend.connection):
@@ -104,7 +112,7 @@ def _upgrade(dsn: str, told: Callable[[Applied], None]) -> Upgrade:
         applied = []
         for migration in migrations:
             if migration.hash not in done:
-                applied.append(_apply(backend, migration))
+                applied.append(_apply(backend, migration, naive_times))
                 told(applied[-1])
         for hook in migrations.post_apply:
             with backend.transaction():
@@ -113,13 +121,15 @@ def _upgrade(dsn: str, told: Callable[[Applied], None]) -> Upgrade:
     return Upgrade(tuple(applied), already, dry_run=False)
 
 
-def _apply(backend: _Backend, migration: Migration) -> Applied:
+def _apply(backend: _Backend, migration: Migration, naive_times: str) -> Applied:
     began = monotonic()
     try:
         with backend.transaction():
             # New code waits behind old code's transactions, and everybody behind the new code:
             # better to give up and be run again.
             backend.execute("SET LOCAL lock_timeout = '30s'")
+            zone = "SELECT set_config('tonypi.naive_times', :zone, true)"
+            backend.execute(zone, {"zone": naive_times})
             backend.execute(_text(migration))
             backend.mark_one(migration)
     except psycopg.errors.LockNotAvailable:

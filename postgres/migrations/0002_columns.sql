@@ -1,5 +1,5 @@
 -- Columns and tables beyond the seven, and values where the plain shape allows none.
--- depends: 0001_tables
+-- depends: 0001a_older_shape
 
 CREATE TABLE metrics (
     metric          varchar(50) PRIMARY KEY,
@@ -111,27 +111,66 @@ CREATE TABLE refused_messages (
 COMMENT ON TABLE refused_messages IS 'Events that the glue refused, by topic and reason class.';
 
 -- Rows of an older fleet may have NULL where the default was meant.
-UPDATE users SET role = coalesce(role, 'viewer'), is_active = coalesce(is_active, true),
-                 created_at = coalesce(created_at, now()), updated_at = coalesce(updated_at, now())
- WHERE role IS NULL OR is_active IS NULL OR created_at IS NULL OR updated_at IS NULL;
-UPDATE robots SET status = coalesce(status, 'offline'), is_active = coalesce(is_active, true),
-                  battery_threshold_low = coalesce(battery_threshold_low, 20),
-                  battery_threshold_critical = coalesce(battery_threshold_critical, 10),
-                  temp_threshold_warning = coalesce(temp_threshold_warning, 70),
-                  temp_threshold_critical = coalesce(temp_threshold_critical, 80),
-                  created_at = coalesce(created_at, now()), updated_at = coalesce(updated_at, now());
-UPDATE jobs SET status = coalesce(status, 'active'), items_done = coalesce(items_done, 0),
-                percent_complete = coalesce(percent_complete, 0),
-                created_at = coalesce(created_at, now()), updated_at = coalesce(updated_at, now());
-UPDATE alerts SET acknowledged = coalesce(acknowledged, false),
-                  acknowledged_at = CASE WHEN acknowledged THEN coalesce(acknowledged_at, created_at, now()) END,
-                  resolved = coalesce(resolved, false),
-                  resolved_at = CASE WHEN resolved THEN coalesce(resolved_at, created_at, now()) END,
-                  created_at = coalesce(created_at, now());
-UPDATE alert_thresholds SET enabled = coalesce(enabled, true), created_at = coalesce(created_at, now()),
-                            updated_at = coalesce(updated_at, now());
-UPDATE reports SET created_at = now() WHERE created_at IS NULL;
-UPDATE system_logs SET timestamp = now() WHERE timestamp IS NULL;
+SELECT mend_column(t, c, d, format('%I IS NULL', c), 'empty: what the default means')
+  FROM (VALUES
+    ('users', 'role', $$'viewer'$$), ('users', 'is_active', 'true'),
+    ('users', 'created_at', 'now()'), ('users', 'updated_at', 'coalesce(created_at, now())'),
+    ('robots', 'status', $$'offline'$$), ('robots', 'is_active', 'true'),
+    ('robots', 'battery_threshold_low', '20'), ('robots', 'battery_threshold_critical', '10'),
+    ('robots', 'temp_threshold_warning', '70'), ('robots', 'temp_threshold_critical', '80'),
+    ('robots', 'created_at', 'now()'), ('robots', 'updated_at', 'coalesce(created_at, now())'),
+    ('jobs', 'status', $$CASE WHEN end_time IS NULL THEN 'active' WHEN percent_complete >= 100 THEN 'completed' ELSE 'failed' END$$),
+    ('jobs', 'items_done', '0'), ('jobs', 'percent_complete', '0'),
+    ('jobs', 'created_at', 'coalesce(start_time, now())'),
+    ('jobs', 'updated_at', 'coalesce(end_time, created_at, now())'),
+    ('alerts', 'acknowledged', 'acknowledged_at IS NOT NULL'),
+    ('alerts', 'resolved', 'resolved_at IS NOT NULL'), ('alerts', 'created_at', 'now()'),
+    ('alert_thresholds', 'enabled', 'true'), ('alert_thresholds', 'created_at', 'now()'),
+    ('alert_thresholds', 'updated_at', 'coalesce(created_at, now())'),
+    ('reports', 'created_at', 'now()'), ('system_logs', 'timestamp', 'now()')
+  ) AS empty(t, c, d);
+
+-- Without an end, a resolved alert would be shown as lasting for ever.
+SELECT mend_column('alerts', 'resolved_at', 'greatest(created_at, acknowledged_at)',
+                   'resolved AND resolved_at IS NULL', 'resolved, nobody wrote when');
+
+-- Where only the case of the letters or a space around them is wrong, the meaning is certain.
+SELECT mend_column(t, c, format('%s(btrim(%I))', f, c),
+                   format('%1$I <> %2$s(btrim(%1$I)) AND %2$s(btrim(%1$I)) = ANY (%3$L)', c, f, words),
+                   'only the case of the letters, or a space')
+  FROM (VALUES
+    ('users', 'role', 'lower', '{admin,operator,viewer}'),
+    ('robots', 'status', 'lower', '{online,offline,error,maintenance}'),
+    ('jobs', 'status', 'lower', '{active,completed,failed}'),
+    ('alerts', 'alert_type', 'lower', '{temperature,battery,servo,system,network,performance}'),
+    ('alerts', 'severity', 'lower', '{critical,warning,info}'),
+    ('alert_thresholds', 'metric_type', 'lower', '{cpu,memory,temperature,battery,servo_temp}'),
+    ('reports', 'report_type', 'lower', '{performance,job,system,battery,custom}'),
+    ('system_logs', 'level', 'upper', '{INFO,WARNING,ERROR,CRITICAL}'),
+    ('system_logs', 'category', 'lower', '{mqtt,api,database,system,auth,command}')
+  ) AS cased(t, c, f, words);
+
+-- Names that other programs of these robots use for the same quantity.
+SELECT mend_column('alert_thresholds', 'metric_type', format('%L', metric),
+                   format('lower(btrim(metric_type)) = ANY (%L)', names), 'another name of the same metric')
+  FROM (VALUES
+    ('cpu', '{cpu_percent,cpu_usage,cpu_load,system_cpu_percent}'),
+    ('memory', '{memory_percent,memory_usage,system_memory_percent}'),
+    ('temperature', '{cpu_temperature,cpu_temp,system_temperature}'),
+    ('battery', '{battery_percentage,battery_percent,battery_level}'),
+    ('servo_temp', '{servo_temperature}')
+  ) AS other(metric, names);
+
+-- One limit per robot and metric counts: the one changed last. The others stay, under a name that
+-- is no metric, and so does one that is no number (no rule could use it).
+SELECT mend_column('alert_thresholds', 'metric_type', $$left('superseded:' || id || ':' || metric_type, 50)$$, $$
+           id IN (SELECT id FROM (
+               SELECT id, row_number() OVER (PARTITION BY robot_id, metric_type
+                                             ORDER BY updated_at DESC, id DESC) AS n
+                 FROM alert_thresholds) x WHERE n > 1)$$, 'a newer row of the same robot and metric counts'),
+       mend_column('alert_thresholds', 'metric_type', $$left('no number:' || id || ':' || metric_type, 50)$$, $$
+           warning_threshold IN ('NaN', 'Infinity', '-Infinity')
+           OR critical_threshold IN ('NaN', 'Infinity', '-Infinity')$$, 'a limit that is no number');
 
 ALTER TABLE users
     ALTER COLUMN id SET DEFAULT gen_random_uuid()::varchar(36),

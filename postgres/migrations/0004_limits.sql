@@ -176,20 +176,52 @@ END $$;
 CREATE TRIGGER alert_thresholds_50_robots AFTER INSERT OR UPDATE OR DELETE ON alert_thresholds
     FOR EACH ROW EXECUTE FUNCTION thresholds_to_robots();
 
--- An older fleet set these columns without rows: they become rows where they make sense. Where there
--- is a row it wins.
-INSERT INTO alert_thresholds (robot_id, metric_type, warning_threshold, critical_threshold)
-SELECT r.robot_id, m.metric, c.warning, c.critical
+-- An older fleet set these columns without rows: each pair that differs from the defaults becomes a
+-- row, whole, where it makes sense. Where there is a row it wins. What is taken over, and what a
+-- column held before it followed its row, is kept in repaired_values. Meanwhile the columns write no
+-- rows: of two pairs out of step, the one would be written back by stepping the other.
+ALTER TABLE robots DISABLE TRIGGER robots_50_limits_update;
+WITH taken AS (
+    INSERT INTO alert_thresholds (robot_id, metric_type, warning_threshold, critical_threshold)
+    SELECT r.robot_id, m.metric, c.warning, c.critical
+      FROM robots r
+      JOIN (SELECT *, CASE direction WHEN 'high' THEN 1 ELSE -1 END AS bad FROM metrics) m
+        ON m.metric IN ('battery', 'temperature')
+      JOIN configured_limits l ON l.robot_id = r.robot_id AND l.metric = m.metric,
+           LATERAL robots_limit_columns(m.metric, r) c
+     WHERE (c.warning, c.critical) <> (m.warning, m.critical)
+       AND (c.warning, c.critical) IS DISTINCT FROM (l.warning, l.critical)
+       AND c.critical * m.bad > c.warning * m.bad
+       AND c.warning - m.bad * m.recovery_margin > m.lowest
+       AND c.warning - m.bad * m.recovery_margin < m.highest
+       AND c.critical - m.bad * m.recovery_margin > m.lowest
+       AND c.critical - m.bad * m.recovery_margin < m.highest
+       AND c.warning > m.lowest AND c.warning < m.highest
+       AND c.critical > m.lowest AND c.critical < m.highest
+    ON CONFLICT DO NOTHING
+    RETURNING *)
+INSERT INTO repaired_values (by, table_name, row_id, column_name, before, after, why)
+SELECT 'upgrade', 'alert_thresholds', id::text, '*', NULL,
+       jsonb_build_object('robot_id', robot_id, 'metric', metric_type,
+                          'warning', warning_threshold, 'critical', critical_threshold),
+       'taken over from the columns of its robot'
+  FROM taken;
+
+INSERT INTO repaired_values (by, table_name, row_id, column_name, before, after, why)
+SELECT 'upgrade', 'robots', r.id::text, o.column_name, to_jsonb(o.before), to_jsonb(o.after),
+       'follows the limit that counts: ' || CASE
+           WHEN l.source = 'robot' THEN 'the robot has a row in alert_thresholds'
+           WHEN (c.warning, c.critical) = (m.warning, m.critical) THEN 'it was the default'
+           ELSE 'the pair makes no limits' END
   FROM robots r
-  JOIN (SELECT *, CASE direction WHEN 'high' THEN 1 ELSE -1 END AS bad FROM metrics) m
-    ON m.metric IN ('battery', 'temperature')
-  JOIN configured_limits l ON l.robot_id = r.robot_id AND l.metric = m.metric,
-       LATERAL robots_limit_columns(m.metric, r) c
- WHERE (c.warning, c.critical) <> (m.warning, m.critical)
-   AND (c.warning, c.critical) IS DISTINCT FROM (l.warning, l.critical)
-   AND c.critical * m.bad > c.warning * m.bad
-   AND c.warning - m.bad * m.recovery_margin > m.lowest
-   AND c.warning - m.bad * m.recovery_margin < m.highest
-   AND c.critical > m.lowest AND c.critical < m.highest
-ON CONFLICT DO NOTHING;
+  JOIN configured_limits l ON l.robot_id = r.robot_id AND l.metric IN ('battery', 'temperature')
+  JOIN metrics m ON m.metric = l.metric,
+       LATERAL robots_limit_columns(l.metric, r) c,
+       LATERAL (VALUES
+           (CASE l.metric WHEN 'battery' THEN 'battery_threshold_low' ELSE 'temp_threshold_warning' END,
+            c.warning, l.warning),
+           (CASE l.metric WHEN 'battery' THEN 'battery_threshold_critical' ELSE 'temp_threshold_critical' END,
+            c.critical, l.critical)) AS o(column_name, before, after)
+ WHERE o.before IS DISTINCT FROM o.after;
 SELECT robots_take_limits(NULL, 'battery'), robots_take_limits(NULL, 'temperature');
+ALTER TABLE robots ENABLE TRIGGER robots_50_limits_update;

@@ -1,7 +1,7 @@
 -- What Grafana may read. Every viewer can send SQL of his own through the data source, so its role
 -- (grafana_reader) sees this schema and nothing else; the views run with their owner's rights and
 -- name each column, so that a new column of a table is never shown by accident.
--- depends: 0005_changes
+-- depends: 0005a_checks
 
 CREATE SCHEMA grafana;
 

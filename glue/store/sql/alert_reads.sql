@@ -1,9 +1,11 @@
 -- name: page
 -- Newest first, after the row that the cursor names. A NULL filter lets everything through.
-SELECT a.id, a.robot_id, a.metric, a.alert_type, a.severity, a.title, a.message, a.source,
+-- An older row's mistake is shown as what its repair will write.
+SELECT a.id, a.robot_id, a.metric, (alerts_mended(a)).alert_type, (alerts_mended(a)).severity,
+       a.title, a.message, a.source,
        a.value, a.threshold, a.acknowledged, a.acknowledged_by, a.acknowledged_at, a.comment,
        a.resolved, a.resolved_at, a.resolved_by, a.resolve_reason, a.starts_at, a.origin,
-       a.details, a.created_at
+       (alerts_mended(a)).details, a.created_at
   FROM alerts a
  WHERE (%(robot_id)s::text IS NULL OR a.robot_id = %(robot_id)s::text)
    AND (%(severities)s::text[] IS NULL OR a.severity = ANY (%(severities)s::text[]))
@@ -18,10 +20,11 @@ SELECT a.id, a.robot_id, a.metric, a.alert_type, a.severity, a.title, a.message,
  LIMIT %(rows)s;
 
 -- name: one
-SELECT a.id, a.robot_id, a.metric, a.alert_type, a.severity, a.title, a.message, a.source,
+SELECT a.id, a.robot_id, a.metric, (alerts_mended(a)).alert_type, (alerts_mended(a)).severity,
+       a.title, a.message, a.source,
        a.value, a.threshold, a.acknowledged, a.acknowledged_by, a.acknowledged_at, a.comment,
        a.resolved, a.resolved_at, a.resolved_by, a.resolve_reason, a.starts_at, a.origin,
-       a.details, a.created_at
+       (alerts_mended(a)).details, a.created_at
   FROM alerts a
  WHERE a.id = %(id)s;
 

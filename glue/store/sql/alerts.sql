@@ -88,7 +88,10 @@ SELECT robot_id, metric, warning, critical
  WHERE metric = ANY(%(metrics)s::text[]) AND robot_id = ANY(%(robots)s::text[]);
 
 -- name: row_for_update
-SELECT *, coalesce(robot_id, '') AS pair_robot FROM alerts WHERE id = %(id)s FOR UPDATE;
+-- An older row's mistake is read as what its repair will write.
+SELECT m.*, coalesce(m.robot_id, '') AS pair_robot
+  FROM alerts a, LATERAL alerts_mended(a) m
+ WHERE a.id = %(id)s FOR UPDATE OF a;
 
 -- name: acknowledge
 UPDATE alerts

@@ -1,8 +1,10 @@
 -- name: page
--- By id, after the one that the cursor names. A NULL filter lets everything through.
-SELECT r.robot_id, r.name, r.description, r.location, r.status, r.ip_address, r.camera_url,
+-- By id, after the one that the cursor names. A NULL filter lets everything through. An older
+-- row's mistake is shown as what its repair will write.
+SELECT r.robot_id, r.name, r.description, (robots_mended(r)).location,
+       (robots_mended(r)).status, r.ip_address, r.camera_url,
        r.battery_threshold_low, r.battery_threshold_critical, r.temp_threshold_warning,
-       r.temp_threshold_critical, r.settings, r.last_seen, r.created_at, r.updated_at, r.is_active,
+       r.temp_threshold_critical, (robots_mended(r)).settings, r.last_seen, r.created_at, r.updated_at, r.is_active,
        r.registration, r.time_zone, r.system_info, r.emergency_stopped
   FROM robots r
  WHERE (%(status)s::text IS NULL OR r.status = %(status)s::text)
@@ -16,9 +18,10 @@ SELECT r.robot_id, r.name, r.description, r.location, r.status, r.ip_address, r.
  LIMIT %(rows)s;
 
 -- name: one
-SELECT r.robot_id, r.name, r.description, r.location, r.status, r.ip_address, r.camera_url,
+SELECT r.robot_id, r.name, r.description, (robots_mended(r)).location,
+       (robots_mended(r)).status, r.ip_address, r.camera_url,
        r.battery_threshold_low, r.battery_threshold_critical, r.temp_threshold_warning,
-       r.temp_threshold_critical, r.settings, r.last_seen, r.created_at, r.updated_at, r.is_active,
+       r.temp_threshold_critical, (robots_mended(r)).settings, r.last_seen, r.created_at, r.updated_at, r.is_active,
        r.registration, r.time_zone, r.system_info, r.emergency_stopped
   FROM robots r
  WHERE r.robot_id = %(robot_id)s;

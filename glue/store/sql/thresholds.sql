@@ -1,8 +1,9 @@
 -- name: listed
--- Rows that people can change: the global ones first.
+-- Rows that people can change: the global ones first. What is no metric waits for `db repair`.
 SELECT robot_id, metric_type AS metric, warning_threshold AS warning,
        critical_threshold AS critical, warning_recovery, critical_recovery, enabled, updated_at
   FROM alert_thresholds
+ WHERE metric_type IN (SELECT metric FROM metrics)
  ORDER BY robot_id NULLS FIRST, metric_type;
 
 -- name: one

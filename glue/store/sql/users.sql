@@ -1,16 +1,22 @@
 -- name: by_username
--- Whatever the case of the letters: Ada and ada are one person.
-SELECT id, username, email, password_hash, role, is_active, created_at, updated_at
+-- Whatever the case of the letters: Ada and ada are one person. In an adopted database they may be
+-- two until it is repaired: then the name as it is written comes first.
+SELECT id, username, email, password_hash, (users_mended(users)).role, is_active, created_at,
+       updated_at
   FROM users
- WHERE lower(username) = lower(%(username)s);
+ WHERE lower(username) = lower(%(username)s)
+ ORDER BY username = %(username)s DESC, is_active DESC, updated_at DESC, id
+ LIMIT 1;
 
 -- name: by_id
-SELECT id, username, email, password_hash, role, is_active, created_at, updated_at
+SELECT id, username, email, password_hash, (users_mended(users)).role, is_active, created_at,
+       updated_at
   FROM users
  WHERE id = %(id)s;
 
 -- name: listed
-SELECT id, username, email, password_hash, role, is_active, created_at, updated_at
+SELECT id, username, email, password_hash, (users_mended(users)).role, is_active, created_at,
+       updated_at
   FROM users
  ORDER BY username;
 
@@ -23,7 +29,9 @@ SELECT EXISTS (SELECT FROM users) AS found;
 
 -- name: add
 INSERT INTO users (id, username, email, password_hash, role)
-VALUES (%(id)s, %(username)s, %(email)s, %(password_hash)s, %(role)s)
+SELECT %(id)s, %(username)s::text, %(email)s::text, %(password_hash)s, %(role)s
+ WHERE NOT EXISTS (SELECT FROM users
+                    WHERE lower(username) = lower(%(username)s::text) OR lower(email) = lower(%(email)s::text))
 ON CONFLICT DO NOTHING
 RETURNING id, username, email, password_hash, role, is_active, created_at, updated_at;
 
@@ -40,5 +48,8 @@ UPDATE users
        role = coalesce(%(role)s, role),
        is_active = coalesce(%(is_active)s, is_active),
        updated_at = now()
- WHERE lower(username) = lower(%(username)s)
+ WHERE id = (SELECT id FROM users
+              WHERE lower(username) = lower(%(username)s)
+              ORDER BY username = %(username)s DESC, is_active DESC, updated_at DESC, id
+              LIMIT 1)
 RETURNING id, username, email, password_hash, role, is_active, created_at, updated_at;

@@ -1,0 +1,257 @@
+"""An existing fleet's database is taken over: nothing fails, nothing is deleted or lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from typer.testing import CliRunner
+
+from glue.cli.db import app
+from glue.settings import Postgres
+from glue.store import migrations, repair
+from tests.adoption import older_fleet
+from tests.integration.test_migrations import catalog
+from tests.programs import Cluster
+
+TABLES = ("users", "robots", "jobs", "alerts", "alert_thresholds", "reports", "system_logs")
+
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def older(postgres: Cluster) -> Iterator[Postgres]:
+    """The older fleet, as it was."""
+    with older_fleet(postgres) as made:
+        yield made
+
+
+@pytest.fixture
+def adopted(older: Postgres) -> Postgres:
+    migrations.upgrade(older.dsn)
+    return older
+
+
+def rows(made: Postgres, query: str, *values: Any) -> list[Row]:
+    with psycopg.connect(made.dsn, row_factory=dict_row) as conn:
+        return conn.execute(query.encode(), values or None).fetchall()
+
+
+def ids(made: Postgres) -> dict[str, list[Any]]:
+    return {t: [r["id"] for r in rows(made, f"SELECT id FROM {t} ORDER BY id")] for t in TABLES}
+
+
+def unproven(made: Postgres) -> set[str]:
+    found = rows(made, "SELECT conname FROM pg_constraint WHERE NOT convalidated")
+    return {r["conname"] for r in found}
+
+
+def test_adoption_deletes_no_row_and_is_done_once(older: Postgres) -> None:
+    before = ids(older)
+    first = migrations.upgrade(older.dsn)
+    after = ids(older)
+    for table in TABLES:
+        assert set(before[table]) <= set(after[table]), table
+    assert first.applied
+    assert migrations.upgrade(older.dsn).applied == ()
+    assert ids(older) == after
+
+
+def test_what_is_certain_is_set_right_and_kept_as_it_was(adopted: Postgres) -> None:
+    assert rows(adopted, "SELECT robot_id, status FROM robots ORDER BY id")[1:3] == [
+        {"robot_id": "r_upper", "status": "online"},
+        {"robot_id": "r_maint", "status": "maintenance"},
+    ]
+    assert rows(adopted, "SELECT role FROM users WHERE id IN ('u1', 'u5') ORDER BY id") == [
+        {"role": "admin"},
+        {"role": "viewer"},
+    ]
+    kept = rows(
+        adopted,
+        "SELECT before, after, by FROM repaired_values WHERE table_name = 'robots'"
+        " AND column_name = 'status' AND row_id = '2'",
+    )
+    assert kept == [{"before": "ONLINE", "after": "online", "by": "upgrade"}]
+
+
+@pytest.mark.parametrize(("zone", "hour"), [("UTC", 12), ("Europe/Berlin", 10)])
+def test_times_without_a_zone_are_utc_unless_told(older: Postgres, zone: str, hour: int) -> None:
+    migrations.upgrade(older.dsn, naive_times=zone)
+    seen = rows(
+        older,
+        "SELECT extract(hour FROM last_seen AT TIME ZONE 'UTC')::int AS hour FROM robots"
+        " WHERE robot_id = 'r_good'",
+    )
+    assert seen == [{"hour": hour}]
+
+
+def test_what_no_rule_may_say_yet_is_said_of_what_is_new(adopted: Postgres) -> None:
+    assert unproven(adopted) >= {
+        "users_role", "users_username", "users_email", "robots_robot_id", "robots_status",
+        "robots_location", "robots_settings", "jobs_robot_id", "jobs_status", "jobs_percent",
+        "jobs_items", "jobs_times", "alerts_type", "alerts_severity", "alerts_acknowledged",
+        "alert_thresholds_metric", "alert_thresholds_robot", "reports_type", "system_logs_level",
+        "system_logs_category",
+    }  # fmt: skip
+    with (
+        psycopg.connect(adopted.dsn) as conn,
+        pytest.raises(psycopg.errors.CheckViolation, match="robots_status"),
+    ):
+        conn.execute("INSERT INTO robots (robot_id, status) VALUES ('new', 'dancing')")
+
+
+def test_limits_of_the_older_fleet_are_in_force(adopted: Postgres) -> None:
+    found = {
+        (r["robot_id"], r["metric"]): (r["warning"], r["critical"], r["source"])
+        for r in rows(adopted, "SELECT * FROM configured_limits")
+    }
+    assert found["r_upper", "cpu"] == (65, 85, "global"), "the global row that was changed last"
+    assert found["r_own", "battery"] == (35, 10, "robot"), "the pair is taken over whole"
+    assert found["r_own", "temperature"] == (60, 80, "robot")
+    assert found["r 2", "temperature"] == (65, 75, "robot")
+    assert found["r_row", "battery"] == (25, 15, "robot"), "a row stands before the columns"
+    assert found["r_good", "cpu"] == (65, 85, "global"), "an inverted pair gives way"
+    assert found["r_inverted", "battery"] == (20, 10, "global")
+    assert found["r_good", "temperature"] == (70, 80, "global")
+    assert found["r_upper", "memory"] == (75, 90, "global"), "NaN is no limit"
+    taken = {(t["robot_id"], t["metric"]) for t in repair.survey(adopted.dsn).taken_over}
+    assert taken == {("r_own", "battery"), ("r_own", "temperature"), ("r 2", "temperature")}
+    columns = rows(
+        adopted,
+        "SELECT before, after FROM repaired_values WHERE table_name = 'robots'"
+        " AND row_id = '8' AND column_name LIKE '%%threshold%%' ORDER BY column_name",
+    )
+    assert [(c["before"], c["after"]) for c in columns] == [(20, 10), (10, 20), (70, 80), (90, 70)]
+
+
+def test_every_write_to_an_older_row_goes_through_and_mends_it(adopted: Postgres) -> None:
+    with psycopg.connect(adopted.dsn, autocommit=True) as conn:
+        for statement in (
+            "UPDATE robots SET last_seen = now(), heard_at = 1",
+            "UPDATE jobs SET items_total = 5 WHERE items_total = 10",
+            "UPDATE alerts SET comment = 'seen'",
+            "UPDATE users SET password_hash = password_hash || ''",
+            "UPDATE alert_thresholds SET enabled = false WHERE robot_id IS NOT NULL",
+            "UPDATE alert_thresholds SET warning_threshold = 66, critical_threshold = 77"
+            " WHERE robot_id IS NULL AND metric_type = 'temperature'",
+            "DELETE FROM robots WHERE robot_id = 'r_good'",
+        ):
+            conn.execute(statement.encode())
+    kept = rows(
+        adopted,
+        "SELECT before FROM repaired_values WHERE by = 'write' AND column_name = 'status'"
+        " AND table_name = 'robots'",
+    )
+    assert kept == [{"before": "dancing"}]
+    mended = rows(adopted, "SELECT count(*) AS n FROM alerts WHERE robot_id = 'r_2'")
+    assert mended == [{"n": 0}], "another robot has that id; nobody's history is mixed"
+
+
+def test_a_new_value_is_judged_though_the_row_is_older(adopted: Postgres) -> None:
+    with (
+        psycopg.connect(adopted.dsn) as conn,
+        pytest.raises(psycopg.errors.CheckViolation, match="robots_status"),
+    ):
+        conn.execute("UPDATE robots SET status = 'singing' WHERE robot_id = 'r_dances'")
+
+
+KINDS = {
+    "robots.robot_id", "robots.status", "robots.location", "robots.settings", "jobs.robot_id",
+    "jobs.status", "jobs.percent_complete", "jobs.items_done", "jobs.items_total", "jobs.end_time",
+    "alerts.alert_type", "alerts.severity", "alerts.acknowledged_at", "users.role",
+    "users.username", "users.email", "reports.report_type", "system_logs.level",
+    "system_logs.category", "alert_thresholds.warning_threshold",
+    "alert_thresholds.critical_threshold", "alert_thresholds.*",
+}  # fmt: skip
+
+
+def test_the_commands_report_plan_and_mend(
+    older: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", older.dsn)
+    run = CliRunner().invoke
+    early = run(app, ["repair", "--plan"])
+    assert (early.exit_code, "tonypi db upgrade" in early.output) == (1, True)
+    upgraded = run(app, ["upgrade"])
+    assert upgraded.exit_code == 0, upgraded.output
+    assert "to mend: 2 jobs.status" in upgraded.output
+    assert "limits of r_own taken over: battery 35 / 10" in upgraded.output
+    told = json.loads(run(app, ["upgrade", "--json"]).output)
+    assert {k["kind"] for k in told["to_mend"]} >= KINDS
+    assert {k["kind"]: k["ids"] for k in told["to_mend"]}["robots.robot_id"] == ["5"]
+    assert told["unregistered"]["alerts"] == 1
+
+    before = ids(older)
+    planned = run(app, ["repair", "--plan", "--json"])
+    assert planned.exit_code == 2
+    assert ids(older) == before
+    assert {o["kind"] for o in json.loads(planned.output)["offences"]} >= KINDS
+    assert run(app, ["repair"]).exit_code == 1
+
+    done = run(app, ["repair", "--apply"])
+    assert done.exit_code == 0, done.output
+    assert unproven(older) == set()
+    again = run(app, ["repair", "--plan"])
+    assert (again.exit_code, again.output) == (0, "nothing to mend\n")
+    logged = rows(older, "SELECT message FROM system_logs WHERE category = 'database'")
+    assert [r["message"].startswith("tonypi db repair: mended") for r in logged] == [True]
+
+
+def test_a_repair_loses_nothing(adopted: Postgres) -> None:
+    before = {t: {str(r["id"]): r for r in rows(adopted, f"SELECT * FROM {t}")} for t in TABLES}
+    repair.apply(adopted.dsn, "a test")
+    kept = {
+        (r["table_name"], r["row_id"], r["column_name"]): r["before"]
+        for r in rows(adopted, "SELECT * FROM repaired_values WHERE by = 'repair' ORDER BY id DESC")
+    }
+    for table in TABLES:
+        after = {str(r["id"]): r for r in rows(adopted, f"SELECT * FROM {table}")}
+        for row_id, row in before[table].items():
+            if row_id not in after:
+                assert kept[table, row_id, "*"]["metric_type"] == row["metric_type"]
+                continue
+            for column, value in row.items():
+                same = after[row_id][column] == value
+                # A robot's id that changed is kept once, with the robot; columns follow their rows.
+                follows = column in ("updated_at", "robot_id") or "_threshold_" in column
+                assert same or follows or (table, row_id, column) in kept, (table, row_id, column)
+    assert kept["robots", "5", "robot_id"] == "r 2"
+    assert kept["jobs", "3", "status"] == "cancelled"
+
+
+def test_repaired_rows_mean_what_they_meant(adopted: Postgres) -> None:
+    repair.apply(adopted.dsn, "a test")
+    jobs = rows(
+        adopted, "SELECT robot_id, status, reason, percent_complete AS p FROM jobs ORDER BY id"
+    )
+    assert [(j["status"], j["reason"], j["p"]) for j in jobs[:5]] == [
+        ("failed", None, 30),
+        ("active", None, 30),
+        ("failed", "cancelled", 50),
+        ("completed", None, 100),
+        ("completed", "done", 0),
+    ]
+    assert jobs[5]["robot_id"] == "r_2_5", "its robot's new id, for r_2 is another robot"
+    limits = rows(
+        adopted,
+        "SELECT metric, warning, critical FROM configured_limits WHERE robot_id = 'r_good'"
+        " AND metric IN ('cpu', 'battery', 'memory') ORDER BY metric",
+    )
+    assert [(r["metric"], r["warning"], r["critical"]) for r in limits] == [
+        ("battery", 25, 15), ("cpu", 70, 90), ("memory", 75, 90),
+    ]  # fmt: skip
+    names = rows(adopted, "SELECT username FROM users ORDER BY id")
+    assert [r["username"] for r in names] == ["admin", "Ada", "ada_u3", "root", "bob"]
+
+
+def test_a_repaired_database_has_the_shape_of_a_new_one(
+    adopted: Postgres, database: Postgres
+) -> None:
+    repair.apply(adopted.dsn, "a test")
+    found, fresh = catalog(adopted.dsn), catalog(database.dsn)
+    for part in set(fresh) - {"rows", "robots"}:
+        assert found[part] == fresh[part], part
