@@ -180,10 +180,10 @@ class _Second:
         org = self._only("orgs", {"org": settings.org})["id"]
         bucket = self._bucket(settings, org)
         telegraf = settings.telegraf_token.get_secret_value()
-        if not self._writes(settings, telegraf):
+        if not (telegraf and self._writes(settings, telegraf)):
             telegraf = self._authorization(org, bucket, "write")
         grafana = settings.grafana_token.get_secret_value()
-        if not self._reads(bucket, grafana):
+        if not (grafana and self._reads(bucket, grafana)):
             grafana = self._authorization(org, bucket, "read")
         return Tokens(admin, telegraf, grafana)
 
