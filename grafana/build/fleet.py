@@ -13,13 +13,12 @@ from glue.core.limit_rules import READINGS
 from glue.core.metrics import METRICS
 from glue.core.pipeline_rules import ROBOT_SILENT
 
-from . import look
+from . import look, variables
 from .look import link, painted, prop, steps, transformed, width, words
 from .queries import NAME_SQL, NEWEST, SQL, InfluxQL, alert_sql, severest_first, unit_sql
+from .variables import WORST
 
 UID = "tonypi-fleet"
-WORST = 10
-"""Lines in a chart of the worst: more cannot be told apart."""
 
 IN_USE = "registration = 'accepted' AND is_active"
 
@@ -37,14 +36,16 @@ def dashboard() -> db.Dashboard:
         .timezone("browser")
         .with_panel(_robots_now())
         .with_panel(_alerts_now())
-        .with_panel(_pipeline())
+        .with_panel(_heartbeat())
+        .with_panel(_refused())
         .with_panel(_alerts())
         .with_panel(_robots())
-        .with_panel(_worst(30, "Lowest batteries", "battery", "battery", "percentage", "30s"))
-        .with_panel(
-            _worst(31, "Hottest CPUs", "temperature", "performance", "cpu_temperature", "10s")
-        )
-        .with_panel(_worst(32, "Hottest servos", "servo_temp", "servos", "temperature", "10s"))
+        .with_variable(variables.worst("battery"))
+        .with_variable(variables.worst("temperature"))
+        .with_variable(variables.worst("servo_temp"))
+        .with_panel(_worst(30, "Lowest batteries", "battery", "30s"))
+        .with_panel(_worst(31, "Hottest CPUs", "temperature", "10s"))
+        .with_panel(_worst(32, "Hottest servos", "servo_temp", "10s"))
     )
 
 
@@ -113,7 +114,7 @@ def _alerts_now() -> stat.Panel:
         " acknowledged.",
         [query],
         fields="/.*/",
-        span=6,
+        span=5,
     )
     for name, colour in {
         "Critical": look.CRITICAL,
@@ -124,37 +125,46 @@ def _alerts_now() -> stat.Panel:
     return panel
 
 
-def _pipeline() -> stat.Panel:
-    age = SQL("Age", 'SELECT floor(age_s) AS "Heartbeat, ago" FROM grafana.events_age')
-    refused = InfluxQL("Refused", f'SELECT sum("count") AS "Refused" FROM "refused" WHERE {NEWEST}')
-    return (
-        look.figures(
-            5,
-            "Pipeline",
-            "Age of our own heartbeat through the broker: above half a minute, states and silences"
-            " here are old. Refused: messages of the time range that could not be stored; `tonypi"
-            " status` says why.",
-            [age, refused],
-            fields="/^(Heartbeat, ago|Refused)$/",
-            span=5,
-        )
-        .override_by_name(
-            "Heartbeat, ago",
-            [
-                prop("unit", "s"),
-                prop("decimals", 0),
-                prop("color", {"mode": "thresholds"}),
-                steps((None, look.FINE), (15, look.WARNING), (30, look.CRITICAL)),
-            ],
-        )
-        .override_by_name(
-            "Refused",
-            [
-                prop("decimals", 0),
-                prop("color", {"mode": "thresholds"}),
-                steps((None, look.FINE), (1, look.WARNING)),
-            ],
-        )
+def _heartbeat() -> stat.Panel:
+    return look.figures(
+        5,
+        "Pipeline",
+        "Age of our own heartbeat through the broker: above half a minute, states and silences"
+        " here are old.",
+        [SQL("Age", 'SELECT floor(age_s) AS "Heartbeat, ago" FROM grafana.events_age')],
+        fields="/.*/",
+        span=3,
+    ).override_by_name(
+        "Heartbeat, ago",
+        [
+            prop("unit", "s"),
+            prop("decimals", 0),
+            prop("color", {"mode": "thresholds"}),
+            steps((None, look.FINE), (15, look.WARNING), (30, look.CRITICAL)),
+        ],
+    )
+
+
+def _refused() -> stat.Panel:
+    query = InfluxQL("Refused", f'SELECT sum("count") AS "Refused" FROM "refused" WHERE {NEWEST}')
+    return look.figures(
+        6,
+        "Refused",
+        "Messages of the time range that could not be stored: not JSON, a wrong type, without an"
+        " id, out of range. `tonypi status` says which, and why.",
+        [query],
+        fields="/^Refused$/",
+        span=3,
+        # A measurement without a point has no sum.
+        empty="0",
+    ).override_by_name(
+        "Refused",
+        [
+            prop("displayName", "messages"),
+            prop("decimals", 0),
+            prop("color", {"mode": "thresholds"}),
+            steps((None, look.FINE), (1, look.WARNING)),
+        ],
     )
 
 
@@ -239,7 +249,7 @@ def _robots() -> table.Panel:
     panel.override_by_name("Alert", [words(look.SEVERITY), painted(), width(75)])
     panel.override_by_name(
         "Last seen, ago",
-        [prop("unit", "s"), prop("decimals", 0), prop("noValue", "never"), width(110)],
+        [prop("unit", "s"), prop("decimals", 0), prop("noValue", "never"), width(118)],
     )
     panel.override_by_name("Charging", [look.YES_OR_NO, width(80)])
     for metric, title in SHOWN.items():
@@ -379,25 +389,29 @@ def _meaning() -> list[look.Property]:
     ]
 
 
-def _worst(
-    number: int, title: str, metric: str, measurement: str, field: str, every: str
-) -> timeseries.Panel:
-    """The worst robots of each moment, by name."""
+def _worst(number: int, title: str, metric: str, every: str) -> timeseries.Panel:
+    """The robots that stand worst now, by name; ``variables.worst`` says which they are."""
     about = METRICS[metric]
-    reducer, choose = ("min", "bottom") if about.direction == "low" else ("max", "top")
+    reading = READINGS[metric]
+    reducer = "min" if about.direction == "low" else "max"
     readings = InfluxQL(
         "Reading",
-        f'SELECT {choose}("v", "robot_id", {WORST}) AS "Value" FROM'
-        f' (SELECT {reducer}("{field}") AS "v" FROM "{measurement}" WHERE $timeFilter'
-        f' GROUP BY time($__interval), "robot_id") WHERE $timeFilter GROUP BY time($__interval)',
+        f'SELECT {reducer}("{reading.field}") AS "Value" FROM "{reading.measurement}"'
+        f' WHERE "robot_id" =~ /^${{worst_{metric}:regex}}$/ AND $timeFilter'
+        ' GROUP BY time($__interval), "robot_id" fill(none)',
     )
     names = SQL(
-        "Names", f'SELECT robot_id, {NAME_SQL} AS "Robot" FROM grafana.robots WHERE {IN_USE}'
+        "Names",
+        f"""
+        SELECT robot_id, "Robot" FROM
+        (SELECT robot_id, {NAME_SQL} AS "Robot" FROM grafana.robots WHERE {IN_USE}) named
+        WHERE robot_id = ANY (string_to_array('${{worst_{metric}:csv}}', ','))
+        """,
     )
     panel = look.chart(
         number,
         title,
-        f"{about.title} of the {WORST} robots that stood worst at each moment.",
+        f"{about.title} of the {WORST} robots that stand worst at the end of the time range.",
         [readings, names],
         unit="celsius" if about.unit == "°C" else "percent",
         every=every,

@@ -1,11 +1,15 @@
-"""The variable ``robot``: people choose a name, queries get the id."""
+"""Variables: ``robot``, which people choose by name; and which robots stand worst, which nobody
+chooses: a chart of ten lines then asks for ten series, however large the fleet is."""
 
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard as db
 from grafana_foundation_sdk.models import dashboard as d
 
-from .queries import NAME_SQL, POSTGRES, trimmed
+from glue.core.limit_rules import READINGS
+from glue.core.metrics import METRICS
+
+from .queries import INFLUXDB, NAME_SQL, NEWEST, POSTGRES, trimmed
 
 ROBOTS = f"""
 SELECT robot_id AS __value, {NAME_SQL} AS __text
@@ -26,3 +30,33 @@ def robot() -> db.QueryVariable:
         .refresh(d.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(d.VariableSort.DISABLED)
     )
+
+
+WORST = 10
+"""Lines in a chart of the worst: more cannot be told apart."""
+
+
+def worst(metric: str) -> db.QueryVariable:
+    """``worst_<metric>``: ids of the robots whose newest reading is worst, hidden, all taken."""
+    reading = READINGS[metric]
+    choose = "bottom" if METRICS[metric].direction == "low" else "top"
+    each = ', "servo_id"' if reading.measurement == "servos" else ""
+    # Grafana offers every column as a value, so the outermost has the id alone.
+    query = (
+        f'SELECT "robot_id" FROM (SELECT {choose}("v", "robot_id", {WORST}) FROM'
+        f' (SELECT last("{reading.field}") AS "v" FROM "{reading.measurement}"'
+        f' WHERE {NEWEST} GROUP BY "robot_id"{each}))'
+    )
+    variable = (
+        db.QueryVariable(f"worst_{metric}")
+        .datasource(INFLUXDB)
+        .query(query)
+        .refresh(d.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(d.VariableSort.DISABLED)
+        .hide(d.VariableHide.HIDE_VARIABLE)
+        .multi(True)
+        .include_all(True)
+        .current(d.VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )
+    variable.build().skip_url_sync = True
+    return variable

@@ -58,14 +58,28 @@ class Shown:
     def _millis(self, second: int) -> str:
         return str((self.base + second) * 1000)
 
+    def worst(self, metric: str) -> list[str]:
+        """What the hidden variable ``worst_<metric>`` of the Fleet dashboard holds."""
+        listed = DASHBOARDS["tonypi-fleet"]["templating"]["list"]
+        (variable,) = (v for v in listed if v["name"] == f"worst_{metric}")
+        query = {"refId": "V", "datasource": variable["datasource"], "query": variable["query"]}
+        frames = self.ask([query | {"rawQuery": True, "resultFormat": "table"}])["V"]
+        fields = frames[0]["schema"]["fields"]
+        assert [field["name"] for field in fields] == ["Time", "robot_id"]
+        return list(frames[0]["data"]["values"][1])
+
     def _filled_in(self, query: dict[str, Any], robot: str) -> dict[str, Any]:
         """Variables, as Grafana's browser side writes them into a query."""
         written = {
-            "${robot:regex}": re.sub(r"[\\^$*+?.()|[\]{}/]", r"\\\g<0>", robot),
+            "${robot:regex}": _escaped(robot),
             "${robot:sqlstring}": "'" + robot.replace("'", "''") + "'",
             "${__from}": self._millis(SINCE),
             "${__to}": self._millis(UNTIL),
         }
+        for metric in set(re.findall(r"\$\{worst_(\w+):", str(query))):
+            worst = self.worst(metric)
+            written[f"${{worst_{metric}:regex}}"] = f"({'|'.join(map(_escaped, worst))})"
+            written[f"${{worst_{metric}:csv}}"] = ",".join(worst)
         filled = dict(query)
         for key in ("query", "rawSql"):
             for variable, value in written.items():
@@ -73,6 +87,11 @@ class Shown:
                     filled[key] = filled[key].replace(variable, value)
             assert "${" not in filled.get(key, ""), f"a variable that tests do not know: {filled}"
         return filled
+
+
+def _escaped(text: str) -> str:
+    """As Grafana's format ``regex``."""
+    return re.sub(r"[\\^$*+?.()|[\]{}/]", r"\\\g<0>", text)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
@@ -115,13 +116,9 @@ def state(
     }
 
 
-NAMES = [
-    {"robot_id": "panel-4", "Robot": "Fourth"},
-    {"robot_id": "panel:3", "Robot": "Third"},
-    {"robot_id": "tonypi_01", "Robot": "TonyPi 01"},
-    {"robot_id": "panel.1", "Robot": "Twin (panel.1)"},
-    {"robot_id": "panelX1", "Robot": "Twin (panelX1)"},
-]
+THIRD = {"robot_id": "panel:3", "Robot": "Third"}
+TWIN = {"robot_id": LOOKED_AT, "Robot": "Twin (panel.1)"}
+OTHER = {"robot_id": LOOK_ALIKE, "Robot": "Twin (panelX1)"}
 
 FLEET: dict[tuple[int, str], Any] = {
     (1, "Robots"): [
@@ -138,7 +135,7 @@ FLEET: dict[tuple[int, str], Any] = {
     ],
     (4, "Alerts"): [{"Critical": 2, "Warning": 1, "Seen to": 1}],
     (5, "Age"): [{"Heartbeat, ago": just_now(7)}],
-    (5, "Refused"): [{"Time": ANY_TIME, "Refused": 3}],
+    (6, "Refused"): [{"Time": ANY_TIME, "Refused": 3}],
     (3, "Alerts"): [
         {
             "Severity": "critical",
@@ -216,25 +213,25 @@ FLEET: dict[tuple[int, str], Any] = {
         {"robot_id": LOOKED_AT, "servo_temp": 61},
         {"robot_id": LOOK_ALIKE, "servo_temp": 76},
     ],
-    (30, "Names"): NAMES,
-    (31, "Names"): NAMES,
-    (32, "Names"): NAMES,
+    (30, "Names"): [THIRD, TWIN, OTHER],
+    (31, "Names"): [THIRD, TWIN, OTHER],
+    (32, "Names"): [TWIN, OTHER],
     (30, "Reading"): [
-        {"Time": 0, "Value": 10, "robot_id": LOOK_ALIKE},
-        {"Time": 0, "Value": 25, "robot_id": "panel:3"},
-        {"Time": 0, "Value": 80, "robot_id": LOOKED_AT},
-        {"Time": 30, "Value": 15, "robot_id": LOOK_ALIKE},
-        {"Time": 30, "Value": 79, "robot_id": LOOKED_AT},
+        {"Time": 0, "robot_id": LOOKED_AT, "Value": 80},
+        {"Time": 30, "robot_id": LOOKED_AT, "Value": 79},
+        {"Time": 0, "robot_id": "panel:3", "Value": 25},
+        {"Time": 0, "robot_id": LOOK_ALIKE, "Value": 10},
+        {"Time": 30, "robot_id": LOOK_ALIKE, "Value": 15},
     ],
     (31, "Reading"): [
-        {"Time": 0, "Value": 95, "robot_id": "panel:3"},
-        {"Time": 0, "Value": 71, "robot_id": LOOK_ALIKE},
-        {"Time": 0, "Value": 56, "robot_id": LOOKED_AT},
-        {"Time": 20, "Value": 54, "robot_id": LOOKED_AT},
+        {"Time": 0, "robot_id": LOOKED_AT, "Value": 56},
+        {"Time": 20, "robot_id": LOOKED_AT, "Value": 54},
+        {"Time": 0, "robot_id": "panel:3", "Value": 95},
+        {"Time": 0, "robot_id": LOOK_ALIKE, "Value": 71},
     ],
     (32, "Reading"): [
-        {"Time": 0, "Value": 76, "robot_id": LOOK_ALIKE},
-        {"Time": 0, "Value": 62, "robot_id": LOOKED_AT},
+        {"Time": 0, "robot_id": LOOKED_AT, "Value": 62},
+        {"Time": 0, "robot_id": LOOK_ALIKE, "Value": 76},
     ],
 }
 
@@ -433,3 +430,32 @@ def test_the_variable_offers_robots_by_name(shown: Shown) -> None:
         ("panel-old", "Old"),
         ("panel-new", "panel-new"),
     ]
+
+
+def test_a_chart_of_the_worst_is_of_ten_robots_however_large_the_fleet(shown: Shown) -> None:
+    assert set(shown.worst("battery")) == {LOOKED_AT, LOOK_ALIKE, "panel:3"}
+    hot = [f"many-{n}" for n in range(20)]
+    influx = shown.settings.influx
+    written = httpx.post(
+        f"{influx.url}/write",
+        params={"db": influx.bucket, "precision": "s"},
+        headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
+        content="\n".join(
+            f"servos,robot_id={robot},servo_id=servo_{servo} temperature={90 + n - servo}"
+            f" {shown.base - 300}"
+            for n, robot in enumerate(hot)
+            for servo in (1, 2)
+        ),
+        trust_env=False,
+    )
+    assert written.status_code == 204
+    try:
+        assert set(shown.worst("servo_temp")) == set(hot[10:])
+    finally:
+        gone = httpx.post(
+            f"{influx.url}/query",
+            params={"db": influx.bucket, "q": "DROP SERIES FROM servos WHERE robot_id =~ /^many-/"},
+            headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
+            trust_env=False,
+        )
+        assert gone.status_code == 200
