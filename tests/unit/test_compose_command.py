@@ -1,0 +1,78 @@
+"""``tonypi up|down|status`` with containers: what is said, and when. The client is a stand-in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from glue.cli import compose as command
+from glue.stack import secrets
+from glue.stack.home import Home
+from glue.stack.progress import Progress
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A docker that does all it is asked; ``ps`` prints what stands in the file ``containers``."""
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    listed = tmp_path / "containers"
+    program.write_text(f'#!/bin/sh\ncase "$*" in *" ps "*) cat {listed} 2>/dev/null;; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.delenv("NATIVE", raising=False)
+    monkeypatch.setenv("TONYPI_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return listed
+
+
+def test_passwords_are_shown_once(client, tmp_path, capfd):
+    home = Home(tmp_path / "home")
+    assert command.up(home, Progress(), False, tmp_path)
+    first = capfd.readouterr().out
+    values = secrets.read(tmp_path, ".env")
+    assert values["GF_SECURITY_ADMIN_PASSWORD"] in first
+    assert values["GLUE_ADMIN_PASSWORD"] in first
+    assert "http://127.0.0.1:" in first
+    assert command.up(home, Progress(), False, tmp_path)
+    second = capfd.readouterr().out
+    assert values["GLUE_ADMIN_PASSWORD"] not in second
+    assert "http://127.0.0.1:" in second
+
+
+def test_a_dry_run_writes_nothing(client, tmp_path):
+    assert command.up(Home(tmp_path / "home"), Progress(), True, tmp_path)
+    assert not (tmp_path / ".env").exists()
+
+
+def test_the_native_run_goes_on_where_it_is_asked_for(client, tmp_path, monkeypatch):
+    monkeypatch.setenv("NATIVE", "1")
+    assert not command.up(Home(tmp_path / "home"), Progress(), False, tmp_path)
+    assert not command.down(Home(tmp_path / "home"), False, False, tmp_path)
+    assert not command.status(Home(tmp_path / "home"), False, tmp_path)
+    assert not (tmp_path / ".env").exists()
+
+
+@pytest.mark.parametrize(
+    ("health", "code"), [("glue running healthy 0", 0), ("glue running unhealthy 0", 4)]
+)
+def test_status_tells_by_its_exit_code(client, tmp_path, capfd, health, code):
+    home = Home(tmp_path / "home")
+    command.up(home, Progress(), False, tmp_path)
+    client.write_text(f"{health}\n")
+    with pytest.raises(typer.Exit) as ended:
+        command.status(home, False, tmp_path)
+    assert ended.value.exit_code == code
+    assert ("not healthy: glue" in capfd.readouterr().out) == bool(code)
+
+
+def test_only_a_purge_removes_the_secrets(client, tmp_path):
+    home = Home(tmp_path / "home")
+    command.up(home, Progress(), False, tmp_path)
+    client.write_text("glue running healthy 0\n")
+    assert command.down(home, False, False, tmp_path)
+    assert (tmp_path / ".env").exists()
+    assert command.down(home, True, True, tmp_path)
+    assert not (tmp_path / ".env").exists()
