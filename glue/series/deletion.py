@@ -2,7 +2,7 @@
 
 1.x drops series by a regular expression on the tag. 2.x knows no such thing in InfluxQL; its delete
 API takes equality only, so there each robot is one request. Both go on listing a tag's values when
-their points are gone, so who has points is asked otherwise: 1.x for series, 2.x for first points.
+their points are gone, so who has points is known from the series.
 """
 
 from __future__ import annotations
@@ -23,22 +23,10 @@ TIMEOUT_S = 60.0
 
 async def robots_with_series(settings: Influx, prefix: str) -> list[str]:
     """Ids that start with ``prefix`` and have points."""
-    if await _is_1(settings):
-        async with Query(settings, timeout=TIMEOUT_S) as query:
-            found = await query.query("SHOW SERIES")
-        ids = {_id_in(row[one.columns.index("key")]) for one in found for row in one.rows}
-    else:
-        async with Query(settings, timeout=TIMEOUT_S) as query:
-            found = await query.query(
-                f"SELECT first(*) FROM /.*/ WHERE {_starts_with(prefix)} GROUP BY robot_id"
-            )
-        ids = {one.tags["robot_id"] for one in found}
+    async with Query(settings, timeout=TIMEOUT_S) as query:
+        found = await query.query("SHOW SERIES")
+    ids = {_id_in(row[one.columns.index("key")]) for one in found for row in one.rows}
     return sorted(robot_id for robot_id in ids if robot_id and robot_id.startswith(prefix))
-
-
-def _starts_with(prefix: str) -> str:
-    pattern = re.escape(prefix).replace("/", "\\/")
-    return f'"robot_id" =~ /^{pattern}/'
 
 
 def _id_in(key: str) -> str:
@@ -58,8 +46,9 @@ async def forget(settings: Influx, prefix: str) -> list[str]:
     if not ids:
         return ids
     if await _is_1(settings):
+        pattern = re.escape(prefix).replace("/", "\\/")
         async with Query(settings, timeout=TIMEOUT_S) as query:
-            await query.query(f"DROP SERIES FROM /.*/ WHERE {_starts_with(prefix)}")
+            await query.query(f'DROP SERIES FROM /.*/ WHERE "robot_id" =~ /^{pattern}/')
     else:
         await _delete_each(settings, ids)
     return ids

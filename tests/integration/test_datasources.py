@@ -6,6 +6,7 @@ Grafana lets everybody who sees a dashboard send queries of his own through its 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from glue.series import admin as bucket
 from glue.store import accounts
 from tests.conftest import RunningGrafana
 
@@ -125,8 +127,11 @@ def private(grafana: RunningGrafana) -> None:
     """Somebody else's database on the same InfluxDB."""
     influx = grafana.settings.influx
     token = {"Authorization": f"Token {influx.token.get_secret_value()}"}
+    if influx.version == "2":
+        bucket.prepare(influx.model_copy(update={"bucket": "private"}))
     with httpx.Client(base_url=influx.url, headers=token, trust_env=False) as client:
-        client.post("/query", data={"q": "CREATE DATABASE private"}).raise_for_status()
+        if influx.version == "1":
+            client.post("/query", data={"q": "CREATE DATABASE private"}).raise_for_status()
         written = client.post("/write", params={"db": "private"}, content="secret value=1")
         assert written.status_code == 204
 
@@ -150,9 +155,16 @@ def private(grafana: RunningGrafana) -> None:
         "KILL QUERY 1",
     ],
 )
-def test_a_viewer_is_refused_in_influxdb(viewer: httpx.Client, statement: str) -> None:
+def test_a_viewer_is_refused_in_influxdb(
+    viewer: httpx.Client, grafana: RunningGrafana, statement: str
+) -> None:
     error, frames = influxql(viewer, statement)
-    assert "not authorized" in error, (error, frames)
+    refused = {
+        "1": "not authorized",
+        # It has no words for most of these, and does not tell of buckets that one may not read.
+        "2": "insufficient permissions|not implemented|database not found",
+    }
+    assert re.search(refused[grafana.settings.influx.version], error), (error, frames)
 
 
 def test_what_a_viewer_may_plan_in_influxdb_never_runs(
