@@ -255,3 +255,37 @@ def test_a_repaired_database_has_the_shape_of_a_new_one(
     found, fresh = catalog(adopted.dsn), catalog(database.dsn)
     for part in set(fresh) - {"rows", "robots"}:
         assert found[part] == fresh[part], part
+
+
+def test_lost_keys_doubled_robots_long_texts_and_a_persons_view_stop_nothing(
+    older: Postgres,
+) -> None:
+    with psycopg.connect(older.dsn) as conn:
+        for table in TABLES:
+            conn.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey".encode())
+            if table != "users":
+                conn.execute(f"ALTER TABLE {table} ALTER COLUMN id DROP DEFAULT".encode())
+                conn.execute(f"DROP SEQUENCE {table}_id_seq".encode())
+        conn.execute("ALTER TABLE robots DROP CONSTRAINT robots_robot_id_key")
+        conn.execute("ALTER TABLE users DROP CONSTRAINT users_username_key")
+        conn.execute("ALTER TABLE users DROP CONSTRAINT users_email_key")
+        conn.execute("INSERT INTO users SELECT * FROM users WHERE id = 'u2'")
+        conn.execute("INSERT INTO robots SELECT * FROM robots WHERE robot_id = 'r_upper'")
+        conn.execute("UPDATE robots SET name = repeat('n', 200) WHERE robot_id = 'r_own'")
+        conn.execute("CREATE VIEW mine AS SELECT title, created_at FROM alerts")
+    migrations.upgrade(older.dsn)
+    assert unproven(older)
+    repair.apply(older.dsn, "a test")
+    assert unproven(older) == set()
+    assert repair.survey(older.dsn).offences == ()
+    found = rows(older, "SELECT robot_id, is_active FROM robots WHERE robot_id LIKE 'r_upper%%'")
+    assert len(found) == 2
+    assert {r["robot_id"]: r["is_active"] for r in found}["r_upper"] is True
+    assert rows(older, "SELECT length(name) AS n FROM robots WHERE robot_id = 'r_own'") == [
+        {"n": 200}
+    ]
+    left = rows(older, "SELECT column_name FROM repaired_values WHERE why LIKE 'stays as%%'")
+    assert {r["column_name"] for r in left} >= {"name", "created_at"}
+    with psycopg.connect(older.dsn) as conn:
+        conn.execute("INSERT INTO robots (robot_id) VALUES ('brand_new')")
+        conn.execute("INSERT INTO alerts (alert_type, severity, title) VALUES ('system','info','')")
