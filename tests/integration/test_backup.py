@@ -32,6 +32,7 @@ from glue.stack.home import Home
 from glue.stack.parts import influxdb, postgres
 from glue.stack.progress import Progress
 from glue.store import dump, migrations
+from tests import influx
 from tests.programs import HASTY_POSTGRES, Ground, lay_ground
 
 NOW = time.time_ns() // 10**9 * 10**9
@@ -57,8 +58,9 @@ POINTS = [
 class Place:
     """PostgreSQL and InfluxDB of their own, with accounts and tables."""
 
-    def __init__(self, retention: int) -> None:
+    def __init__(self, retention: int, version: str) -> None:
         self.ground: Ground = lay_ground()
+        self.ground.environ["INFLUXDB_VERSION"] = str(influx.found()[version])
         self.ground.environ["INFLUXDB_RETENTION_DAYS"] = str(retention)
         site = self.ground.site()
         self.ground.start(postgres.part(site, HASTY_POSTGRES))
@@ -88,24 +90,24 @@ class Place:
             return cursor.fetchall() if cursor.description else []
 
     def write(self, *lines: str) -> None:
-        influx = self.settings.influx
+        bucket = self.settings.influx
         answer = httpx.post(
-            f"{influx.url}/api/v2/write",
-            params={"org": influx.org, "bucket": influx.bucket, "precision": "ns"},
-            headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
+            f"{bucket.url}/api/v2/write",
+            params={"org": bucket.org, "bucket": bucket.bucket, "precision": "ns"},
+            headers={"Authorization": f"Token {bucket.token.get_secret_value()}"},
             content="\n".join(lines).encode(),
         )
         assert answer.status_code == 204, answer.text
 
     def influxql(self, statement: str) -> list[Any]:
-        influx = self.settings.influx
+        bucket = self.settings.influx
         answer = httpx.post(
-            f"{influx.url}/query",
-            data={"db": influx.bucket, "q": statement, "epoch": "ns"},
-            headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
+            f"{bucket.url}/query",
+            data={"db": bucket.bucket, "q": statement, "epoch": "ns"},
+            headers={"Authorization": f"Token {bucket.token.get_secret_value()}"},
         )
         # Numbers as text: a float that came back as an integer must be seen.
-        result = json.loads(answer.text, parse_float=str, parse_int=str)["results"][0]
+        result = json.loads(answer.text, parse_float=str, parse_int=str).get("results", [{}])[0]
         return list(result.get("series", []))
 
     def points(self) -> tuple[list[Any], list[Any]]:
@@ -146,10 +148,10 @@ def quietly() -> Progress:
 
 
 @contextmanager
-def place(retention: int = 7) -> Iterator[Place]:
+def place(retention: int = 7, version: str | None = None) -> Iterator[Place]:
     made = None
     try:
-        made = Place(retention)
+        made = Place(retention, version or influx.first())
         yield made
     finally:
         if made:
@@ -282,11 +284,16 @@ def test_the_glue_and_grafanas_reader_work_on_what_was_restored(target: Place) -
         conn.rollback()
 
 
-def test_a_second_restore_gives_the_same(source: Place, saved: Path, target: Place) -> None:
+def test_a_second_restore_gives_the_same_and_removes_what_a_killed_one_left(
+    source: Place, saved: Path, target: Place
+) -> None:
     before = target.points()
+    for name in ("tonypi_restoring", "grafana_restoring", "tonypi_before_restore"):
+        target.sql(f"CREATE DATABASE {name}", "postgres")
     target.restore(saved)
     assert target.rows() == source.rows()
     assert target.points() == before
+    assert not [n for n in target.databases() if n.endswith((dump.COMING, dump.BEFORE))]
 
 
 def test_points_of_another_type_are_counted_and_the_others_stored(
@@ -299,6 +306,28 @@ def test_points_of_another_type_are_counted_and_the_others_stored(
     assert done.refused == 1
     assert "type conflict" in done.reason
     assert [one["name"] for one in target.influxql("SELECT * FROM counts")] == ["counts"]
+
+
+@pytest.mark.parametrize("version", list(influx.found())[1:] or [None])
+def test_points_go_to_the_other_influxdb_and_back(
+    source: Place, saved: Path, target: Place, tmp_path: Path, version: str | None
+) -> None:
+    if version is None:
+        pytest.skip("one InfluxDB on this machine; influxd2 in the tools cache or PATH is another")
+    with place(retention=7, version=version) as there:
+        there.write('no_tags f="text" ' + str(NOW))
+        done = there.restore(saved)
+        assert (done.expired, done.refused) == (1, 1)
+        assert "type conflict" in done.reason
+        types, points = source.points()
+        others = [one for one in points if one["name"] != "no_tags"]
+        assert [one for one in there.points()[1] if one["name"] != "no_tags"] == others
+        made = there.back_up(tmp_path / "back.tar")
+    assert made.versions["influxdb"].lstrip("v").startswith(version)
+    for one in types:
+        target.influxql(f'DROP MEASUREMENT "{one["name"]}"')
+    target.restore(tmp_path / "back.tar")
+    assert [one for one in target.points()[1] if one["name"] != "no_tags"] == others
 
 
 def test_an_older_backup_is_brought_to_the_newest_tables(
