@@ -75,7 +75,11 @@ def stack() -> Iterator[Stack]:
     environ = {
         "NATIVE": "1",
         **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
-        **{key: os.environ[key] for key in ("GRAFANA_HOME", "INFLUXDB_VERSION") if key in os.environ},
+        **{
+            key: os.environ[key]
+            for key in ("GRAFANA_HOME", "INFLUXDB_VERSION")
+            if key in os.environ
+        },
         "TONYPI_HOME": str(folder / "home"),
         "ROBOTS": "1",
         "MQTT_BROKER_PORT": ports[0],
