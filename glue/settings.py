@@ -99,6 +99,15 @@ class Broker(_Group):
     port: Port = _setting(1883, "MQTT_BROKER_PORT", "MQTT's registered port.")
     username: str = _setting("", "MQTT_USERNAME", "Empty: no password, as on loopback.")
     password: SecretStr = _setting(SecretStr(""), "MQTT_PASSWORD", "With MQTT_USERNAME.")
+    telegraf_password: SecretStr = _setting(
+        SecretStr(""), "MQTT_TELEGRAF_PASSWORD", "Of the user telegraf, with `tonypi up --lan`."
+    )
+    simulator_password: SecretStr = _setting(
+        SecretStr(""), "MQTT_SIMULATOR_PASSWORD", "Of the user simulator, with `tonypi up --lan`."
+    )
+    robots_password: SecretStr = _setting(
+        SecretStr(""), "MQTT_ROBOTS_PASSWORD", "Of the user robots, with `tonypi up --lan`."
+    )
     glue_client_id: str = _setting(
         "tonypi-glue",
         "MQTT_GLUE_CLIENT_ID",
@@ -250,6 +259,11 @@ class Stack(_Group):
     home: Path = _setting(
         None, "TONYPI_HOME", "Data, logs and secrets of the native run.", validate_default=False
     )
+    bind: str = _setting(
+        "127.0.0.1",
+        "TONYPI_BIND",
+        "Where broker, Grafana and glue listen; `tonypi up --lan` sets it, a password for each.",
+    )
     robots: int = _setting(
         2, "ROBOTS", "Simulated robots that `make up` starts; 0 for none.", "robots", ge=0, le=2000
     )
@@ -287,7 +301,7 @@ def load(environ: dict[str, str] | None = None) -> Settings:
     """
     env = dict(os.environ) if environ is None else dict(environ)
     home = Path(env.get("TONYPI_HOME") or _default_home())
-    merged = {**_dotenv(home / "stack.env"), **_dotenv(Path.cwd() / ".env"), **env}
+    merged = {**_dotenv(home / "stack.env"), **dotenv(), **env}
     merged["TONYPI_HOME"] = str(home)
     groups: dict[str, Any] = {}
     for name, group in GROUPS.items():
@@ -327,6 +341,11 @@ def _secret_file(name: str, path: str) -> str:
         return Path(path).read_text().strip()
     except OSError as error:
         raise SettingsError(f"unusable setting: {name}: cannot read {path}: {error}") from None
+
+
+def dotenv() -> dict[str, str]:
+    """What ``.env`` in the working directory says; empty where there is none."""
+    return _dotenv(Path.cwd() / ".env")
 
 
 def _dotenv(path: Path) -> dict[str, str]:

@@ -16,14 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from glue import settings as settings_module
-from glue.cli import compose
+from glue.cli import compose, preflight, welcome
 from glue.settings import SettingsError
-from glue.stack import control, home, plan, report
+from glue.stack import control, home, lan, plan, report
 from glue.stack.home import Home
 from glue.stack.install import InstallFailed
-from glue.stack.install import plan as install_plan
-from glue.stack.install.machine import look
-from glue.stack.part import Site
 from glue.stack.process import StartFailed
 from glue.stack.programs import ProgramMissing
 from glue.stack.progress import Progress
@@ -55,69 +52,95 @@ def up(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be got and started; do nothing.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: for scripts.")] = False,
+    lan_mode: Annotated[
+        bool | None,
+        typer.Option(
+            "--lan/--no-lan",
+            help="Broker, Grafana and glue beyond loopback, each with a password; kept until "
+            "--no-lan.",
+        ),
+    ] = None,
+    address: Annotated[
+        str, typer.Option(help="With --lan: the one address of this machine to listen on.")
+    ] = lan.ANY,
 ) -> None:
     """Install what is missing, start everything, wait until it serves. Harmless when it runs.
 
-    Exit codes: 0 everything serves, 1 something cannot be had or does not start, 2 settings or
-    home folder unusable.
+    Exit codes: 0 everything serves, 1 something cannot be had or does not start, 2 settings, a
+    port or the home folder unusable.
     """
     place, progress = _home(), Progress()
     if compose.up(place, progress, dry_run):
+        if lan_mode:
+            progress.say("--lan: in containers TONYPI_BIND in .env opens it, see docs/docker.md")
         return
     try:
+        bind = _bind(lan_mode, address)
         if dry_run:
-            _show_plan(place.site(), progress)
+            _dry_run(place, progress, as_json)
             return
+        _change_mode(place, bind, progress)
         if home.is_running(place):
             progress.say(f"it is running already, in {place.path}")
+            _stop_at_errors(place, progress)
         else:
-            for remark in home.prepare(place, os.environ):
-                progress.say(f"  – {remark}")
+            misfits = _stop_at_errors(place, progress)
+            home.prepare(place, os.environ, bind)
+            if misfits:
+                welcome.forget(place)
             control.install_missing(place.site(), progress)
             # What cannot be started is better said here than in the supervisor's log.
             plan.names(place.site())
             control.start(place, os.environ)
         names = plan.names(place.site())
         control.await_serving(place, names, progress)
-    except (SettingsError, home.HomeUnusable) as error:
+    except (SettingsError, home.HomeUnusable, lan.AddressUnusable) as error:
         raise _end(f"tonypi up: {error}", UNUSABLE) from None
     except (InstallFailed, ProgramMissing, StartFailed, control.UpFailed) as error:
         raise _end(f"tonypi up: {error}", FAILED) from None
-    _welcome(place, place.site(), progress)
+    welcome.show(place, place.site(), progress)
 
 
-def _show_plan(site: Site, progress: Progress) -> None:
-    decided = install_plan(look(site.programs))
-    progress.say(f"home: {site.home}")
-    for get in decided.gets:
-        progress.say(f"get: {get.title}{'' if get.needed else ' (the stack runs without it)'}")
-    for line in decided.impossible:
-        progress.say(f"missing: {line}")
-    missing = {get.what for get in decided.gets} | {line.split()[0] for line in decided.impossible}
-    if missing - {"grafana"}:
-        order = [*plan.FOUNDATION, "telegraf", "grafana", "glue"]
-        progress.say(f"start: {' → '.join(order)}")
+def _bind(lan_mode: bool | None, address: str) -> str | None:
+    """Where to listen from now on; None: as before. Raises :class:`lan.AddressUnusable`."""
+    if lan_mode is None:
+        return None
+    asked = {**settings_module.dotenv(), **os.environ}.get(lan.BIND)
+    wanted = lan.checked(address) if lan_mode else lan.LOOPBACK
+    if asked and asked != wanted:
+        raise lan.AddressUnusable(
+            f"{lan.BIND}={asked} is set in the environment or in .env and would win; remove it"
+        )
+    return wanted
+
+
+def _change_mode(place: Home, bind: str | None, progress: Progress) -> None:
+    """Another address needs a start afresh; the broker's sessions keep what arrives meanwhile."""
+    if bind and home.is_running(place) and place.site().settings.stack.bind != bind:
+        progress.say(f"it runs on {place.site().settings.stack.bind}; starting it on {bind}")
+        control.stop(place, progress)
+
+
+def _dry_run(place: Home, progress: Progress, as_json: bool) -> None:
+    site = place.site()
+    known, found = preflight.look(place, site, dict(os.environ))
+    if as_json:
+        preflight.show_json(known, found, site)
     else:
-        progress.say(f"start: {' → '.join(plan.names(site))}")
+        preflight.show_plan(known, found, site, progress)
 
 
-def _welcome(place: Home, site: Site, progress: Progress) -> None:
-    config = site.settings
-    glue = f"http://{config.glue.host}:{config.glue.port}"
-    if site.runs_grafana:
-        progress.say(f"dashboards  {config.grafana.public_url or config.grafana.url}")
-    else:
-        progress.say("dashboards  none: no Grafana here; the standby evaluator raises the alerts")
-    progress.say(f"API         {glue}/docs")
-    progress.say(f"robots      send MQTT to {config.broker.host}:{config.broker.port}")
-    shown = place.path / "run" / "password-shown"
-    if not shown.exists():
-        shown.touch()
-        progress.say("passwords, generated now and shown this once (kept in stack.env there):")
-        if site.runs_grafana:
-            secret = config.grafana.admin_password.get_secret_value()
-            progress.say(f"  Grafana   {config.grafana.admin_user}  {secret}")
-        progress.say(f"  API       admin  {config.glue.admin_password.get_secret_value()}")
+def _stop_at_errors(place: Home, progress: Progress) -> bool:
+    """Print what was found; raises an exit where something must be mended first. Returns whether
+    passwords are going to be reset."""
+    known, found = preflight.look(place, place.site(), dict(os.environ))
+    preflight.show(found, progress)
+    wrong = {finding.about for finding in found if finding.level == "error"}
+    if wrong and not home.is_running(place):
+        code = FAILED if wrong == {"tool"} else UNUSABLE
+        raise _end("tonypi up: nothing was started; what is marked ✗ must be mended first", code)
+    return bool(known.misfits or known.secrets_lost)
 
 
 def down(

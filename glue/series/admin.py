@@ -43,6 +43,16 @@ def prepare(settings: Influx) -> Tokens:
         return _generation(client).prepare(settings)
 
 
+def reset_administrator(url: str, settings: Influx) -> None:
+    """Give a 1.x that asks for no password (``auth-enabled = false``) the administrator of
+    ``settings.token``, made or with a new password.
+
+    Raises :class:`SeriesUnavailable` when it does not answer, :class:`SeriesError` when it refuses.
+    """
+    with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as client:
+        _First(client).reset(_login(settings.token.get_secret_value(), "INFLUXDB_TOKEN"))
+
+
 def version(url: str) -> str:
     """What InfluxDB says of itself: ``1.12.4``, ``v2.9.1``; ``1.x`` where it was built unstamped.
 
@@ -112,6 +122,16 @@ class _First:
             )
         elif refused:
             raise SeriesError(f"InfluxDB refuses INFLUXDB_TOKEN: {refused}")
+
+    def reset(self, admin: tuple[str, str]) -> None:
+        user, password = admin
+        named, secret = _name(user), quote(password)
+        self._do(
+            f"CREATE USER {named} WITH PASSWORD {secret} WITH ALL PRIVILEGES",
+            tolerate="user already exists",
+        )
+        self._do(f"SET PASSWORD FOR {named} = {secret}")
+        self._do(f"GRANT ALL PRIVILEGES TO {named}")
 
     def _bucket(self, admin: tuple[str, str], settings: Influx) -> None:
         bucket, days = _name(settings.bucket), settings.retention

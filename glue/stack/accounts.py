@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from glue.series import admin
 from glue.settings import Settings
-from glue.stack import secrets
+from glue.stack import recovery, secrets
 from glue.stack.home import Home
 from glue.stack.part import Site
 from glue.store import accounts, migrations
@@ -17,16 +17,18 @@ def prepare(home: Home, site: Site) -> Site:
     ``stack.env``. Raises what the systems raise; trying again may help.
     """
     tokens = prepare_systems(site.settings)
+    recovery.remember_foundation(site)
     known = secrets.read(home.path)
     in_force = {
         "INFLUXDB_TOKEN": tokens.admin,
         "INFLUXDB_TELEGRAF_TOKEN": tokens.telegraf,
         "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
     }
-    if {**known, **in_force} == known:
-        return site
-    secrets.write(home.path, {**known, **in_force})
-    return home.site()
+    if {**known, **in_force} != known:
+        secrets.write(home.path, {**known, **in_force})
+        site = home.site()
+    recovery.mend_grafana(site)
+    return site
 
 
 def prepare_systems(settings: Settings) -> admin.Tokens:

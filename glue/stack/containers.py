@@ -64,7 +64,7 @@ def prepare_broker(settings: Settings, folder: Path, seen_from: str, mounted: st
         passwords = f"{mounted}/passwords"
         line = mosquitto.password_line(user, password, randomness.token_bytes(12))
         write(folder / "passwords", line, MOSQUITTO)
-    text = mosquitto.configuration(1883, "/mosquitto/data", "mosquitto", "0.0.0.0", passwords)
+    text = mosquitto.configuration(1883, "/mosquitto/data", "mosquitto", ["0.0.0.0"], passwords)
     write(folder / "mosquitto.conf", text, MOSQUITTO)
 
 

@@ -16,22 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from glue import settings as settings_module
-from glue.stack import probe, secrets
+from glue.stack import lan, listeners, ports, secrets
 from glue.stack.part import Site
 from glue.stack.parts import influxdb
 from glue.stack.programs import Programs
 
 OURS = ("data", "logs", "run")
-
-PORTS = {
-    "MQTT_BROKER_PORT": ("Mosquitto", 1883),
-    "PGPORT": ("PostgreSQL", 5432),
-    "GLUE_PORT": ("the glue", 8000),
-}
-URLS = {"INFLUXDB_URL": ("InfluxDB", 8086), "GRAFANA_URL": ("Grafana", 3000)}
+PORTS = ports.PORTS
 
 
 class HomeUnusable(Exception):
@@ -79,10 +72,11 @@ class Home:
         fresh.replace(self.state)
 
 
-def prepare(home: Home, environ: Mapping[str, str]) -> list[str]:
+def prepare(home: Home, environ: Mapping[str, str], bind: str | None = None) -> list[str]:
     """Make folders, choose ports, generate secrets; what exists is kept. Returns remarks.
 
-    A port named in ``environ`` is taken as it is. Raises :class:`HomeUnusable`.
+    A port named in ``environ`` is taken as it is. ``bind`` changes where broker, Grafana and glue
+    listen, None leaves it. Raises :class:`HomeUnusable`.
     """
     try:
         home.path.mkdir(parents=True, exist_ok=True)
@@ -99,11 +93,54 @@ def prepare(home: Home, environ: Mapping[str, str]) -> list[str]:
         ) from None
     _passable(home.path)
     known = secrets.read(home.path)
-    values = {**secrets.generate(), **known}
-    remarks = _choose_ports(values, known, environ)
+    explicit = {**settings_module.dotenv(), **environ}
+    chosen = ports_for(home, explicit)
+    values = _values(known, explicit, chosen, bind)
     if values != known:
         secrets.write(home.path, values)
-    return remarks
+    return [
+        f"port {choice.wanted} is taken; {choice.program} gets {choice.given} ({choice.name})"
+        for choice in chosen
+        if choice.moved
+    ]
+
+
+def ports_for(home: Home, explicit: Mapping[str, str]) -> list[ports.Choice]:
+    """Ports as they are or would be chosen now. ``explicit`` is the environment."""
+    from glue.stack import leftovers
+
+    known = secrets.read(home.path)
+    found = (leftovers.recall(path) for path in (home.path / "run").glob("*.pid"))
+    taken = listeners.taken({pid for pid in found if pid})
+    local = (*ports.LOOPBACK, known.get(lan.BIND, lan.LOOPBACK), explicit.get(lan.BIND, ""))
+    return ports.choose(known, explicit, taken, local)
+
+
+def _values(
+    known: Mapping[str, str],
+    explicit: Mapping[str, str],
+    chosen: list[ports.Choice],
+    bind: str | None,
+) -> dict[str, str]:
+    """What ``stack.env`` will hold."""
+    values = {**secrets.generate(), **known}
+    # A secret in the environment is in force over the file's; here, so that both agree later.
+    values |= {name: explicit[name] for name in secrets.NAMES if explicit.get(name)}
+    where = bind or explicit.get(lan.BIND) or known.get(lan.BIND) or lan.LOOPBACK
+    if bind or lan.is_open(where):
+        values |= lan.settled(where, {**values, **explicit})
+    for choice in chosen:
+        host = lan.near(where) if choice.name == "GRAFANA_URL" else lan.LOOPBACK
+        values[choice.name] = ports.written(choice, host)
+    if fixed := ports.asked(known, explicit):
+        values[ports.ASKED] = ",".join(sorted(fixed))
+    for name in (*ports.URLS, "GLUE_WEBHOOK_URL", "GLUE_HOST"):
+        if explicit.get(name):
+            values[name] = explicit[name]
+    if not explicit.get("GLUE_WEBHOOK_URL"):
+        webhooks = f"http://{lan.near(where)}:{values['GLUE_PORT']}"
+        values["GLUE_WEBHOOK_URL"] = f"{webhooks}/webhooks/grafana"
+    return values
 
 
 def _passable(path: Path) -> None:
@@ -116,38 +153,6 @@ def _passable(path: Path) -> None:
             f"{closed[-1]} lets no other user pass, but PostgreSQL does not run as root; "
             "set TONYPI_HOME elsewhere, like /var/lib/tonypi"
         )
-
-
-def _choose_ports(
-    values: dict[str, str], known: Mapping[str, str], environ: Mapping[str, str]
-) -> list[str]:
-    """Ports stay what they were; new ones are the usual ones, or the next free when taken."""
-    remarks: list[str] = []
-    taken: set[int] = set()
-    for name, (program, usual) in {**PORTS, **URLS}.items():
-        if environ.get(name):
-            values[name] = environ[name]
-        elif name not in known:
-            port = _free_from(usual, taken)
-            values[name] = str(port) if name in PORTS else f"http://127.0.0.1:{port}"
-            if port != usual:
-                remarks.append(f"port {usual} is taken; {program} gets {port} ({name})")
-        taken.add(_port(values[name], usual))
-    for name in ("GLUE_WEBHOOK_URL", "GLUE_HOST"):
-        if environ.get(name):
-            values[name] = environ[name]
-    if not environ.get("GLUE_WEBHOOK_URL"):
-        values["GLUE_WEBHOOK_URL"] = f"http://127.0.0.1:{values['GLUE_PORT']}/webhooks/grafana"
-    return remarks
-
-
-def _port(value: str, usual: int) -> int:
-    return int(value) if value.isdigit() else urlsplit(value).port or usual
-
-
-def _free_from(usual: int, taken: set[int]) -> int:
-    ports = (p for p in range(usual, usual + 100) if p not in taken)
-    return next((p for p in ports if not probe.accepts("127.0.0.1", p, 0.3)), usual)
 
 
 @contextmanager

@@ -73,12 +73,15 @@ class Site:
     @property
     def runs_grafana(self) -> bool:
         """Whether this stack starts a Grafana: one is here, and none elsewhere is asked for."""
-        here = urlsplit(self.settings.grafana.url).hostname in ("127.0.0.1", "localhost")
-        return here and self.programs.grafana() is not None
+        return self._grafana_is_here and self.programs.grafana() is not None
 
     @property
     def grafana_url(self) -> str:
         """Where the glue finds Grafana: ours, one elsewhere, or empty for none."""
         url = self.settings.grafana.url
-        here = urlsplit(url).hostname in ("127.0.0.1", "localhost")
-        return "" if here and not self.runs_grafana else url
+        return "" if self._grafana_is_here and not self.runs_grafana else url
+
+    @property
+    def _grafana_is_here(self) -> bool:
+        host = urlsplit(self.settings.grafana.url).hostname
+        return host in ("127.0.0.1", "localhost", self.settings.stack.bind)

@@ -27,6 +27,7 @@ INFLUX_ACCOUNTS = {
     "INFLUXDB_TELEGRAF_TOKEN": "telegraf",
     "INFLUXDB_GRAFANA_TOKEN": "grafana",
 }
+NAMES = (*GENERATED, *INFLUX_ACCOUNTS)
 
 
 def generate() -> dict[str, str]:

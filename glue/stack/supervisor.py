@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
-from glue.stack import accounts, leftovers, plan, process
+from glue.settings import PROJECT
+from glue.stack import accounts, leftovers, plan, process, recovery
 from glue.stack.home import Home, hold_lock
 from glue.stack.keeper import Keeper, back_off
 from glue.stack.part import Part, Site
+from glue.stack.programs import ProgramMissing
 
 TICK = 0.1
 """Seconds between two rounds over all parts."""
@@ -109,6 +111,7 @@ class Supervisor:
                 "stopping": self._stopping,
                 "prepared": self._prepared,
                 "trouble": self._trouble,
+                "checkout": str(PROJECT),
             },
             "grafana": self._grafana,
             "parts": {keeper.part.name: keeper.report() for keeper in self._keepers},
@@ -120,7 +123,10 @@ class Supervisor:
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT. Exit codes: 0 stopped, 3 another one runs for this home."""
+    """Run until SIGTERM or SIGINT.
+
+    Exit codes: 0 stopped, 1 passwords cannot be made to fit the data, 3 another one runs here.
+    """
     from glue import settings
 
     home = Home(settings.load().stack.home)
@@ -133,7 +139,14 @@ def main() -> int:
         if ended := leftovers.end(home, _others(home)):
             tell("leftovers.ended", {"parts": ended})
         tell("file.limit", {"files": process.raise_file_limit()})
-        supervisor = Supervisor(home, home.site())
+        try:
+            site, mended = recovery.mend_foundation(home, home.site())
+        except (recovery.RecoveryFailed, process.StartFailed, ProgramMissing) as error:
+            tell("passwords.not_reset", {"reason": str(error)})
+            return 1
+        if mended:
+            tell("passwords.reset", {"of": mended})
+        supervisor = Supervisor(home, site)
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, supervisor.stop)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -63,6 +63,16 @@ def prepare(postgres: Postgres, grafana_password: SecretStr) -> None:
         ) from error
 
 
+def grafana_has_users(postgres: Postgres) -> bool:
+    """Whether Grafana's database has its tables, and so its first user. Raises
+    :class:`AccountsFailed`."""
+    try:
+        with psycopg.connect(make_conninfo(postgres.admin_dsn, dbname=GRAFANA)) as conn:
+            return conn.execute(sql.grafana_users).fetchone() == (True,)
+    except psycopg.Error as error:
+        raise AccountsFailed(f"cannot look into Grafana's database: {error}") from error
+
+
 def _role(conn: Connection, name: str, password: SecretStr, extra: Composable) -> None:
     if not conn.execute(sql.role, {"name": name}).fetchone():
         conn.execute(SQL("CREATE ROLE {}").format(Identifier(name)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from glue.stack import probe
+from glue.stack import lan, probe
 from glue.stack.environment import exported
 from glue.stack.part import Part, Site
 
@@ -12,7 +12,7 @@ from glue.stack.part import Part, Site
 def part(site: Site) -> Part:
     """``tonypi serve``: API, webhook, events, evaluator."""
     glue = site.settings.glue
-    url = f"http://{glue.host}:{glue.port}"
+    url = f"http://{lan.near(glue.host)}:{glue.port}"
     return Part(
         name="glue",
         command=(sys.executable, "-m", "glue.cli", "serve"),
@@ -35,7 +35,9 @@ def robots(site: Site, number: int) -> Part:
             *(sys.executable, "-m", "glue.cli", "simulate"),
             *("--robots", str(number), "--scenario", "mixed"),
         ),
-        env=exported(site.settings) | {"TONYPI_HOME": str(site.home)},
+        env=exported(site.settings)
+        | lan.login(site.settings, lan.SIMULATOR)
+        | {"TONYPI_HOME": str(site.home)},
         cwd=site.checkout,
         depends=("mosquitto", "glue"),
     )

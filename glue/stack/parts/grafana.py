@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from glue.core.provisioning import INTERVAL_VARIABLE
 from glue.settings import Settings
-from glue.stack import probe
+from glue.stack import lan, probe
 from glue.stack.environment import exported
 from glue.stack.part import Part, Site
 from glue.stack.programs import ProgramMissing, grafana_binary
@@ -59,7 +60,14 @@ def part(
 
 def environment(settings: Settings, checkout: Path, data: Path) -> dict[str, str]:
     """Grafana's environment: its database, its paths, its administrator, what is provisioned."""
-    postgres, grafana = settings.postgres, settings.grafana
+    postgres, grafana, bind = settings.postgres, settings.grafana, settings.stack.bind
+    # Where GRAFANA_URL was set by hand it is where Grafana listens, whatever others do.
+    asked = lan.near(urlsplit(grafana.url).hostname or lan.LOOPBACK)
+    address = bind if asked == lan.near(bind) else asked
+    port = probe.port_of(grafana.url, 3000)
+    public = grafana.public_url or grafana.url
+    if address == lan.ANY and not grafana.public_url:
+        public = f"http://{lan.addresses(bind)[0]}:{port}"
     return {
         "GF_DATABASE_TYPE": "postgres",
         "GF_DATABASE_HOST": f"{postgres.host}:{postgres.port}",
@@ -71,9 +79,9 @@ def environment(settings: Settings, checkout: Path, data: Path) -> dict[str, str
         "GF_PATHS_DATA": str(data),
         "GF_PATHS_LOGS": str(data / "logs"),
         "GF_PATHS_PLUGINS": str(data / "plugins"),
-        "GF_SERVER_HTTP_ADDR": "127.0.0.1",
-        "GF_SERVER_HTTP_PORT": str(probe.port_of(grafana.url, 3000)),
-        "GF_SERVER_ROOT_URL": f"{(grafana.public_url or grafana.url).rstrip('/')}/",
+        "GF_SERVER_HTTP_ADDR": address,
+        "GF_SERVER_HTTP_PORT": str(port),
+        "GF_SERVER_ROOT_URL": f"{public.rstrip('/')}/",
         "GF_SECURITY_ADMIN_USER": grafana.admin_user,
         "GF_SECURITY_ADMIN_PASSWORD": grafana.admin_password.get_secret_value(),
         "GRAFANA_DASHBOARDS_DIR": str(checkout / "grafana" / "dashboards"),

@@ -12,8 +12,11 @@ import base64
 import hashlib
 import os
 import pwd
+import secrets
+from collections.abc import Sequence
 
-from glue.stack import probe
+from glue.settings import Broker
+from glue.stack import lan, probe
 from glue.stack.part import Part, Site
 
 QUEUED_MESSAGES = 1_000_000
@@ -25,26 +28,70 @@ PASSWORD_ROUNDS = 101
 
 
 def part(site: Site) -> Part:
-    """The broker on loopback, without a password."""
-    broker = site.settings.broker
+    """The broker: on loopback without a password, beyond it with one for each of its users."""
+    broker, bind = site.settings.broker, site.settings.stack.bind
     data = site.data("mosquitto")
-    config = data / "mosquitto.conf"
+    config, passwords, acl = (data / name for name in ("mosquitto.conf", "passwords", "acl"))
     user = _user()
+    opened = lan.is_open(bind)
+    addresses = [bind] if bind in (lan.ANY, lan.LOOPBACK) else [lan.LOOPBACK, bind]
+    text = configuration(
+        broker.port, str(data), user, addresses, *((str(passwords), str(acl)) if opened else ())
+    )
+    guarded = {passwords: _passwords(broker), acl: access(broker.username)} if opened else {}
     return Part(
         name="mosquitto",
         command=(str(site.programs.need("mosquitto")), "-c", str(config)),
         cwd=data,
         user=user,
         folders=(data,),
-        files={config: configuration(broker.port, str(data), user)},
+        files={config: text, **guarded},
         ready=lambda: probe.accepts("127.0.0.1", broker.port),
         ready_within=30,
-        url=f"mqtt://127.0.0.1:{broker.port}",
+        url=f"mqtt://{bind}:{broker.port}",
     )
 
 
+def _passwords(broker: Broker) -> str:
+    known = {
+        broker.username: broker.password,
+        lan.TELEGRAF: broker.telegraf_password,
+        lan.SIMULATOR: broker.simulator_password,
+        lan.ROBOTS: broker.robots_password,
+    }
+    lines = (
+        password_line(user, password.get_secret_value(), secrets.token_bytes(12))
+        for user, password in known.items()
+        # Without a password nobody is let in, rather than everybody.
+        if user and password.get_secret_value()
+    )
+    return "".join(lines)
+
+
+def access(glue: str) -> str:
+    """Text of the access list. Robots send and obey; what says that we listen is not theirs."""
+    robot = (
+        "topic write tonypi/#",
+        "topic deny tonypi/pipeline/#",
+        "topic read tonypi/commands/#",
+        "topic read tonypi/emergency_stop/#",
+    )
+    told = {
+        glue: ("topic readwrite #", "topic read $SYS/#"),
+        lan.TELEGRAF: ("topic read tonypi/#",),
+        lan.SIMULATOR: robot,
+        lan.ROBOTS: robot,
+    }
+    return "".join(f"user {user}\n" + "\n".join(rules) + "\n\n" for user, rules in told.items())
+
+
 def configuration(
-    port: int, data: str, user: str | None, address: str = "127.0.0.1", passwords: str = ""
+    port: int,
+    data: str,
+    user: str | None,
+    addresses: Sequence[str] = (lan.LOOPBACK,),
+    passwords: str = "",
+    acl: str = "",
 ) -> str:
     """Text of ``mosquitto.conf``; with ``passwords``, a file of them, nobody comes in without."""
     # A root-started Mosquitto looks for a user of its own name and fails without one.
@@ -52,11 +99,13 @@ def configuration(
     entrance = ["allow_anonymous true"]
     if passwords:
         entrance = ["allow_anonymous false", f"password_file {passwords}"]
+    if acl:
+        entrance.append(f"acl_file {acl}")
     return "\n".join(
         [
             *identity,
             "per_listener_settings false",
-            f"listener {port} {address}",
+            *(f"listener {port} {address}" for address in addresses),
             *entrance,
             "persistence true",
             f"persistence_location {data}/",

@@ -1,0 +1,66 @@
+"""Where everything is, and the generated passwords, shown once: the last words of ``tonypi up``."""
+
+from __future__ import annotations
+
+from glue.stack import lan
+from glue.stack.home import Home
+from glue.stack.part import Site
+from glue.stack.progress import Progress
+
+SHOWN = "password-shown"
+ROBOTS_SHOWN = "robots-password-shown"
+USERS_KEPT = "users-kept"
+"""The API's users are older than GLUE_ADMIN_PASSWORD, which is then nobody's."""
+
+
+def forget(place: Home) -> None:
+    """Passwords have changed: they are shown once more."""
+    for name in (SHOWN, ROBOTS_SHOWN):
+        (place.path / "run" / name).unlink(missing_ok=True)
+    (place.path / "run" / USERS_KEPT).touch()
+
+
+def show(place: Home, site: Site, progress: Progress) -> None:
+    """Addresses; secrets where they were not shown before."""
+    config = site.settings
+    opened = lan.is_open(config.stack.bind)
+    host = lan.addresses(config.stack.bind)[0] if opened else config.broker.host
+    glue = lan.addresses(config.glue.host)[0] if opened else config.glue.host
+    if site.runs_grafana:
+        url = config.grafana.public_url or config.grafana.url
+        if opened and not config.grafana.public_url:
+            url = url.replace(lan.LOOPBACK, host)
+        progress.say(f"dashboards  {url}")
+    else:
+        progress.say("dashboards  none: no Grafana here; the standby evaluator raises the alerts")
+    progress.say(f"API         http://{glue}:{config.glue.port}/docs")
+    progress.say(f"robots      send MQTT to {host}:{config.broker.port}")
+    if opened:
+        progress.say("            open to the network, unencrypted; `tonypi up --no-lan` closes it")
+    _secrets(place, site, progress)
+    if opened and _first(place, ROBOTS_SHOWN):
+        secret = config.broker.robots_password.get_secret_value()
+        progress.say("the robots' name and password, shown this once (MQTT_ROBOTS_PASSWORD there):")
+        progress.say(f"  MQTT      {lan.ROBOTS}  {secret}")
+
+
+def _secrets(place: Home, site: Site, progress: Progress) -> None:
+    if not _first(place, SHOWN):
+        return
+    config = site.settings
+    progress.say("passwords, generated now and shown this once (kept in stack.env there):")
+    if site.runs_grafana:
+        secret = config.grafana.admin_password.get_secret_value()
+        progress.say(f"  Grafana   {config.grafana.admin_user}  {secret}")
+    if (place.path / "run" / USERS_KEPT).exists():
+        progress.say("  API       users keep theirs; `tonypi users password NAME` sets a new one")
+    else:
+        progress.say(f"  API       admin  {config.glue.admin_password.get_secret_value()}")
+
+
+def _first(place: Home, name: str) -> bool:
+    shown = place.path / "run" / name
+    if shown.exists():
+        return False
+    shown.touch()
+    return True
