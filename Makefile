@@ -23,8 +23,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
+# LAN=1: broker, Grafana and glue beyond loopback, until LAN=0; LAN=192.168.1.5: on that address alone.
+LAN ?=
+LAN_OPTIONS := $(if $(LAN),$(if $(filter 0,$(LAN)),--no-lan,--lan $(if $(filter-out 1,$(LAN)),--address $(LAN))))
+
 up: $(STAMP)
-	@$(BIN)/tonypi up
+	@$(BIN)/tonypi up $(LAN_OPTIONS)
 
 down: $(STAMP)
 	@$(BIN)/tonypi down
