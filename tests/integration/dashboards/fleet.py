@@ -98,12 +98,14 @@ def _escaped(text: str) -> str:
 def shown(ground: programs.Ground, cluster: programs.Cluster) -> Iterator[Shown]:
     """Start it, filled; needs a running InfluxDB and PostgreSQL on ``ground``."""
     with cluster.fresh() as database:
-        settings = ground.settings(
-            PGDATABASE=database.database,
-            INFLUXDB_BUCKET="dashboards",
-            GRAFANA_URL=f"http://127.0.0.1:{probe.free_port()}",
-        )
-        admin.prepare(settings.influx)
+        own: dict[str, object] = {
+            "PGDATABASE": database.database,
+            "INFLUXDB_BUCKET": "dashboards",
+            "GRAFANA_URL": f"http://127.0.0.1:{probe.free_port()}",
+        }
+        # On 2.x a token is of one bucket.
+        own["INFLUXDB_GRAFANA_TOKEN"] = admin.prepare(ground.settings(**own).influx).grafana
+        settings = ground.settings(**own)
         accounts.prepare(settings.postgres, SecretStr(""))
         base = int(time.time()) // 30 * 30 - 300
         _points(settings, base)

@@ -5,6 +5,7 @@ The panels come from the files: one without an expectation here fails.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -12,6 +13,7 @@ import httpx
 import psycopg
 import pytest
 
+from glue.series import deletion
 from tests.integration.dashboards.fleet import (
     DASHBOARDS,
     LOOK_ALIKE,
@@ -452,10 +454,4 @@ def test_a_chart_of_the_worst_is_of_ten_robots_however_large_the_fleet(shown: Sh
     try:
         assert set(shown.worst("servo_temp")) == set(hot[10:])
     finally:
-        gone = httpx.post(
-            f"{influx.url}/query",
-            params={"db": influx.bucket, "q": "DROP SERIES FROM servos WHERE robot_id =~ /^many-/"},
-            headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
-            trust_env=False,
-        )
-        assert gone.status_code == 200
+        assert sorted(asyncio.run(deletion.forget(influx, "many-"))) == sorted(hot)
