@@ -96,7 +96,7 @@ def backup(
         if place.home and not quiet.is_made(place.home):
             raise HomeUnusable(
                 f"no stack was ever started in {place.home.path}; set TONYPI_HOME, or with Docker: "
-                "docker compose exec glue tonypi backup"
+                "docker compose exec -T glue tonypi backup --to - > FILE"
             )
         with _databases(place):
             if dry_run:
