@@ -213,6 +213,24 @@ CREATE TRIGGER robots_20_history_follows AFTER UPDATE ON robots FOR EACH ROW
     WHEN (OLD.robot_id <> NEW.robot_id AND OLD.robot_id <> safe_robot_id(OLD.robot_id))
     EXECUTE FUNCTION robots_history_follows();
 
+-- A database may have rules under these names already, whatever they say: ours take their place.
+DO $$
+DECLARE
+    c record;
+BEGIN
+    FOR c IN SELECT conrelid::regclass AS in_table, conname FROM pg_constraint
+              WHERE connamespace = 'public'::regnamespace AND contype = 'c' AND conname = ANY (ARRAY[
+                  'users_role', 'users_username', 'users_email', 'robots_robot_id',
+                  'robots_status', 'robots_registration', 'robots_location', 'robots_settings',
+                  'jobs_robot_id', 'jobs_status', 'jobs_percent', 'jobs_items', 'jobs_times',
+                  'alerts_type', 'alerts_severity', 'alerts_details', 'alerts_origin',
+                  'alerts_acknowledged', 'alerts_resolved', 'reports_type', 'system_logs_level',
+                  'system_logs_category'])
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.in_table, c.conname);
+    END LOOP;
+END $$;
+
 -- Names are <table>_<fact>: glue/store turns them into errors for people. In one transaction with
 -- the triggers above: nobody who writes may meet the one without the other.
 ALTER TABLE users

@@ -272,6 +272,7 @@ def test_lost_keys_doubled_robots_long_texts_and_a_persons_view_stop_nothing(
         conn.execute("INSERT INTO users SELECT * FROM users WHERE id = 'u2'")
         conn.execute("INSERT INTO robots SELECT * FROM robots WHERE robot_id = 'r_upper'")
         conn.execute("UPDATE robots SET name = repeat('n', 200) WHERE robot_id = 'r_own'")
+        conn.execute("ALTER TABLE jobs ADD CONSTRAINT jobs_status CHECK (status <> 'singing')")
         conn.execute("CREATE VIEW mine AS SELECT title, created_at FROM alerts")
     migrations.upgrade(older.dsn)
     assert unproven(older)
