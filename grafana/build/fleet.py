@@ -1,7 +1,4 @@
-"""Fleet: who is online, what is firing, and the robots that stand worst first; for 1 to 2,000.
-
-The alert rules on silence point to the robots table, panel 2; do not renumber it.
-"""
+"""Fleet: who is online, what is firing, and the robots that stand worst first; for 1 to 2,000."""
 
 from __future__ import annotations
 
@@ -11,16 +8,13 @@ from grafana_foundation_sdk.models import dashboard as d
 
 from glue.core.limit_rules import READINGS
 from glue.core.metrics import METRICS
-from glue.core.pipeline_rules import ROBOT_SILENT
 
-from . import look, variables
-from .look import link, painted, prop, steps, transformed, width, words
-from .queries import NAME_SQL, NEWEST, SQL, InfluxQL, alert_sql, severest_first, unit_sql
+from . import look, robots_table, variables
+from .look import link, painted, prop, steps, transformed, width, without_nulls, words
+from .queries import IN_USE, NAME_SQL, NEWEST, SQL, InfluxQL, alert_sql, severest_first, unit_sql
 from .variables import WORST
 
 UID = "tonypi-fleet"
-
-IN_USE = "registration = 'accepted' AND is_active"
 
 
 def dashboard() -> db.Dashboard:
@@ -39,7 +33,7 @@ def dashboard() -> db.Dashboard:
         .with_panel(_heartbeat())
         .with_panel(_refused())
         .with_panel(_alerts())
-        .with_panel(_robots())
+        .with_panel(robots_table.robots())
         .with_variable(variables.worst("battery"))
         .with_variable(variables.worst("temperature"))
         .with_variable(variables.worst("servo_temp"))
@@ -209,186 +203,6 @@ def _alerts() -> table.Panel:
     )
 
 
-SHOWN = {
-    "battery": "Battery",
-    "temperature": "CPU temp",
-    "servo_temp": "Servo temp",
-    "cpu": "CPU",
-    "memory": "Memory",
-}
-"""Columns of the robots table, by metric."""
-
-
-def _robots() -> table.Panel:
-    panel = look.listing(
-        ROBOT_SILENT.panel,
-        "Robots, worst first",
-        "Newest readings of the time range. Beside each, what it means by the limits in force for"
-        " that robot; a battery that charges has none. Alert is the severest that is open. Sorted"
-        " by alerts, then by how near (or beyond) its limits the robot is. A click on the name"
-        " shows the robot.",
-        [_states(), *_readings()],
-        span=24,
-        height=11,
-        empty="No robot is known yet. Robots appear by themselves when they send",
-    )
-    for transformation in _worst_first():
-        panel.with_transformation(transformation)
-    panel.override_by_name(
-        "Robot",
-        [
-            link(
-                "Show this robot",
-                "/d/tonypi-robot/robot?var-robot=${__data.fields.robot_id:raw}&${__url_time_range}",
-            ),
-            prop("custom.minWidth", 120),
-        ],
-    )
-    panel.override_by_name("robot_id", [look.HIDDEN])
-    panel.override_by_name("Status", [words(look.STATE), look.cell("color-text"), width(100)])
-    panel.override_by_name("Alert", [words(look.SEVERITY), painted(), width(75)])
-    panel.override_by_name(
-        "Last seen, ago",
-        [prop("unit", "s"), prop("decimals", 0), prop("noValue", "never"), width(118)],
-    )
-    panel.override_by_name("Charging", [look.YES_OR_NO, width(80)])
-    for metric, title in SHOWN.items():
-        unit = "celsius" if METRICS[metric].unit == "°C" else "percent"
-        panel.override_by_name(title, [prop("unit", unit), prop("decimals", 0), width(95)])
-        panel.override_by_name(f"{title} limit", _meaning())
-    return panel
-
-
-def _states() -> SQL:
-    """Per robot: state, severest open alert, and per metric its warning limit and the reciprocal of
-    the way from warning to critical, so that (reading - limit) * way is 0 at the one and 1 at the
-    other, whichever side is bad."""
-    limits = ",\n".join(
-        f"max(l.warning) FILTER (WHERE l.metric = '{m}') AS {m}_limit,\n"
-        f"max(1 / (l.critical - l.warning)) FILTER (WHERE l.metric = '{m}') AS {m}_way"
-        for m in METRICS
-    )
-    columns = ", ".join(f"{m}_limit, {m}_way" for m in METRICS)
-    return SQL(
-        "States",
-        f"""
-        SELECT robot_id, {NAME_SQL} AS "Robot", r.state AS "Status", a.severity AS "Alert",
-        floor(r.last_seen_age_s) AS "Last seen, ago", coalesce(a.rank, 0) * 1000
-        - CASE WHEN in_maintenance OR last_seen IS NULL THEN 500 ELSE 0 END AS rank, {columns}
-        FROM grafana.robots r
-        LEFT JOIN (SELECT robot_id, max(array_position(ARRAY['info', 'warning', 'critical'],
-        severity::text)) AS rank, (ARRAY['info', 'warning', 'critical'])[max(array_position(
-        ARRAY['info', 'warning', 'critical'], severity::text))] AS severity
-        FROM grafana.alerts WHERE NOT resolved GROUP BY robot_id) a USING (robot_id)
-        LEFT JOIN (SELECT l.robot_id,
-        {limits}
-        FROM grafana.limits l GROUP BY l.robot_id) w USING (robot_id)
-        WHERE {IN_USE} ORDER BY r.name
-        """,
-    )
-
-
-def _readings() -> list[InfluxQL]:
-    """Newest reading of each robot, as the rules read it (but for the minute ahead)."""
-    servo, in_use = (
-        READINGS[m].influxql.replace("$timeFilter", NEWEST) for m in ("servo_temp", "battery")
-    )
-    return [
-        InfluxQL(
-            "Performance",
-            'SELECT last("cpu_percent") AS "cpu", last("memory_percent") AS "memory",'
-            ' last("cpu_temperature") AS "temperature" FROM "performance"'
-            f' WHERE {NEWEST} GROUP BY "robot_id"',
-        ),
-        InfluxQL(
-            "Battery",
-            'SELECT last("percentage") AS "charge", last("charging") AS "charging" FROM "battery"'
-            f' WHERE {NEWEST} GROUP BY "robot_id"',
-        ),
-        InfluxQL("BatteryInUse", in_use.replace('SELECT "v" FROM', 'SELECT "v" AS "battery" FROM')),
-        InfluxQL("Servos", servo.replace('max("v")', 'max("v") AS "servo_temp"')),
-    ]
-
-
-def _worst_first() -> list[d.DataTransformerConfig]:
-    """Join by robot, put each reading against that robot's limits, sort, name the columns."""
-    meanings = [f"{m}_meaning" for m in SHOWN]
-    columns = {name: name for name in ("robot_id", "Robot", "Status", "Last seen, ago", "Alert")}
-    for metric, title in SHOWN.items():
-        columns["charge" if metric == "battery" else metric] = title
-        columns[f"{metric}_meaning"] = f"{title} limit"
-        if metric == "battery":
-            columns["charging"] = "Charging"
-    return [
-        transformed("joinByField", byField="robot_id", mode="outer"),
-        # Series of robots that are not in use have readings here, but no row there.
-        _without_nulls("Robot"),
-        *(step for metric in SHOWN for step in _meant(metric)),
-        transformed(
-            "calculateField",
-            mode="reduceRow",
-            alias="nearest",
-            reduce={"reducer": "max", "include": meanings},
-        ),
-        _binary("order", "rank", "+", "nearest"),
-        transformed("sortBy", fields={}, sort=[{"field": "order", "desc": True}]),
-        transformed("filterFieldsByName", include={"names": list(columns)}),
-        transformed(
-            "organize",
-            indexByName={name: i for i, name in enumerate(columns)},
-            renameByName={name: title for name, title in columns.items() if name != title},
-            excludeByName={},
-        ),
-    ]
-
-
-def _without_nulls(*fields: str) -> d.DataTransformerConfig:
-    filters = [{"fieldName": f, "config": {"id": "isNull", "options": {}}} for f in fields]
-    return transformed("filterByValue", type="exclude", match="any", filters=filters)
-
-
-def _meant(metric: str) -> list[d.DataTransformerConfig]:
-    return [
-        _binary(f"{metric}_beyond", metric, "-", f"{metric}_limit"),
-        _binary(f"{metric}_meaning", f"{metric}_beyond", "*", f"{metric}_way"),
-    ]
-
-
-def _binary(alias: str, left: str, operator: str, right: str) -> d.DataTransformerConfig:
-    return transformed(
-        "calculateField",
-        mode="binary",
-        alias=alias,
-        binary={"left": left, "operator": operator, "right": right},
-    )
-
-
-def _meaning() -> list[look.Property]:
-    """0 is at the warning limit, 1 at the critical one; a limit is crossed beyond it, and the
-    first range that holds a value wins."""
-
-    def between(low: float, high: float, index: int, text: str, colour: str) -> object:
-        result = {"text": text, "color": colour, "index": index}
-        return {"type": "range", "options": {"from": low, "to": high, "result": result}}
-
-    nothing = {"text": " ", "color": look.CLEAR, "index": 3}
-    return [
-        prop(
-            "mappings",
-            [
-                between(-1e9, 0, 0, " ", look.CLEAR),
-                between(0, 1, 1, "warning", look.WARNING),
-                between(1, 1e9, 2, "critical", look.CRITICAL),
-                {"type": "special", "options": {"match": "null+nan", "result": nothing}},
-            ],
-        ),
-        prop("displayName", " "),
-        prop("custom.filterable", False),
-        painted(),
-        width(66),
-    ]
-
-
 def _worst(number: int, title: str, metric: str, every: str) -> timeseries.Panel:
     """The robots that stand worst now, by name; ``variables.worst`` says which they are."""
     about = METRICS[metric]
@@ -418,7 +232,7 @@ def _worst(number: int, title: str, metric: str, every: str) -> timeseries.Panel
         empty="No readings in this time range",
     )
     panel.with_transformation(transformed("joinByField", byField="robot_id", mode="outerTabular"))
-    panel.with_transformation(_without_nulls("Robot", "Value"))
+    panel.with_transformation(without_nulls("Robot", "Value"))
     panel.with_transformation(transformed("sortBy", fields={}, sort=[{"field": "Time"}]))
     panel.with_transformation(
         transformed("filterFieldsByName", include={"names": ["Time", "Value", "Robot"]})

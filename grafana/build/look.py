@@ -217,3 +217,8 @@ def listing(
 
 def transformed(name: str, **options: Any) -> d.DataTransformerConfig:
     return d.DataTransformerConfig(id_val=name, options=options)
+
+
+def without_nulls(*fields: str) -> d.DataTransformerConfig:
+    filters = [{"fieldName": f, "config": {"id": "isNull", "options": {}}} for f in fields]
+    return transformed("filterByValue", type="exclude", match="any", filters=filters)

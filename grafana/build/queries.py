@@ -25,6 +25,9 @@ MIXED = DataSourceRef("datasource", "-- Mixed --")
 THIS_ROBOT = '"robot_id" =~ /^${robot:regex}$/'
 THIS_ROBOT_SQL = "robot_id = ${robot:sqlstring}"
 
+IN_USE = "registration = 'accepted' AND is_active"
+"""SQL for the robots that count."""
+
 # Two robots may have one name; then the id tells them apart.
 NAME_SQL = (
     "CASE WHEN count(*) OVER (PARTITION BY name) > 1"

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard as db
-from grafana_foundation_sdk.builders import stat, table, timeseries
+from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.models import dashboard as d
 
 from glue.core.metrics import METRICS, SEVERITIES
-from glue.core.rules import BY_KEY
 
 from . import look, variables
+from . import robot_charts as charts
 from .annotations import Alerts, every_rule
 from .look import fixed, painted, prop, steps, transformed, width, words
 from .queries import (
@@ -20,19 +20,15 @@ from .queries import (
     THIS_ROBOT_SQL,
     InfluxQL,
     alert_sql,
-    limit_lines,
-    over_time,
     severest_first,
     unit_sql,
 )
 
 UID = "tonypi-robot"
-HEART = "The heart is the alert rule's for all robots; this robot's alerts are in the table above."
 FIGURES = (
     *("State", "Last seen, ago", "Battery", "Charging"),
     *("Emergency stop", "Job", "Open alerts"),
 )
-UNITS = {"%": "percent", "°C": "celsius"}
 
 
 def dashboard() -> db.Dashboard:
@@ -61,19 +57,21 @@ def dashboard() -> db.Dashboard:
         .with_panel(_alerts())
         .with_panel(_limits())
         .with_row(db.Row("Performance and power").id(100))
-        .with_panel(_performance("cpu", "cpu_percent"))
-        .with_panel(_performance("memory", "memory_percent"))
-        .with_panel(_performance("temperature", "cpu_temperature"))
-        .with_panel(_servo_temperature())
-        .with_panel(_battery())
+        .with_panel(charts.performance("cpu", "cpu_percent"))
+        .with_panel(charts.performance("memory", "memory_percent"))
+        .with_panel(charts.performance("temperature", "cpu_temperature"))
+        .with_panel(charts.servo_temperature())
+        .with_panel(charts.battery())
         .with_row(db.Row("Servos").id(101))
-        .with_panel(_servos(31, "Servo position", "position", "mean", "none", _POSITION))
-        .with_panel(_servos(32, "Servo voltage", "voltage", "min", "volt", _VOLTAGE))
-        .with_panel(_servos(33, "Servo load", "load", "max", "percent", _LOAD))
+        .with_panel(
+            charts.servos(31, "Servo position", "position", "mean", "none", charts.POSITION)
+        )
+        .with_panel(charts.servos(32, "Servo voltage", "voltage", "min", "volt", charts.VOLTAGE))
+        .with_panel(charts.servos(33, "Servo load", "load", "max", "percent", charts.LOAD))
         .with_row(db.Row("Motion").id(102))
-        .with_panel(_imu(40, "Acceleration", "accel", "accMS2"))
-        .with_panel(_imu(41, "Rotation", "gyro", "rotdegs"))
-        .with_panel(_location())
+        .with_panel(charts.imu(40, "Acceleration", "accel", "accMS2"))
+        .with_panel(charts.imu(41, "Rotation", "gyro", "rotdegs"))
+        .with_panel(charts.location())
         .with_row(db.Row("Work").id(103))
         .with_panel(_jobs())
     )
@@ -267,138 +265,6 @@ def _limits() -> table.Panel:
         .override_by_name("Warning", [fixed(look.WARNING), look.cell("color-text"), width(80)])
         .override_by_name("Critical", [fixed(look.CRITICAL), look.cell("color-text"), width(80)])
         .override_by_name("Set for", [width(85)])
-    )
-
-
-def _performance(name: str, field: str) -> timeseries.Panel:
-    metric = METRICS[name]
-    panel = look.chart(
-        BY_KEY[name, "warning"].panel,
-        metric.title,
-        f"Highest {metric.title} of each interval, and the limits in force for this robot. {HEART}",
-        [
-            over_time("Reading", "performance", {metric.title: field}, "max"),
-            limit_lines("Limits", name),
-        ],
-        unit=UNITS[metric.unit],
-        fill=8,
-        empty="No status from this robot in this time range",
-    )
-    if metric.unit == "%":
-        panel.min(0).max(100)
-    return look.limit_styles(panel.decimals(0))
-
-
-def _servo_temperature() -> timeseries.Panel:
-    panel = look.chart(
-        BY_KEY["servo_temp", "warning"].panel,
-        "Servo temperatures",
-        "Highest temperature of each servo in each interval. The rule looks at the hottest servo."
-        f" {HEART}",
-        [
-            over_time(
-                "Reading",
-                "servos",
-                {"Temperature": "temperature"},
-                "max",
-                group_by="servo_id",
-                alias="$tag_servo_id",
-            ),
-            limit_lines("Limits", "servo_temp"),
-        ],
-        unit="celsius",
-        every="3s",
-        gap=30,
-        span=12,
-        empty="No servo readings in this time range",
-    )
-    return look.limit_styles(panel.decimals(0))
-
-
-def _battery() -> timeseries.Panel:
-    panel = look.chart(
-        BY_KEY["battery", "warning"].panel,
-        "Battery",
-        "Lowest charge of each interval, and the limits in force for this robot; they do not count"
-        f" while it charges. Voltage on the right. {HEART}",
-        [
-            over_time("Reading", "battery", {"Charge": "percentage"}, "min"),
-            over_time("Voltage", "battery", {"Voltage": "voltage"}, "min"),
-            limit_lines("Limits", "battery"),
-        ],
-        unit="percent",
-        every="30s",
-        gap=120,
-        span=12,
-        empty="No battery readings in this time range",
-    )
-    panel.min(0).max(100).decimals(0).override_by_name(
-        "Voltage",
-        [
-            prop("unit", "volt"),
-            prop("decimals", 2),
-            prop("min", None),
-            prop("max", None),
-            prop("custom.axisPlacement", "right"),
-            prop("custom.fillOpacity", 0),
-            fixed("purple"),
-        ],
-    )
-    return look.limit_styles(panel)
-
-
-_POSITION = "Mean position of each servo; degrees or 0-4095, as the robot's own client sends it."
-_VOLTAGE = "Lowest voltage at each servo in each interval."
-_LOAD = "Highest load of each servo in each interval. Not all clients send it."
-
-
-def _servos(
-    number: int, title: str, field: str, reducer: str, unit: str, description: str
-) -> timeseries.Panel:
-    return look.chart(
-        number,
-        title,
-        description,
-        [
-            over_time(
-                "Reading",
-                "servos",
-                {field: field},
-                reducer,
-                group_by="servo_id",
-                alias="$tag_servo_id",
-            )
-        ],
-        unit=unit,
-        every="3s",
-        gap=30,
-        empty=f"This robot sent no servo {field} in this time range",
-    )
-
-
-def _imu(number: int, title: str, kind: str, unit: str) -> timeseries.Panel:
-    return look.chart(
-        number,
-        title,
-        f"Mean {title.lower()} along each axis, from the robot's inertial sensors.",
-        [over_time("Reading", "imu", {axis: f"{kind}_{axis}" for axis in "xyz"}, "mean")],
-        unit=unit,
-        every="2s",
-        gap=30,
-        empty="No inertial readings in this time range",
-    )
-
-
-def _location() -> timeseries.Panel:
-    return look.chart(
-        42,
-        "Location",
-        "Mean position of each interval, in the robot's own map.",
-        [over_time("Reading", "location", {axis: axis for axis in "xyz"}, "mean")],
-        unit="lengthm",
-        every="5s",
-        gap=30,
-        empty="No location in this time range",
     )
 
 

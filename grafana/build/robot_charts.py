@@ -1,0 +1,147 @@
+"""A robot's charts: its readings over time, with the limits in force where there are any."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import timeseries
+
+from glue.core.metrics import METRICS
+from glue.core.rules import BY_KEY
+
+from . import look
+from .look import fixed, prop
+from .queries import limit_lines, over_time
+
+HEART = "The heart is the alert rule's for all robots; this robot's alerts are in the table above."
+UNITS = {"%": "percent", "°C": "celsius"}
+
+
+def performance(name: str, field: str) -> timeseries.Panel:
+    metric = METRICS[name]
+    panel = look.chart(
+        BY_KEY[name, "warning"].panel,
+        metric.title,
+        f"Highest {metric.title} of each interval, and the limits in force for this robot. {HEART}",
+        [
+            over_time("Reading", "performance", {metric.title: field}, "max"),
+            limit_lines("Limits", name),
+        ],
+        unit=UNITS[metric.unit],
+        fill=8,
+        empty="No status from this robot in this time range",
+    )
+    if metric.unit == "%":
+        panel.min(0).max(100)
+    return look.limit_styles(panel.decimals(0))
+
+
+def servo_temperature() -> timeseries.Panel:
+    panel = look.chart(
+        BY_KEY["servo_temp", "warning"].panel,
+        "Servo temperatures",
+        "Highest temperature of each servo in each interval. The rule looks at the hottest servo."
+        f" {HEART}",
+        [
+            over_time(
+                "Reading",
+                "servos",
+                {"Temperature": "temperature"},
+                "max",
+                group_by="servo_id",
+                alias="$tag_servo_id",
+            ),
+            limit_lines("Limits", "servo_temp"),
+        ],
+        unit="celsius",
+        every="3s",
+        gap=30,
+        span=12,
+        empty="No servo readings in this time range",
+    )
+    return look.limit_styles(panel.decimals(0))
+
+
+def battery() -> timeseries.Panel:
+    panel = look.chart(
+        BY_KEY["battery", "warning"].panel,
+        "Battery",
+        "Lowest charge of each interval, and the limits in force for this robot; they do not count"
+        f" while it charges. Voltage on the right. {HEART}",
+        [
+            over_time("Reading", "battery", {"Charge": "percentage"}, "min"),
+            over_time("Voltage", "battery", {"Voltage": "voltage"}, "min"),
+            limit_lines("Limits", "battery"),
+        ],
+        unit="percent",
+        every="30s",
+        gap=120,
+        span=12,
+        empty="No battery readings in this time range",
+    )
+    panel.min(0).max(100).decimals(0).override_by_name(
+        "Voltage",
+        [
+            prop("unit", "volt"),
+            prop("decimals", 2),
+            prop("min", None),
+            prop("max", None),
+            prop("custom.axisPlacement", "right"),
+            prop("custom.fillOpacity", 0),
+            fixed("purple"),
+        ],
+    )
+    return look.limit_styles(panel)
+
+
+POSITION = "Mean position of each servo; degrees or 0-4095, as the robot's own client sends it."
+VOLTAGE = "Lowest voltage at each servo in each interval."
+LOAD = "Highest load of each servo in each interval. Not all clients send it."
+
+
+def servos(
+    number: int, title: str, field: str, reducer: str, unit: str, description: str
+) -> timeseries.Panel:
+    return look.chart(
+        number,
+        title,
+        description,
+        [
+            over_time(
+                "Reading",
+                "servos",
+                {field: field},
+                reducer,
+                group_by="servo_id",
+                alias="$tag_servo_id",
+            )
+        ],
+        unit=unit,
+        every="3s",
+        gap=30,
+        empty=f"This robot sent no servo {field} in this time range",
+    )
+
+
+def imu(number: int, title: str, kind: str, unit: str) -> timeseries.Panel:
+    return look.chart(
+        number,
+        title,
+        f"Mean {title.lower()} along each axis, from the robot's inertial sensors.",
+        [over_time("Reading", "imu", {axis: f"{kind}_{axis}" for axis in "xyz"}, "mean")],
+        unit=unit,
+        every="2s",
+        gap=30,
+        empty="No inertial readings in this time range",
+    )
+
+
+def location() -> timeseries.Panel:
+    return look.chart(
+        42,
+        "Location",
+        "Mean position of each interval, in the robot's own map.",
+        [over_time("Reading", "location", {axis: axis for axis in "xyz"}, "mean")],
+        unit="lengthm",
+        every="5s",
+        gap=30,
+        empty="No location in this time range",
+    )
