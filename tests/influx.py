@@ -119,8 +119,11 @@ class Servers:
         for version in found():
             files = self.tests.get(version, Counter())
             each = ", ".join(f"{name} {n}" for name, n in sorted(files.items()))
-            rest = "every test that needs one; " if version == first() else ""
-            lines[f"InfluxDB {version}"] = f"{rest}as one of each: {each or 'none'}"
+            parts = [
+                "every test that needs one" if version == first() else "",
+                f"as one of each: {each}" if each else "",
+            ]
+            lines[f"InfluxDB {version}"] = "; ".join(filter(None, parts)) or "no test asked for it"
         for generation in {1, 2} - set(found().values()):
             lines[f"InfluxDB {generation}.x"] = (
                 "NOT RUN: INFLUXDB_VERSION asks for the other"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 from glue import settings as settings_module
 from glue.backup import create, secrets
@@ -187,7 +188,10 @@ def _restore_there(place: _Place, file: Path) -> restoring.Restored:
             "(docker compose stop glue grafana telegraf)"
         )
     accounts.prepare_databases(settings)
-    admin.prepare(settings.influx)
+    # A backup of the other InfluxDB has its administrator in the other form.
+    token = SecretStr(admin.prepare(settings.influx).admin)
+    influx = settings.influx.model_copy(update={"token": token})
+    settings = settings.model_copy(update={"influx": influx})
     tools = quiet.dump_tools(place.programs)
     return restoring.restore(file, settings, tools, accounts_there, place.progress)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx
+from pydantic import SecretStr
 
 from glue.series.query import SeriesError, SeriesUnavailable, quote
 from glue.settings import Influx
@@ -86,6 +87,12 @@ def _send(client: httpx.Client, method: str, path: str, **kw: Any) -> httpx.Resp
     return response
 
 
+def _as_login(user: str, token: SecretStr) -> str:
+    """``user:password``; a token that a 2.x chose is the password, where its backup came here."""
+    given = token.get_secret_value()
+    return given if ":" in given or not given else f"{user}:{given}"
+
+
 def _login(token: str, what: str) -> tuple[str, str]:
     user, colon, password = token.partition(":")
     if not (user and colon and password):
@@ -101,9 +108,9 @@ class _First:
 
     def prepare(self, settings: Influx) -> Tokens:
         tokens = Tokens(
-            settings.token.get_secret_value(),
-            settings.telegraf_token.get_secret_value(),
-            settings.grafana_token.get_secret_value(),
+            _as_login("tonypi", settings.token),
+            _as_login("telegraf", settings.telegraf_token),
+            _as_login("grafana", settings.grafana_token),
         )
         admin = _login(tokens.admin, "INFLUXDB_TOKEN")
         self._administrator(admin)

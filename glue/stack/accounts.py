@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from glue.series import admin
 from glue.settings import Settings
 from glue.stack import recovery, secrets
+from glue.stack.environment import exported
 from glue.stack.home import Home
 from glue.stack.part import Site
 from glue.store import accounts, migrations
@@ -27,8 +30,19 @@ def prepare(home: Home, site: Site) -> Site:
     if {**known, **in_force} != known:
         secrets.write(home.path, {**known, **in_force})
         site = home.site()
+        _in_force(site.settings, in_force)
     recovery.mend_grafana(site)
     return site
+
+
+def _in_force(settings: Settings, tokens: Mapping[str, str]) -> None:
+    """Say so where the environment or ``.env`` hides what InfluxDB chose; else all get 401s."""
+    taken = exported(settings)
+    if hidden := [name for name, token in tokens.items() if taken.get(name) != token]:
+        raise admin.SeriesError(
+            f"{', '.join(hidden)} in the environment or .env: InfluxDB has another, which "
+            "stack.env now has; remove it there"
+        )
 
 
 def prepare_systems(settings: Settings) -> admin.Tokens:

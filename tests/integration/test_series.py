@@ -319,3 +319,24 @@ def _newest(frames: list[dict[str, Any]]) -> dict[str, float]:
         if values := frame["data"]["values"]:
             found[labels.get("robot_id", "")] = values[-1][-1]
     return found
+
+
+async def test_tokens_that_influxdb_2_chose_are_taken_over_by_each(each_influx: Influx) -> None:
+    """A backup of a 2.x brings them; 1.x makes passwords of them."""
+    brought = each_influx.model_copy(
+        update={
+            "bucket": f"b_{uuid.uuid4().hex[:8]}",
+            "telegraf_token": SecretStr("chosen-1=="),
+            "grafana_token": SecretStr("chosen-2=="),
+        }
+    )
+    tokens = await asyncio.to_thread(admin.prepare, brought)
+    try:
+        influx = with_tokens(brought, tokens)
+        series.write(influx, series.begin())
+        async with Query(as_grafana(influx)) as query:
+            assert await query.query("SELECT * FROM performance")
+        assert await asyncio.to_thread(admin.prepare, influx) == tokens
+    finally:
+        # 1.x has these accounts in common with the other tests.
+        await asyncio.to_thread(admin.prepare, each_influx)
