@@ -19,8 +19,8 @@ from glue import events, store
 from glue.alerts.intake import Intake
 from glue.alerts.pull import Watch
 from glue.alerts.standby import Standby
-from glue.api.app import create_app
 from glue.api.accounts import ensure_first_user
+from glue.api.app import create_app
 from glue.grafana import Grafana
 from glue.series import Query
 from glue.settings import Settings
@@ -30,10 +30,11 @@ log = structlog.get_logger()
 
 async def run(settings: Settings) -> None:
     """Serve until stopped by a signal. Raises what a loop died of."""
+    stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         # uvicorn stops at them and then raises them once more, for whoever was there before it:
         # nobody, so that the systems below are closed in order.
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *_: stopped.set())
     async with open_systems(settings) as app:
         config = uvicorn.Config(
             app,
@@ -43,6 +44,8 @@ async def run(settings: Settings) -> None:
             access_log=False,
             timeout_graceful_shutdown=5,
         )
+        if stopped.is_set():
+            return
         server = uvicorn.Server(config)
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -70,16 +70,19 @@ class Fleet(_Group):
     clock_behind: float = _setting(
         600.0,
         "FLEET_CLOCK_BEHIND",
-        "Robot time further behind (beyond a measured outage) falls back to arrival time.",
+        "Robot time further behind (beyond a measured outage) falls back to arrival time. At most"
+        " 840: beyond their window of 15 minutes, rules would not see the robot.",
         "s",
         gt=0,
+        le=840,
     )
     clock_ahead: float = _setting(
         60.0,
         "FLEET_CLOCK_AHEAD",
-        "Robot time further ahead falls back to arrival time.",
+        "Robot time further ahead falls back to arrival time. At most 60: rules look no further.",
         "s",
         gt=0,
+        le=60,
     )
 
     @field_validator("tz")
@@ -90,6 +93,12 @@ class Fleet(_Group):
         except (OSError, ValueError, KeyError):
             raise ValueError(f"{value!r} is no time zone; use a name like Europe/Berlin") from None
         return value
+
+    @field_validator("robot_tz")
+    @classmethod
+    def _zones(cls, value: dict[str, str]) -> dict[str, str]:
+        # Telegraf does not start with a zone that it does not know.
+        return {robot: cls._zone(zone) for robot, zone in value.items()}
 
 
 class Broker(_Group):

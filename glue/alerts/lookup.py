@@ -41,7 +41,7 @@ async def ask(series: Query, news: Iterable[Observation]) -> Found:
     """The newest value per (metric, robot) and where it was worst."""
     wanted: dict[str, set[str]] = {}
     for observation in news:
-        if observation.robot_id:
+        if observation.robot_id or _reading(observation.metric):
             wanted.setdefault(observation.metric, set()).add(observation.robot_id)
     newest: dict[Pair, float] = {}
     source: dict[Pair, str] = {}
@@ -53,7 +53,7 @@ async def ask(series: Query, news: Iterable[Observation]) -> Found:
             await _ask_battery(series, robots, newest, charging)
         elif reading := _reading(metric):
             for one in await series.query(reading.influxql.replace("$timeFilter", _where(robots))):
-                newest[metric, one.tags["robot_id"]] = one.rows[-1][1]
+                newest[metric, one.tags.get("robot_id", "")] = one.rows[-1][1]
     return Found(newest, source, charging, asked=True)
 
 
@@ -132,7 +132,7 @@ def _reading(metric: str) -> SeriesReading | None:
 
 def _where(robots: set[str]) -> str:
     window = f"time > now() - {WINDOW}s AND time < now() + {AHEAD}s"
-    if len(robots) > MOST_NAMED:
+    if len(robots) > MOST_NAMED or "" in robots:
         return window
     named = " OR ".join(f'"robot_id" = {quote(r)}' for r in sorted(robots))
     return f"{window} AND ({named})"

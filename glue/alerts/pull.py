@@ -6,6 +6,7 @@ Each look also tells whether Grafana evaluates at all, which decides who is in c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -89,18 +90,19 @@ class Watch:
             return None, Look(now, None, self.charge.reason)
         try:
             state = read_state(await self._grafana.rule_state())
-            self._post_errors = await self._grafana.receiver_errors(CONTACT_POINT)
         except GrafanaError as error:
             self._say("pull.failed", str(error))
             return None, Look(now, None, str(error))
         self._say("pull.works", "")
+        with contextlib.suppress(GrafanaError):  # an extra; the state itself was read
+            self._post_errors = await self._grafana.receiver_errors(CONTACT_POINT)
         oldest = min(state.evaluated.values(), default=None)
         return state, Look(now, oldest, state.trouble)
 
     async def _record(self, state: State) -> Outcome:
         async with store.transaction(self._pool) as conn:
             held = await rows.firing(conn)
-        fires = {(*o.pair, o.severity) for o in state.firing}
+        fires = {(*o.pair, o.severity) for o in state.firing} | state.held
         gone = [_ended(instance, state) for instance in missing(held, fires, state.evaluated)]
         # An instance that Grafana lists as normal has recovered; one it does not list at all has
         # lost its series or its limit.

@@ -63,10 +63,8 @@ class Standby:
 
     async def _evaluate_and_report(self) -> None:
         try:
-            await self.evaluate()
-            trouble = ""
-        except (SeriesError, store.StoreError) as error:
-            # As with execErrState KeepLast: what was, stays.
+            trouble = await self.evaluate()
+        except store.StoreError as error:
             trouble = str(error)
         if trouble != self._trouble:
             self._trouble = trouble
@@ -75,31 +73,44 @@ class Standby:
             else:
                 log.info("standby.works")
 
-    async def evaluate(self) -> None:
-        """One evaluation of all rules. Raises ``SeriesError`` or ``StoreError``."""
+    async def evaluate(self) -> str:
+        """One evaluation of all rules; what kept some from being evaluated, '' when nothing did.
+
+        A rule whose series cannot be read keeps what it said (as with execErrState KeepLast), and
+        the others go on. Raises ``StoreError``; then nothing was said and all is as before.
+        """
         now = self._clock()
         if not self._verdicts:
-            await self._remember(now)
+            await self._remember()
+        verdicts: dict[str, dict[str, Verdict]] = {}
         seen: list[Observation] = []
         vanished: set[tuple[str, str, str]] = set()
         cache: dict[str, dict[str, float]] = {}
+        trouble = ""
         for rule in RULES:
             before = self._verdicts.get(rule.uid, {})
-            after = evaluate(
-                rule, await self._read(rule, cache), await self._limits(rule), before, now
-            )
+            try:
+                readings_now = await self._read(rule, cache)
+            except SeriesError as error:
+                trouble = str(error)
+                verdicts[rule.uid] = before
+                continue
+            after = evaluate(rule, readings_now, await self._limits(rule), before, now)
             for robot_id, verdict in after.items():
                 was = before.get(robot_id)
                 if verdict.firing or (was is not None and was.firing):
                     seen.append(_observed(rule, robot_id, verdict, now))
                 if verdict.vanished:
                     vanished.add((rule.metric, robot_id, rule.severity))
-            self._verdicts[rule.uid] = {r: v for r, v in after.items() if not v.vanished}
+            verdicts[rule.uid] = {r: v for r, v in after.items() if not v.vanished}
         await self._intake.take(seen, vanished)
+        # Only now: what was not recorded must be said again.
+        self._verdicts = verdicts
         async with store.transaction(self._pool) as conn:
-            await heartbeats.beat(conn, "standby", now, {})
+            await heartbeats.beat(conn, "standby", now, {"trouble": trouble})
+        return trouble
 
-    async def _remember(self, now: datetime) -> None:
+    async def _remember(self) -> None:
         async with store.transaction(self._pool) as conn:
             held = await rows.firing(conn)
         for rule in RULES:

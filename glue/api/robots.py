@@ -152,6 +152,7 @@ async def create_robot(
     request: Request, response: Response, user: access.Operator, body: NewRobot
 ) -> Robot:
     """Make a robot known. One that sends is registered by itself (`FLEET_REGISTRATION`)."""
+    _may_register(user, body)
     async with store.transaction(request.app.state.pool) as conn:
         if not await fleet.add(conn, body.robot_id, body.name or body.robot_id):
             raise ProblemError(409, f"There is a robot {body.robot_id} already.")
@@ -171,7 +172,11 @@ async def read_robot(request: Request, user: access.Viewer, robot_id: RobotPath)
 async def update_robot(
     request: Request, user: access.Operator, robot_id: RobotPath, body: RobotEdit
 ) -> Robot:
-    """Change what is given. Limits changed here are its thresholds, and the other way round."""
+    """Change what is given. Limits changed here are its thresholds, and the other way round.
+
+    Only an admin changes `registration`.
+    """
+    _may_register(user, body)
     async with store.transaction(request.app.state.pool) as conn:
         kept = _found(await fleet.hold(conn, robot_id), robot_id)
         patch = _columns(body)
@@ -192,6 +197,11 @@ def _found(row: fleet.Row | None, robot_id: str) -> fleet.Row:
     if row is None:
         raise NotFound(f"There is no robot {robot_id}.")
     return row
+
+
+def _may_register(user: User, body: RobotEdit) -> None:
+    if "registration" in body.model_fields_set and user.role != "admin":
+        raise ProblemError(403, "Only an admin accepts or refuses a robot.")
 
 
 def _columns(body: RobotEdit) -> dict[str, Any]:

@@ -16,11 +16,12 @@ def serve() -> None:
 
     Exit codes: 0 stopped by a signal, 1 a loop died (the log says of what), 2 settings unusable.
     """
-    from glue import service, settings
+    from glue import logs, service, settings
 
     try:
         loaded = settings.load()
     except settings.SettingsError as error:
         typer.echo(f"tonypi serve: {error}", err=True)
         raise typer.Exit(2) from None
+    logs.configure(loaded.glue.log_format)
     asyncio.run(service.run(loaded))

@@ -47,6 +47,8 @@ class State:
     evaluated: dict[str, datetime]
     vanished: set[tuple[str, str, str]]
     normal: set[tuple[str, str, str]]
+    held: set[tuple[str, str, str]]
+    """Pending, or firing by a rule that is not ours: no reason to open an alert, nor to end one."""
     failing: set[str]
     """Titles of rules that Grafana evaluates with an error (bad data source, timed out query)."""
     missing_rules: list[str]
@@ -83,14 +85,15 @@ def read_post(body: Any, received_at: datetime) -> Post:
 
 def read_state(body: Mapping[str, Any]) -> State:
     """The observations in Grafana's rule state; rules of others are passed over."""
-    state = State([], {}, set(), set(), set(), [])
+    state = State([], {}, set(), set(), set(), set(), [])
     found = set()
     for rule in _rules(body):
         ours = BY_KEY.get(_key(rule.get("labels") or {}))
-        if ours is None or rule.get("name") != ours.title:
-            continue
         evaluated = _time(rule.get("lastEvaluation"), None)
         if evaluated is None:
+            continue
+        if ours is None or rule.get("name") != ours.title:
+            _read_foreign(rule, evaluated, state)
             continue
         found.add(ours.uid)
         # With execErrState KeepLast a failing rule counts as healthy; its instances tell.
@@ -103,10 +106,27 @@ def read_state(body: Mapping[str, Any]) -> State:
     return state
 
 
+def _read_foreign(rule: Mapping[str, Any], evaluated: datetime, state: State) -> None:
+    """A rule of somebody else's is recorded from its posts; its state only tells that it ended."""
+    name = {"alertname": rule.get("name")}
+    state.evaluated["/".join(_key({**(rule.get("labels") or {}), **name}))] = evaluated
+    for alert in rule.get("alerts") or []:
+        labels = alert.get("labels") or {}
+        if not str(alert.get("state", "")).startswith("Normal"):
+            metric, severity = _key(labels)
+            state.held.add((metric, str(labels.get("robot_id", "")), severity))
+
+
 def _read_instance(alert: Mapping[str, Any], evaluated: datetime, state: State) -> None:
     labels = alert.get("labels") or {}
     name, _, reason = str(alert.get("state", "")).partition(" (")
-    if name in ("Alerting", "Recovering", "firing"):
+    metric, severity = _key(labels)
+    key = metric, str(labels.get("robot_id", "")), severity
+    if key[1] and not is_robot_id(key[1]):
+        return
+    if name == "Pending":
+        state.held.add(key)
+    elif name in ("Alerting", "Recovering", "firing"):
         seen = _observation(
             labels,
             firing=True,
@@ -116,10 +136,8 @@ def _read_instance(alert: Mapping[str, Any], evaluated: datetime, state: State) 
             origin="pull",
         )
         state.firing.append(seen)
-        return
-    metric, severity = _key(labels)
-    of_robot = state.vanished if reason.rstrip(")") in VANISHED else state.normal
-    of_robot.add((metric, labels.get("robot_id", ""), severity))
+    else:
+        (state.vanished if reason.rstrip(")") in VANISHED else state.normal).add(key)
 
 
 def _rules(body: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:

@@ -9,8 +9,12 @@ from __future__ import annotations
 from glue.core.metrics import Severity
 from glue.core.rule import Rule, SeriesReading, TableReading
 
-EVENTS_STOPPED_AFTER = 30
-"""Seconds without our own heartbeat through the broker."""
+EVENTS_STOPPED_AFTER = 15
+"""Seconds without our own heartbeat through the broker; for as long again, so that the moment in
+which everything starts is not taken for a standstill."""
+
+PULL_STALE_AFTER = 20
+"""Seconds without a look at Grafana's state, and twice as long again, for the same reason."""
 
 STALE_AFTER = 60
 """Seconds after which a part that should work at every moment is said to stand still."""
@@ -19,7 +23,7 @@ CLOCK_OFF = 60
 """Seconds between a robot's time and the arrival of its message."""
 
 REFUSED = 10
-"""Messages or fields refused within five minutes: fewer are a robot's hiccup."""
+"""Messages or fields that Telegraf refused within a rule's window: fewer are a robot's hiccup."""
 
 FLEET_PANEL = ("tonypi-fleet", 2)
 
@@ -51,7 +55,7 @@ EVENTS_STOPPED = Rule(
     reading=TableReading("SELECT age_s FROM grafana.events_age"),
     limit_sql=f"SELECT {EVENTS_STOPPED_AFTER}::float8 AS limit_value",
     recovery_sql=f"SELECT {EVENTS_STOPPED_AFTER / 2}::float8 AS recovery_value",
-    pending=0,
+    pending=EVENTS_STOPPED_AFTER,
     noun="Age of the last heartbeat through the broker",
     dashboard=FLEET_PANEL[0],
     panel=FLEET_PANEL[1],
@@ -89,6 +93,7 @@ def _of_stack(
     reading: SeriesReading | TableReading,
     limit: float,
     unit: str = "s",
+    pending: float = 0,
 ) -> Rule:
     return Rule(
         uid=f"tonypi-{uid}",
@@ -101,7 +106,7 @@ def _of_stack(
         reading=reading,
         limit_sql=f"SELECT {limit}::float8 AS limit_value",
         recovery_sql=f"SELECT {limit / 2}::float8 AS recovery_value",
-        pending=0,
+        pending=pending,
         noun=noun,
         dashboard=FLEET_PANEL[0],
         panel=FLEET_PANEL[1],
@@ -154,7 +159,8 @@ PULL_STALE = _of_stack(
     "warning",
     "Time since Grafana's state was last read",
     TableReading("SELECT age_s FROM grafana.pull_age"),
-    STALE_AFTER,
+    PULL_STALE_AFTER,
+    pending=2 * PULL_STALE_AFTER,
 )
 
 WEBHOOK_STALE = _of_stack(

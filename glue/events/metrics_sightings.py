@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -56,14 +56,13 @@ class MetricsSightings:
         self._newest: Newest | None = None
         self._moving: set[str] = set()
         self._trouble = ""
-        self._moved_at = datetime.now(UTC)
+        self._moved_at: datetime | None = None
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             try:
                 await self.look()
-                self._say("", "")
             except store.StoreUnavailable as error:
                 self._say("sightings.store_unavailable", str(error))
             await asyncio.sleep(self._every)
@@ -90,7 +89,7 @@ class MetricsSightings:
             if seen:
                 await robots.seen_by_metrics(conn, seen, self._listened(), GOODBYE_S)
         self._newest, self._moving = newest, seen
-        if moved:
+        if unheard:
             self._moved_at = datetime.now(UTC)
         if new:
             first = sorted(new)[:5]
@@ -116,13 +115,21 @@ class MetricsSightings:
         except SeriesError as error:
             self._say("sightings.series_unavailable", str(error))
             return None
+        self._say("", "")
         return newest
 
     async def _beat(self) -> None:
         """Tell when any robot's points last moved on: the rule `Metrics stopped` reads it."""
+        now = datetime.now(UTC)
         async with store.transaction(self._pool) as conn:
+            if self._moved_at is None:
+                # What was known before this process started; else from now on.
+                before = (await heartbeats.read(conn)).get("metrics")
+                said = before.details.get("moved_at") if before else None
+                away = now - before.at if before else timedelta(0)
+                self._moved_at = datetime.fromisoformat(said) + away if said else now
             details = {"moved_at": self._moved_at.isoformat()}
-            await heartbeats.beat(conn, "metrics", datetime.now(UTC), details)
+            await heartbeats.beat(conn, "metrics", now, details)
 
     async def _carry_on(self) -> None:
         if self._moving:

@@ -41,12 +41,17 @@ class Grafana:
         Not from its Alertmanager: that one misses what is not posted (an instance that fires again
         within 30 s of its last send).
         """
-        return await self._get("/prometheus/grafana/api/v1/rules")
+        state = await self._get("/prometheus/grafana/api/v1/rules")
+        if not isinstance(state, dict) or not isinstance(state.get("data"), dict):
+            raise GrafanaError(f"{self.url} does not answer as Grafana does; is GRAFANA_URL right?")
+        return state
 
     async def receiver_errors(self, name: str) -> list[str]:
         """What the last attempts to post to the contact point ``name`` failed of; empty when they
         did not fail, or none was made."""
         found = await self._get("/alertmanager/grafana/config/api/v1/receivers")
+        if not isinstance(found, list):
+            raise GrafanaError(f"{self.url} does not answer as Grafana does; is GRAFANA_URL right?")
         return [
             str(integration["lastNotifyAttemptError"])
             for receiver in found

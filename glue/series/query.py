@@ -81,7 +81,12 @@ class Query:
             raise SeriesUnavailable(f"InfluxDB answers {response.status_code}: {response.text}")
         if response.status_code >= 400:
             raise SeriesError(f"InfluxDB answers {response.status_code}: {response.text.strip()}")
-        return _parse(response.json())
+        try:
+            return _parse(response.json())
+        except (ValueError, KeyError, AttributeError) as error:
+            raise SeriesError(
+                f"{self._client.base_url} does not answer as InfluxDB does: {response.text[:200]!r}"
+            ) from error
 
     async def ping(self) -> None:
         """Raises :class:`SeriesUnavailable` unless InfluxDB answers."""

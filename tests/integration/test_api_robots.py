@@ -85,7 +85,7 @@ async def test_the_list_is_filtered_and_turned_page_by_page(api: Api) -> None:
             await api.post("operator", "/robots", {"robot_id": robot_id, "name": name})
         ).status_code == 201
     await api.patch("operator", "/robots/c", {"is_active": False})
-    await api.patch("operator", "/robots/d", {"registration": "pending"})
+    await api.patch("admin", "/robots/d", {"registration": "pending"})
     everything = await ids(api)
     assert everything == sorted(everything) == ["B_1", "b_2", "c", "d", "tonypi_01"]
     assert await ids(api, text="ann") == ["b_2", "c"]
@@ -187,3 +187,14 @@ async def test_ids_that_are_none_are_refused(api: Api) -> None:
     for bad in ("a%00b", "a%20b", "a%22", "%E2%82%AC", "x" * 51, "a%0A"):
         assert is_problem(await api.get("viewer", f"/robots/{bad}"), 422), bad
         assert is_problem(await api.post("operator", "/robots", {"robot_id": bad}), 422)
+
+
+async def test_only_an_admin_accepts_a_robot(api: Api) -> None:
+    made = await api.post("admin", "/robots", {"robot_id": "new1", "registration": "pending"})
+    assert made.status_code == 201, made.text
+    assert is_problem(
+        await api.patch("operator", "/robots/new1", {"registration": "accepted"}), 403
+    )
+    assert (await api.get("viewer", "/robots/new1")).json()["registration"] == "pending"
+    changed = await api.patch("admin", "/robots/new1", {"registration": "accepted"})
+    assert changed.json()["registration"] == "accepted"

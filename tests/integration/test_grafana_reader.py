@@ -19,7 +19,8 @@ Conn = psycopg.Connection[tuple[Any, ...]]
 GRAFANA_PASSWORD = SecretStr("grafana's own")
 
 VIEWS = {
-    "alert_timeline", "alerts", "events_age", "jobs", "limits", "robots", "rule_limits", "silence",
+    "alert_timeline", "alerts", "events_age", "jobs", "limits", "metrics_age", "pull_age", "robots",
+    "rule_limits", "silence", "watched", "webhook_age",
 }  # fmt: skip
 
 

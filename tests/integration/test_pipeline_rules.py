@@ -25,7 +25,10 @@ class Pipeline:
     def __init__(self, settings, pool, series):
         self.settings, self.pool, self.series = settings, pool, series
         watch = SimpleNamespace(charge=SimpleNamespace(evaluator="standby"))
-        self._standby = Standby(settings, pool, series, Intake(pool, series), watch)
+        self._now = datetime.now(UTC)
+        self._standby = Standby(
+            settings, pool, series, Intake(pool, series), watch, clock=lambda: self._now
+        )
 
     def write(self, *lines):
         influx = self.settings.influx
@@ -45,7 +48,9 @@ class Pipeline:
             await heartbeats.beat(conn, name, at, details)
 
     async def alerts(self, metric):
-        """(robot, resolved) of each alert of ``metric`` after one more evaluation."""
+        """(robot, resolved) of each alert of ``metric`` after one more evaluation, a minute later
+        than the one before, which is longer than any pending period."""
+        self._now += timedelta(seconds=60)
         await self._standby.evaluate()
         with psycopg.connect(self.settings.postgres.dsn, row_factory=dict_row) as conn:
             found = conn.execute("SELECT * FROM alerts WHERE metric = %s ORDER BY id", [metric])
@@ -127,6 +132,7 @@ async def test_a_stale_pull_is_told_unless_there_is_no_grafana(pipeline):
     await pipeline.beat("evaluator", evaluator="standby")
     assert await pipeline.alerts("pull") == []
     await pipeline.beat("evaluator", evaluator="grafana")
+    assert await pipeline.alerts("pull") == [], "everything may just have started"
     assert await pipeline.alerts("pull") == [(None, False)]
     await pipeline.beat("pull")
     assert await pipeline.alerts("pull") == [(None, True)]
@@ -138,6 +144,35 @@ async def test_posts_that_fail_for_a_minute_are_told(pipeline):
     assert await pipeline.alerts("webhook") == [(None, False)]
     await pipeline.beat("webhook")
     assert await pipeline.alerts("webhook") == [(None, True)]
+
+
+async def test_without_influxdb_the_rules_on_postgresql_go_on(settings):
+    nowhere = settings.model_copy(
+        update={"influx": settings.influx.model_copy(update={"url": "http://127.0.0.1:9"})}
+    )
+    async with store.open_pool(settings.postgres) as pool, Query(nowhere.influx) as series:
+        pipeline = Pipeline(nowhere, pool, series)
+        pipeline.run("INSERT INTO robots (robot_id, status) VALUES ('on_3', 'online')")
+        stopped = datetime.now(UTC) - timedelta(seconds=61)
+        await pipeline.beat("metrics", moved_at=stopped.isoformat())
+        assert await pipeline.alerts("metrics") == [(None, False)]
+
+
+async def test_an_end_that_could_not_be_recorded_is_said_again(pipeline, monkeypatch):
+    now = datetime.now(UTC)
+    pipeline.run("INSERT INTO robots (robot_id, status) VALUES ('on_4', 'online')")
+    await pipeline.beat("metrics", moved_at=(now - timedelta(seconds=61)).isoformat())
+    assert await pipeline.alerts("metrics") == [(None, False)]
+    await pipeline.beat("metrics", moved_at=now.isoformat())
+
+    async def away(*_):
+        raise store.StoreUnavailable("PostgreSQL is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Intake, "take", away)
+        with pytest.raises(store.StoreUnavailable):
+            await pipeline.alerts("metrics")
+    assert await pipeline.alerts("metrics") == [(None, True)]
 
 
 async def test_grafana_tells_that_its_posts_fail(grafana):
