@@ -70,6 +70,11 @@ def up(
     Exit codes: 0 everything serves, 1 something cannot be had or does not start, 2 settings, a
     port or the home folder unusable.
     """
+    if as_json and not dry_run:
+        raise _end(
+            "tonypi up: --json belongs to --dry-run; `tonypi status --json` tells the rest",
+            UNUSABLE,
+        )
     place, progress = _home(), Progress()
     if compose.up(place, progress, dry_run):
         if lan_mode:

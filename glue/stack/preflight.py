@@ -186,7 +186,7 @@ def _space(facts: Facts) -> list[Finding]:
 def _secrets(facts: Facts) -> list[Finding]:
     if not (facts.misfits or facts.secrets_lost):
         return []
-    who = " and ".join(facts.misfits) or "some programs"
+    who = ", ".join(facts.misfits) or "some programs"
     why = "stack.env is gone" if facts.secrets_lost else "stack.env has other passwords"
     what = f"{why}, but {facts.home} has data that know the ones before"
     do = (

@@ -19,7 +19,7 @@ import paho.mqtt.client as mqtt
 import psycopg
 import pytest
 
-from glue.stack import lan, ports, recovery, secrets
+from glue.stack import lan, ports, probe, recovery, secrets
 from glue.stack.home import Home
 from tests.integration.test_stack import LISTEN, LOOPBACK, Stack, until
 
@@ -88,6 +88,13 @@ def publish(stack: Stack, host: str, topic: str, text: str, login: tuple[str, st
     client.loop_stop()
     client.disconnect()
     return told[0] if told else "no answer"
+
+
+def reached(stack: Stack, host: str) -> set[str]:
+    """Programs of this stack that accept a connection at ``host``."""
+    programs = {name: program for name, (program, _) in {**ports.PORTS, **ports.URLS}.items()}
+    given = {name: ports.port_in(value, 0) for name, value in chosen(stack).items()}
+    return {programs[name] for name, port in given.items() if probe.accepts(host, port)}
 
 
 def robots(stack: Stack) -> set[str]:
@@ -217,10 +224,32 @@ def test_our_own_programs_have_logins_of_their_own(stack: Stack) -> None:
     assert until(fresh, 40), "metrics still arrive"
 
 
+def test_a_given_address_is_the_only_other_one(stack: Stack) -> None:
+    address = lan.addresses(lan.ANY)[0]
+    if not lan.is_open(address):
+        pytest.skip("NOT RUN: this machine has no address beyond loopback")
+    done = stack.run("up", "--lan", "--address", address)
+    assert done.returncode == 0, done.stdout + done.stderr
+    settings = stack.home.site(stack.environ).settings
+    hosts = {name: reached(stack, name) for name in (OUTSIDE, address, "127.0.0.1")}
+    assert hosts[OUTSIDE] == set()
+    assert hosts["127.0.0.1"] == {"Mosquitto", "PostgreSQL", "InfluxDB"}
+    others = {"Grafana"} if "grafana" in stack.status()["parts"] else set()
+    assert hosts[address] == {"Mosquitto", "the glue"} | others
+    assert f"http://{address}:{settings.glue.port}/docs" in done.stdout
+    assert stack.status()["unknown"] == []
+
+
 def test_the_mode_is_kept_until_it_is_taken_back(stack: Stack) -> None:
+    before = secrets.read(stack.home.path)[lan.BIND]
     assert stack.run("down").returncode == 0
-    assert stack.run("up").returncode == 0
-    assert listening(stack)["mosquitto"] <= EVERYWHERE
+    edited = secrets.read(stack.home.path) | {"POSTGRES_PASSWORD": "another one's"}
+    secrets.write(stack.home.path, edited)
+    again = stack.run("up")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "stack.env has other passwords" in again.stdout
+    assert lan.is_open(before) and secrets.read(stack.home.path)[lan.BIND] == before
+    assert listening(stack)["mosquitto"] - LOOPBACK
     assert stack.run("up", "--no-lan").returncode == 0
     assert set().union(*listening(stack).values()) <= LOOPBACK
     at = datetime.now(UTC).isoformat()
