@@ -326,8 +326,8 @@ async def test_tokens_that_influxdb_2_chose_are_taken_over_by_each(each_influx: 
     brought = each_influx.model_copy(
         update={
             "bucket": f"b_{uuid.uuid4().hex[:8]}",
-            "telegraf_token": SecretStr("chosen-1=="),
-            "grafana_token": SecretStr("chosen-2=="),
+            "telegraf_token": SecretStr("1" * 86 + "=="),
+            "grafana_token": SecretStr("2" * 86 + "=="),
         }
     )
     tokens = await asyncio.to_thread(admin.prepare, brought)
