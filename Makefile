@@ -70,7 +70,7 @@ $(STAMP): $(LOCK) pyproject.toml
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@began=$$SECONDS; \
 	  $(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK); \
-	  $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
+	  PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
 	  echo "  ✓ Python packages ($$((SECONDS - began)) s)"
 	@touch $(STAMP)
 
