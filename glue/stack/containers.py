@@ -9,7 +9,6 @@ that uses it, beside what else that one reads from its environment.
 from __future__ import annotations
 
 import os
-import re
 import secrets as randomness
 import shlex
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from pydantic import SecretStr
 
 from glue.settings import PROJECT, Settings
 from glue.stack import accounts, secrets
-from glue.stack.environment import exported
+from glue.stack.environment import exported, mentioned
 from glue.stack.parts import grafana, mosquitto
 
 MOSQUITTO = 1883
@@ -93,7 +92,7 @@ def prepare_accounts(settings: Settings, for_telegraf: Path, for_grafana: Path) 
 
 def telegraf_environment(settings: Settings, checkout: Path = PROJECT) -> dict[str, str]:
     """What ``telegraf.conf`` reads, and no other secret."""
-    return _mentioned(settings, [checkout / "telegraf" / "telegraf.conf"])
+    return mentioned(settings, [checkout / "telegraf" / "telegraf.conf"])
 
 
 def grafana_environment(settings: Settings, checkout: Path = PROJECT) -> dict[str, str]:
@@ -101,17 +100,7 @@ def grafana_environment(settings: Settings, checkout: Path = PROJECT) -> dict[st
     own = grafana.environment(settings, checkout, Path("/var/lib/grafana"))
     files = sorted((checkout / "provisioning").rglob("*.yml"))
     kept = {name: value for name, value in own.items() if not name.startswith(OF_THE_IMAGE)}
-    return {**_mentioned(settings, files), **kept}
-
-
-def _mentioned(settings: Settings, files: list[Path]) -> dict[str, str]:
-    names = {name for file in files for name in variables(file.read_text())}
-    return {name: value for name, value in exported(settings).items() if name in names}
-
-
-def variables(text: str) -> set[str]:
-    """Names that ``text`` takes from the environment, as ``$NAME`` or ``${NAME…}``."""
-    return set(re.findall(r"\$\{?([A-Z][A-Z0-9_]+)", text))
+    return {**mentioned(settings, files), **kept}
 
 
 def _with_tokens(settings: Settings, tokens: Mapping[str, str]) -> Settings:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -22,6 +25,17 @@ def exported(settings: Settings) -> dict[str, str]:
             if text or name_there == "GRAFANA_URL":
                 found[name_there] = text
     return found
+
+
+def mentioned(settings: Settings, files: Iterable[Path]) -> dict[str, str]:
+    """The settings that ``files`` refer to, and no other secret: what a program is given."""
+    names = {name for file in files for name in variables(file.read_text())}
+    return {name: value for name, value in exported(settings).items() if name in names}
+
+
+def variables(text: str) -> set[str]:
+    """Names that ``text`` takes from the environment, as ``$NAME`` or ``${NAME…}``."""
+    return set(re.findall(r"\$\{?([A-Z][A-Z0-9_]+)", text))
 
 
 def _text(value: Any) -> str:

@@ -110,6 +110,7 @@ class Keeper:
 
     def _look(self, now: float) -> None:
         self._look_at = now + LOOK_EVERY
+        process.turn_running(self.log)
         if time.time() - self.since > STEADY_AFTER:
             self.failures = 0
         if self.part.ready():

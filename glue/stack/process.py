@@ -12,6 +12,7 @@ import grp
 import os
 import pwd
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -145,6 +146,14 @@ def turn(log: Path) -> None:
     """Set a log aside that has grown beyond :data:`LOG_BYTES`."""
     if log.exists() and log.stat().st_size > LOG_BYTES:
         log.replace(log.with_name(log.name + ".1"))
+
+
+def turn_running(log: Path) -> None:
+    """The same while its program writes on: copied and emptied, since the program holds the file.
+    What it writes in between is lost; a disk full of log would lose more."""
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        shutil.copyfile(log, log.with_name(log.name + ".1"))
+        os.truncate(log, 0)
 
 
 def tail(log: Path, lines: int = 15) -> str:

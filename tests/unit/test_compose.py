@@ -17,7 +17,7 @@ import yaml
 
 from glue import settings as settings_module
 from glue.settings import GROUPS, PROJECT, Settings
-from glue.stack import compose, containers, secrets
+from glue.stack import compose, containers, environment, secrets
 from glue.stack.home import Home
 from glue.stack.parts import grafana, mosquitto, postgres
 
@@ -206,7 +206,7 @@ def test_telegraf_is_given_all_it_reads_and_no_other_secret(settings):
         | {str(f.validation_alias): "s" for g in GROUPS.values() for f in _secrets(g)}
     )
     given = containers.telegraf_environment(full)
-    assert set(given) <= containers.variables(text)
+    assert set(given) <= environment.variables(text)
     assert {"MQTT_PASSWORD", "INFLUXDB_TELEGRAF_TOKEN"} <= set(given)
     assert not {"PGPASSWORD", "POSTGRES_PASSWORD", "INFLUXDB_TOKEN"} & set(given)
     grafanas = containers.grafana_environment(full)
@@ -225,7 +225,7 @@ def test_grafana_is_told_what_the_native_run_tells_it(settings):
     assert {n for n, v in native.items() if v} - set(given) == ports
     mentioned = set()
     for file in (PROJECT / "provisioning").rglob("*.yml"):
-        mentioned |= containers.variables(re.sub(r"\{\{.*?\}\}", "", file.read_text(), flags=re.S))
+        mentioned |= environment.variables(re.sub(r"\{\{.*?\}\}", "", file.read_text(), flags=re.S))
     tokens = {"INFLUXDB_GRAFANA_TOKEN", "GRAFANA_READER_PASSWORD", "GLUE_WEBHOOK_SECRET"}
     assert mentioned - set(given) <= tokens, "known only where secrets are"
     assert given["GF_DATABASE_HOST"] == "postgres:5432"

@@ -137,3 +137,16 @@ def test_every_set_setting_is_exported_and_can_be_read_back(tmp_path: Path) -> N
     settings = load(given)
     assert load(exported(settings)) == settings
     assert exported(settings)["PGPASSWORD"] == "s3cret"
+
+
+def test_a_log_that_grows_while_its_program_runs_is_turned(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "LOG_BYTES", 100)
+    log = tmp_path / "part.log"
+    with log.open("ab") as output:
+        output.write(b"x" * 101)
+        output.flush()
+        process.turn_running(log)
+        output.write(b"later")
+        output.flush()
+    assert (tmp_path / "part.log.1").stat().st_size == 101
+    assert log.read_bytes() == b"later"

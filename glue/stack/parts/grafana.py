@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from glue.core.provisioning import INTERVAL_VARIABLE
 from glue.settings import Settings
 from glue.stack import lan, probe
-from glue.stack.environment import exported
+from glue.stack.environment import mentioned
 from glue.stack.part import Part, Site
 from glue.stack.programs import ProgramMissing, grafana_binary
 
@@ -32,6 +32,7 @@ def part(
             "Grafana is not on this machine; set GRAFANA_HOME to an unpacked Grafana 11 or newer"
         )
     data = site.data("grafana")
+    shipped = provisioning or site.checkout / "provisioning"
     url = site.settings.grafana.url
     server = (str(binary), "server") if binary.name == "grafana" else (str(binary),)
     return Part(
@@ -42,9 +43,9 @@ def part(
             *("--config", str(site.checkout / "grafana" / "grafana.ini")),
         ),
         env={
-            **exported(site.settings),
+            **mentioned(site.settings, shipped.rglob("*.yml")),
             **environment(site.settings, site.checkout, data),
-            **({"GF_PATHS_PROVISIONING": str(provisioning)} if provisioning else {}),
+            "GF_PATHS_PROVISIONING": str(shipped),
             **(env or {}),
         },
         cwd=data,

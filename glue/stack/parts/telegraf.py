@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from glue.stack import lan
-from glue.stack.environment import exported
+from glue.stack.environment import mentioned
 from glue.stack.part import Part, Site
 
 
@@ -18,7 +18,11 @@ def part(site: Site, config: Path | None = None, env: Mapping[str, str] | None =
         name="telegraf",
         command=(str(site.programs.need("telegraf")), "--config", str(chosen)),
         cwd=data,
-        env={**exported(site.settings), **lan.login(site.settings, lan.TELEGRAF), **(env or {})},
+        env={
+            **mentioned(site.settings, [chosen]),
+            **lan.login(site.settings, lan.TELEGRAF),
+            **(env or {}),
+        },
         folders=(data,),
         depends=("influxdb", "mosquitto"),
         stop_within=30,
