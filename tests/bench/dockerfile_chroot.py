@@ -27,7 +27,6 @@ from pathlib import Path
 
 from glue.settings import PROJECT
 
-MIRROR = os.environ["DEBIAN_MIRROR"]
 FROM_THE_MACHINE = ("/etc/resolv.conf", "/etc/hosts", "/etc/pip.conf", "/etc/apt/apt.conf.d")
 """What the network needs here and a base image would not have."""
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -39,6 +38,16 @@ LAST_LOOKS = (
     ["telegraf", "render", "--check"],
     ["rules", "render", "--check"],
 )
+
+
+def mirror() -> str:
+    """Where this machine gets its Debian packages from."""
+    sources = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
+    text = "\n".join(file.read_text() for file in sources if file.is_file())
+    found = re.search(r"^(?:URIs:|deb(?: \[.*?\])?)\s+(\S+)", text, re.MULTILINE)
+    if found is None:
+        raise SystemExit("apt has no sources here; debootstrap would not know where to look")
+    return found[1]
 
 
 class StepFailed(Exception):
@@ -144,7 +153,7 @@ def bare_debian(base: Path) -> None:
     """Debian 12 with Python 3.11 in /usr/local, as python:3.11-slim-bookworm has it."""
     if not (base / "usr" / "bin" / "python3").exists():
         include = "--include=ca-certificates,python3,python3-venv"
-        command = ["debootstrap", "--variant=minbase", include, "bookworm", str(base), MIRROR]
+        command = ["debootstrap", "--variant=minbase", include, "bookworm", str(base), mirror()]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
