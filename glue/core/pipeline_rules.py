@@ -13,9 +13,6 @@ EVENTS_STOPPED_AFTER = 15
 """Seconds without our own heartbeat through the broker; for as long again, so that the moment in
 which everything starts is not taken for a standstill."""
 
-PULL_STALE_AFTER = 20
-"""Seconds without a look at Grafana's state, and twice as long again, for the same reason."""
-
 STALE_AFTER = 60
 """Seconds after which a part that should work at every moment is said to stand still."""
 
@@ -159,8 +156,9 @@ PULL_STALE = _of_stack(
     "warning",
     "Time since Grafana's state was last read",
     TableReading("SELECT age_s FROM grafana.pull_age"),
-    PULL_STALE_AFTER,
-    pending=2 * PULL_STALE_AFTER,
+    STALE_AFTER / 3,
+    # Right after a start the last look is as old as the stop was long.
+    pending=STALE_AFTER * 2 / 3,
 )
 
 WEBHOOK_STALE = _of_stack(
@@ -170,7 +168,9 @@ WEBHOOK_STALE = _of_stack(
     "warning",
     "Time that Grafana's posts to the glue have been failing",
     TableReading("SELECT age_s FROM grafana.webhook_age"),
-    STALE_AFTER,
+    STALE_AFTER / 3,
+    # A glue that was away finds failed posts; the next one, some seconds later, succeeds.
+    pending=STALE_AFTER * 2 / 3,
 )
 
 PIPELINE_RULES = (

@@ -19,12 +19,15 @@ SELECT coalesce((
                     WHERE is_active AND registration = 'accepted' AND status = 'online')
 ), 0)::float8 AS age_s;
 
--- Seconds since Grafana's state was last read. Nobody reads it where no Grafana is.
+-- Seconds since Grafana's state was last read, by a glue that is alive: one that is not is told by
+-- its missing heartbeat already. Nobody reads the state where no Grafana is.
 CREATE VIEW grafana.pull_age AS
 SELECT coalesce((
     SELECT greatest(0, extract(epoch FROM now() - p.beat_at))
       FROM public.heartbeats p, public.heartbeats e
      WHERE p.name = 'pull' AND e.name = 'evaluator' AND e.details ->> 'evaluator' <> 'standby'
+       AND EXISTS (SELECT FROM public.heartbeats
+                    WHERE name = 'events' AND beat_at > now() - interval '15 seconds')
 ), 0)::float8 AS age_s;
 
 -- Seconds that Grafana's posts to us have been failing, as far as the last look at it tells.

@@ -1,8 +1,8 @@
 """Something is away, alerts are open: ``python -m tests.bench.outages [--away 60] [--frozen 300]``.
 
-Real programs, Grafana stock at 10 s. PostgreSQL, then InfluxDB, is away for ``--away`` seconds with
-three alerts open, and again with one robot as the whole fleet. Then the glue is frozen (SIGSTOP)
-for ``--frozen`` seconds while 100 simulated robots go on sending. Each ends in a ledger.
+Real programs, Grafana stock at 10 s. The glue is frozen (SIGSTOP) for ``--frozen`` seconds while
+100 simulated robots go on sending. Then PostgreSQL, then InfluxDB, is away for ``--away`` seconds with
+three alerts open, and again with one robot as the whole fleet. Each ends in a ledger.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def main() -> None:
         settings = ground.settings()
         programs.running_grafana(ground, settings)
         with running_glue(ground, settings) as record:
+            frozen(ground, settings, record, asked.frozen)
             for fleet in (3, 1):
                 for part in ("postgres", "influxdb"):
                     away(ground, settings, record, part, fleet, asked.away)
-            frozen(ground, settings, record, asked.frozen)
     finally:
         ground.clear()
 
@@ -81,8 +81,6 @@ def away(ground, settings, record: Record, name: str, fleet: int, seconds: float
 
 def frozen(ground, settings, record: Record, seconds: float) -> None:
     record.run("DELETE FROM robots")
-    record.run("DELETE FROM alerts")
-    record.run("DELETE FROM alert_instances")
     ground.start(telegraf.part(ground.site(settings)))
     simulator = subprocess.Popen(
         [sys.executable, "-m", "glue.cli", "simulate", "--robots", "100", "--scenario", "normal"],

@@ -132,6 +132,8 @@ async def test_a_stale_pull_is_told_unless_there_is_no_grafana(pipeline):
     await pipeline.beat("evaluator", evaluator="standby")
     assert await pipeline.alerts("pull") == []
     await pipeline.beat("evaluator", evaluator="grafana")
+    assert await pipeline.alerts("pull") == [], "the glue itself is away, which is told elsewhere"
+    await pipeline.beat("events")
     assert await pipeline.alerts("pull") == [], "everything may just have started"
     assert await pipeline.alerts("pull") == [(None, False)]
     await pipeline.beat("pull")
@@ -141,6 +143,7 @@ async def test_a_stale_pull_is_told_unless_there_is_no_grafana(pipeline):
 async def test_posts_that_fail_for_a_minute_are_told(pipeline):
     await pipeline.beat("webhook", seconds_ago=61)
     await pipeline.beat("pull")
+    assert await pipeline.alerts("webhook") == [], "the next post may succeed"
     assert await pipeline.alerts("webhook") == [(None, False)]
     await pipeline.beat("webhook")
     assert await pipeline.alerts("webhook") == [(None, True)]

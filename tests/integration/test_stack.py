@@ -53,12 +53,13 @@ class Stack:
         return {name: part["pid"] for name, part in self.status()["parts"].items()}
 
     def processes(self) -> set[int]:
-        """Every process that belongs to this home: it is in its environment or command."""
+        """Every process of this home: it is in its environment, its command or its folder."""
         mark = str(self.home.path).encode()
         found = set()
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 known = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+                known += os.readlink(folder / "cwd").encode()
                 zombie = (folder / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
             except (OSError, IndexError):
                 continue
