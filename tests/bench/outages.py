@@ -1,8 +1,8 @@
 """Something is away, alerts are open: ``python -m tests.bench.outages [--away 60] [--frozen 300]``.
 
 Real programs, Grafana stock at 10 s. The glue is frozen (SIGSTOP) for ``--frozen`` seconds while
-100 simulated robots go on sending. Then PostgreSQL, then InfluxDB, is away for ``--away`` seconds with
-three alerts open, and again with one robot as the whole fleet. Each ends in a ledger.
+100 simulated robots go on sending. Then PostgreSQL, then InfluxDB, is away for ``--away`` seconds
+with three alerts open, and again with one robot as the whole fleet. Each ends in a ledger.
 """
 
 from __future__ import annotations
