@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -132,21 +131,14 @@ class Watch:
 def _ended(instance: Instance, state: State) -> Observation:
     """The observation that ``instance`` no longer fires."""
     at = state.evaluated[f"{instance.metric}/{instance.severity}"]
-    return ended(instance, at, "pull")
-
-
-def ended(instance: Instance, at: datetime, origin: Any) -> Observation:
-    """The observation that ``instance`` stopped firing at ``at``."""
-    return replace(
-        Observation(
-            metric=instance.metric,
-            robot_id=instance.robot_id,
-            severity=instance.severity,
-            firing=False,
-            starts_at=instance.starts_at,
-            ended_at=at,
-            seen_at=at,
-            origin=origin,
-        ),
+    return Observation(
+        metric=instance.metric,
+        robot_id=instance.robot_id,
+        severity=instance.severity,
+        firing=False,
+        starts_at=instance.starts_at,
+        ended_at=at,
+        seen_at=at,
+        origin="pull",
         fingerprint=instance.fingerprint,
     )

@@ -41,23 +41,6 @@ ROBOT_SILENT = Rule(
     panel=FLEET_PANEL[1],
 )
 
-EVENTS_STOPPED = Rule(
-    uid="tonypi-events-stopped",
-    title="Events stopped",
-    metric="events",
-    severity="critical",
-    alert_type="system",
-    direction="high",
-    unit="s",
-    reading=TableReading("SELECT age_s FROM grafana.events_age"),
-    limit_sql=f"SELECT {EVENTS_STOPPED_AFTER}::float8 AS limit_value",
-    recovery_sql=f"SELECT {EVENTS_STOPPED_AFTER / 2}::float8 AS recovery_value",
-    pending=EVENTS_STOPPED_AFTER,
-    noun="Age of the last heartbeat through the broker",
-    dashboard=FLEET_PANEL[0],
-    panel=FLEET_PANEL[1],
-)
-
 ROBOT_CLOCK_OFF = Rule(
     uid="tonypi-robot-clock-off",
     title="Robot clock off",
@@ -109,6 +92,17 @@ def _of_stack(
         panel=FLEET_PANEL[1],
     )
 
+
+EVENTS_STOPPED = _of_stack(
+    "events-stopped",
+    "Events stopped",
+    "events",
+    "critical",
+    "Age of the last heartbeat through the broker",
+    TableReading("SELECT age_s FROM grafana.events_age"),
+    EVENTS_STOPPED_AFTER,
+    pending=EVENTS_STOPPED_AFTER,
+)
 
 METRICS_STOPPED = _of_stack(
     "metrics-stopped",
