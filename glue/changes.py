@@ -1,0 +1,1 @@
+"""What changed in PostgreSQL, handed to whoever waits for it."""

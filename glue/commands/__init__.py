@@ -1,0 +1,1 @@
+"""Commands to robots, and their answers."""

@@ -1,0 +1,1 @@
+"""How long things are kept: log lines, idempotency keys and sessions go; alerts and reports stay."""

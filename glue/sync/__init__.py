@@ -1,0 +1,1 @@
+"""Grafana kept in step with PostgreSQL and the repository's files."""
