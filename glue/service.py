@@ -21,6 +21,7 @@ from glue.alerts.pull import Watch
 from glue.alerts.standby import Standby
 from glue.api.accounts import ensure_first_user
 from glue.api.app import create_app
+from glue.changes import Changes
 from glue.grafana import Grafana
 from glue.series import Query
 from glue.settings import Settings
@@ -70,6 +71,7 @@ async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
         watch = Watch(settings, pool, grafana, intake)
         app = create_app(settings, pool, intake=intake, watch=watch)
         app.state.series = series
+        app.state.changes = Changes(settings.postgres.dsn)
         app.state.standby = Standby(settings, pool, series, intake, watch)
         await ensure_first_user(pool, settings)
         yield app
@@ -77,6 +79,7 @@ async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
 
 def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
     state = app.state
+    yield "changes", state.changes.run()
     yield "watch", state.watch.run()
     yield "standby", state.standby.run()
     yield "events", events.run(state.settings, state.pool, state.series)
