@@ -25,12 +25,12 @@ from glue.backup import restore as restoring
 from glue.backup.archive import ArchiveBroken
 from glue.backup.manifest import Manifest, Unusable
 from glue.backup.restore import RestoreFailed
+from glue.environment import exported
 from glue.series import SeriesError, admin
 from glue.settings import Settings, SettingsError
 from glue.stack import accounts, control, plan, probe, quiet
 from glue.stack import home as homes
 from glue.stack import secrets as stack_secrets
-from glue.stack.environment import exported
 from glue.stack.home import Home, HomeUnusable
 from glue.stack.install import InstallFailed
 from glue.stack.process import StartFailed

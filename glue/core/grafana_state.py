@@ -16,7 +16,7 @@ Level = Literal["View", "Edit", "Admin"]
 """What a permission on a folder allows."""
 
 Subject = tuple[Literal["role", "team", "user"], str]
-"""Who has a permission: ``("role", "Viewer")``, ``("team", "TonyPi operators")``, a user's login."""
+"""Who has a permission: ``("role", "Viewer")``, ``("team", "TonyPi operators")``, a login."""
 
 Files = Literal["datasources", "dashboards", "alerting"]
 """A kind of what Grafana reads from files, named as its reload call names it."""
@@ -54,8 +54,8 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An annotation of ours. Times are milliseconds since 1970 (``until`` None: a moment). ``key`` is
-    one of its tags and names it for good: Grafana's ids do not survive a lost answer."""
+    """An annotation of ours. Times are milliseconds since 1970; ``until`` None: a moment. ``key``
+    is one of its tags and names it for good: Grafana's ids do not survive a lost answer."""
 
     key: str
     at: int

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from glue.environment import exported
 from glue.series import admin
 from glue.settings import Settings
 from glue.stack import recovery, secrets
-from glue.stack.environment import exported
 from glue.stack.home import Home
 from glue.stack.part import Site
 from glue.store import accounts, migrations

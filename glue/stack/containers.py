@@ -17,9 +17,9 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from glue.environment import exported, mentioned
 from glue.settings import PROJECT, Settings
 from glue.stack import accounts, secrets
-from glue.stack.environment import exported, mentioned
 from glue.stack.parts import grafana, mosquitto
 
 MOSQUITTO = 1883

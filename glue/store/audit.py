@@ -16,6 +16,11 @@ Level = Literal["INFO", "WARNING", "ERROR", "CRITICAL"]
 Category = Literal["mqtt", "api", "database", "system", "auth", "command"]
 
 
+async def acting(conn: AsyncConnection, username: str) -> None:
+    """Name who changes things in this transaction, for the triggers that write down changes."""
+    await conn.execute(sql.acting, {"username": username})
+
+
 async def record(
     conn: AsyncConnection,
     category: Category,

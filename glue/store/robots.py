@@ -16,7 +16,7 @@ from glue.store.queries import load
 sql = load("robots")
 
 Registration = Literal["accepted", "pending", "refused"]
-FORGOTTEN = ("alerts", "alert_instances", "thresholds", "jobs", "logs", "robots")
+FORGOTTEN = ("alerts", "alert_instances", "thresholds", "jobs", "logs", "changes", "robots")
 """What :func:`forget` removes, in this order; ``robots`` last, others refer to it."""
 
 

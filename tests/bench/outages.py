@@ -13,8 +13,8 @@ import subprocess
 import sys
 import time
 
+from glue.environment import exported
 from glue.series import admin
-from glue.stack.environment import exported
 from glue.stack.parts import influxdb, mosquitto, telegraf
 from tests import programs
 from tests.alert_stack import Feeder, Record, running_glue

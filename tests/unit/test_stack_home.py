@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from glue.environment import exported
 from glue.settings import load
 from glue.stack import home as homes
 from glue.stack import keeper, leftovers, process, secrets
-from glue.stack.environment import exported
 from glue.stack.home import Home
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from glue.environment import exported
 from glue.stack import lan, probe
-from glue.stack.environment import exported
 from glue.stack.part import Part, Site
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from glue.core.provisioning import INTERVAL_VARIABLE
+from glue.environment import mentioned
 from glue.settings import Settings
 from glue.stack import lan, probe
-from glue.stack.environment import mentioned
 from glue.stack.part import Part, Site
 from glue.stack.programs import ProgramMissing, grafana_binary
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from glue.environment import mentioned
 from glue.stack import lan
-from glue.stack.environment import mentioned
 from glue.stack.part import Part, Site
 
 

@@ -70,5 +70,8 @@ DELETE FROM jobs WHERE starts_with(robot_id, %(prefix)s);
 -- name: forget_logs
 DELETE FROM system_logs WHERE starts_with(robot_id, %(prefix)s);
 
+-- name: forget_changes
+DELETE FROM fleet_changes WHERE starts_with(robot_id, %(prefix)s);
+
 -- name: forget_robots
 DELETE FROM robots WHERE starts_with(robot_id, %(prefix)s) RETURNING robot_id;
