@@ -8,16 +8,16 @@ neither, and writes ``x-roles`` into the OpenAPI operation, from which a test pr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import OAuth2PasswordBearer
 
 from glue import store
-from glue.api import tokens
+from glue.api import etag, idempotency, tokens
 from glue.api.problems import ProblemError, documented
 from glue.core.roles import Role, allows, at_least
 from glue.store import audit, users
@@ -56,6 +56,7 @@ class Access:
             raise ProblemError(
                 403, f"This takes the role {self.least}; {user.username} is {user.role}."
             )
+        await idempotency.begin(request, user.id)
         return user
 
 
@@ -83,7 +84,14 @@ class Declared(APIRoute):
         roles = [] if isinstance(declared, Anyone) else list(at_least(declared.least))
         if self.body_field:
             self.responses = {**documented(400, 413), **self.responses}
-        self.openapi_extra = {**(self.openapi_extra or {}), "x-roles": roles}
+        extra = {**(self.openapi_extra or {}), "x-roles": roles}
+        if idempotency.of(extra):
+            extra["parameters"] = [*extra.get("parameters", []), idempotency.PARAMETER]
+            self.responses = {**documented(409), **self.responses}
+        self.openapi_extra = extra
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return etag.conditional(idempotency.once(super().get_route_handler()))
 
 
 def router(tag: str, prefix: str = "") -> APIRouter:

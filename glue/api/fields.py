@@ -78,7 +78,7 @@ PageLimit = Annotated[
     int, Query(alias="limit", ge=1, le=page.LONGEST, description="Rows of the page.")
 ]
 Cursor = Annotated[
-    Text | None, Query(max_length=300, description="`next` of the page before this one.")
+    Text | None, Query(max_length=2000, description="`next` of the page before this one.")
 ]
 SearchText = Annotated[Text | None, Query(min_length=1, max_length=100)]
 Moment = Annotated[AwareDatetime | None, Query(examples=["2026-01-31T08:00:00Z"])]

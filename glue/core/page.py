@@ -16,6 +16,10 @@ LIMIT = 50
 LONGEST = 500
 """Rows of one page: unless asked, and at most."""
 
+Part = str | int | float | bool | None
+"""What a cursor is made of."""
+PARTS = (str, int, float, bool, type(None))
+
 Key = tuple[datetime, int]
 """When a row was made, and its id: newest first."""
 
@@ -24,20 +28,20 @@ class BadCursor(ValueError):
     """The cursor was not made here."""
 
 
-def cursor(parts: Sequence[str | int]) -> str:
+def cursor(parts: Sequence[Part]) -> str:
     """Opaque, and safe in a URL."""
     text = json.dumps(list(parts), separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read(text: str) -> list[str | int]:
+def read(text: str) -> list[Part]:
     """What :func:`cursor` was given. Raises :class:`BadCursor`."""
     try:
         padded = text + "=" * (-len(text) % 4)
         parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         raise BadCursor(text) from None
-    if not isinstance(parts, list) or not all(type(p) in (str, int) for p in parts):
+    if not isinstance(parts, list) or not all(type(p) in PARTS for p in parts):
         raise BadCursor(text)
     return parts
 
@@ -51,7 +55,7 @@ def time_cursor(key: Key) -> str:
 def read_time(text: str) -> Key:
     """The :data:`Key` in a cursor. Raises :class:`BadCursor`."""
     match read(text):
-        case [str(at), int(row)] if 0 <= row < 2**63:
+        case [str(at), int(row)] if type(row) is int and 0 <= row < 2**63:
             try:
                 when = datetime.fromisoformat(at)
             except ValueError:
