@@ -222,6 +222,14 @@ class Grafana(_Group):
     home: Path = _setting(
         Path("/usr/share/grafana"), "GRAFANA_HOME", "Where its Debian package puts it."
     )
+    sync_interval: float = _setting(
+        30.0,
+        "GRAFANA_SYNC_INTERVAL",
+        "How often all of Grafana is compared with what it should hold; what we change ourselves"
+        " is written at once.",
+        "s",
+        gt=0,
+    )
     webhook_url: str = _setting(
         "http://127.0.0.1:8000/webhooks/grafana", "GLUE_WEBHOOK_URL", "Where Grafana posts alerts."
     )

@@ -1,0 +1,88 @@
+"""One change of a plan, done: the write in Grafana, what we own of it, and a line in the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from glue import store
+from glue.core.grafana_plan import Change, said
+from glue.grafana import Grafana
+from glue.store import audit, grafana_objects
+from glue.sync.states import Looked
+
+
+@dataclass
+class Writer:
+    """Writes the changes of one look, in their order. ``made``: ids that Grafana gave."""
+
+    pool: store.Pool
+    grafana: Grafana
+    seen: Looked
+    made: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    async def write(self, change: Change) -> None:
+        """Raises ``GrafanaError``, ``StoreUnavailable``; then nobody knows whether it was done, and
+        one has to look again."""
+        await self._write(change, int(change.key) if str(change.key).isdigit() else 0)
+        async with store.transaction(self.pool) as conn:
+            await self._own(conn, change)
+            told = {"before": change.before, "after": change.after}
+            details = {"grafana": change.kind, "name": change.name, **told}
+            await audit.record(conn, "system", f"Grafana: {said(change)}", details=details)
+
+    async def _write(self, change: Change, number: int) -> None:
+        grafana, wanted, name, key = self.grafana, self.seen.wanted, change.name, str(change.key)
+        match change.kind, change.verb:
+            case "files", _:
+                await grafana.reload(change.key)  # type: ignore[arg-type]
+            case _, "adopt":
+                pass  # only our own record changes
+            case "user", "add":
+                self.made["user", name] = await grafana.create_account(wanted.accounts[name])
+            case "user", "change":
+                await grafana.edit_account(number, wanted.accounts[name])
+            case "user", "remove":
+                await grafana.delete_account(number)
+            case "role", _:
+                await grafana.set_role(number, name, change.before, change.after)
+            case "team", "add":
+                self.made["team", name] = await grafana.create_team(name)
+            case "member", "add":
+                await grafana.add_member(self._team(key), self._account(change.after))
+            case "member", "remove":
+                await grafana.remove_member(self._team(key), self._account(change.before))
+            case "folder", "add":
+                await grafana.create_folder(wanted.folders[key])
+            case "folder", "change":
+                await grafana.rename_folder(key, change.after)
+            case "permissions", _:
+                teams = {name: self._team(name) for name in wanted.teams}
+                await grafana.set_permissions(key, wanted.folders[key].permissions, teams)
+            case "mark", "add":
+                await grafana.add_mark(wanted.marks[name])
+            case "mark", "change":
+                await grafana.edit_mark(number, wanted.marks[name])
+            case "mark", "remove":
+                await grafana.remove_mark(number)
+            case other:
+                raise NotImplementedError(other)
+
+    async def _own(self, conn: Any, change: Change) -> None:
+        match change.verb:
+            case "add" if (change.kind, change.name) in self.made:
+                number = self.made[change.kind, change.name]
+                await grafana_objects.own(conn, change.kind, change.name, number)
+            case "adopt":
+                await grafana_objects.own(conn, change.kind, change.name, int(change.key))
+            case "remove" if change.kind == "user":
+                await grafana_objects.disown(conn, change.kind, change.name)
+
+    def _team(self, name: str) -> int:
+        there = self.seen.running.teams.get(name)
+        return there.id if there else self.made["team", name]
+
+    def _account(self, login: str) -> int:
+        known = self.made.get(("user", login)) or self.seen.owned.get(("user", login))
+        there = self.seen.running.accounts.get(login)
+        return known or (there.id if there else 0)

@@ -1,0 +1,179 @@
+"""The reconciler: look, compare, write what differs, look again.
+
+Woken by what changes in PostgreSQL, and by a period, which is the truth: what somebody changed in
+Grafana tells nobody. One process writes at a time; each look is taken under the lock, so that what
+another has done is no difference any more. A write whose answer is lost is not repeated but looked
+for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from glue import store
+from glue.changes import Changes
+from glue.core.grafana_plan import Change, Plan, plan
+from glue.grafana import Grafana, GrafanaConflict, GrafanaError, GrafanaMissing
+from glue.settings import PROJECT, Settings
+from glue.store import heartbeats, lock
+from glue.sync.apply import Writer
+from glue.sync.files import FilesError
+from glue.sync.states import look
+
+log = structlog.get_logger()
+
+HEARTBEAT = "sync"
+TABLES = ("users", "robots", "alert_thresholds")
+ROUNDS = 4
+"""Looks in one go: a reload makes a folder, whose permissions the next look finds wanting."""
+SETTLE_S = 0.1
+"""Changes come in bunches."""
+BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+RELOAD_AGAIN_S = 300.0
+"""A reload that left the same differences is not tried again for so long."""
+
+
+class Busy(Exception):
+    """Another process is writing to Grafana now."""
+
+
+@dataclass
+class Outcome:
+    """What one go did. ``requests`` and ``writes`` to Grafana; ``left`` is what still differs."""
+
+    done: list[Change] = field(default_factory=list)
+    left: Plan = field(default_factory=Plan)
+    seconds: float = 0.0
+    requests: int = 0
+    writes: int = 0
+
+
+class Reconciler:
+    """Keeps one Grafana in step with one PostgreSQL and the files of ``checkout``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: store.Pool,
+        grafana: Grafana,
+        checkout: Path = PROJECT,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._grafana = grafana
+        self._checkout = checkout
+        self._clock = clock
+        self._reloaded: dict[str, tuple[Any, float]] = {}
+        self._trouble = ""
+
+    async def plan(self) -> Plan:
+        """What an apply would do; writes nothing. Raises ``GrafanaError``, ``StoreUnavailable``,
+        ``FilesError``."""
+        _, found = await self._look()
+        return found
+
+    async def apply(self, *, prune: bool = False) -> Outcome:
+        """Do it, until nothing differs. Raises as :meth:`plan` does, and :class:`Busy`."""
+        calls = self._grafana.calls
+        began, requests, writes = time.monotonic(), calls.requests, calls.writes
+        outcome = Outcome()
+        async with lock.only_one(self._settings.postgres.dsn, HEARTBEAT) as held:
+            if held is None:
+                raise Busy("another process is writing to Grafana now; try again")
+            for _ in range(ROUNDS):
+                seen, found = await self._look()
+                outcome.left = found
+                todo = [*self._worth(found.changes), *(found.leftovers if prune else ())]
+                if not todo:
+                    break
+                writer = Writer(self._pool, self._grafana, seen)
+                try:
+                    for change in todo:
+                        await held.check()
+                        await writer.write(change)
+                        outcome.done.append(change)
+                except (GrafanaConflict, GrafanaMissing) as error:
+                    # Somebody was faster, or it is gone: what differs now tells the next look.
+                    log.info("sync.looks_again", why=str(error))
+        outcome.seconds = time.monotonic() - began
+        outcome.requests, outcome.writes = calls.requests - requests, calls.writes - writes
+        return outcome
+
+    async def run(self, changes: Changes) -> None:
+        """Until cancelled. What is away is waited for."""
+        failures = 0
+        with changes.subscribe(TABLES) as feed:
+            while True:
+                ok = await self._go()
+                failures = 0 if ok else failures + 1
+                period = self._settings.grafana.sync_interval
+                wait = period if ok else BACKOFF_S[min(failures, len(BACKOFF_S)) - 1]
+                if await feed.next(min(wait, period)):
+                    await asyncio.sleep(SETTLE_S)
+
+    async def _go(self) -> bool:
+        try:
+            outcome = await self.apply()
+        except Busy:
+            return True
+        except (GrafanaError, store.StoreUnavailable, FilesError) as error:
+            self._say(str(error))
+            await self._beat({"error": str(error)})
+            return False
+        self._say("")
+        for change in outcome.done:
+            log.info("sync.wrote", kind=change.kind, verb=change.verb, name=change.name)
+        await self._beat(
+            {
+                "seconds": round(outcome.seconds, 3),
+                "requests": outcome.requests,
+                "writes": outcome.writes,
+                "drift": len(outcome.left.changes),
+                "conflicts": [f"{c.kind} {c.name}: {c.why}" for c in outcome.left.conflicts],
+                "leftovers": len(outcome.left.leftovers),
+            }
+        )
+        return True
+
+    async def _look(self) -> tuple[Any, Plan]:
+        now = self._clock()
+        seen = await look(self._settings, self._pool, self._grafana, self._checkout, now)
+        return seen, plan(seen.wanted, seen.running, seen.owned)
+
+    def _worth(self, changes: tuple[Change, ...]) -> list[Change]:
+        """Without reloads that have just been done for the same differences, in vain."""
+        now = time.monotonic()
+        kept = []
+        for change in changes:
+            if change.kind == "files":
+                before, at = self._reloaded.get(change.name, (None, 0.0))
+                if before == change.after and now - at < RELOAD_AGAIN_S:
+                    continue
+                self._reloaded[change.name] = (change.after, now)
+            kept.append(change)
+        return kept
+
+    async def _beat(self, details: dict[str, Any]) -> None:
+        """The result of the last go, for `tonypi sync status`."""
+        try:
+            async with store.transaction(self._pool) as conn:
+                await heartbeats.beat(conn, HEARTBEAT, self._clock(), details)
+        except store.StoreUnavailable as error:
+            self._say(str(error))
+
+    def _say(self, trouble: str) -> None:
+        """A failure that repeats is logged once, and its end."""
+        if trouble and not self._trouble:
+            log.warning("sync.failed", why=trouble)
+        elif self._trouble and not trouble:
+            log.info("sync.works_again")
+        self._trouble = trouble

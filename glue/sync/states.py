@@ -1,0 +1,79 @@
+"""The two states that are compared: what Grafana should hold, and what it holds."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from glue import store
+from glue.core import fleet_changes as core_changes
+from glue.core import grafana_desired as desired
+from glue.core.grafana_plan import Owned
+from glue.core.grafana_state import State
+from glue.core.provisioning import RULE_FOLDER
+from glue.core.rules import RULES
+from glue.grafana import Grafana
+from glue.settings import Settings
+from glue.store import fleet_changes, grafana_objects, users
+from glue.sync import files
+
+MARKED_DAYS = 30
+"""How far back changes are marked on charts: longer than series are kept by default."""
+
+MARKED = 1000
+"""Marks at most."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look found. ``owned``: what is ours of it."""
+
+    wanted: State
+    running: State
+    owned: Owned
+
+
+async def look(
+    settings: Settings, pool: store.Pool, grafana: Grafana, checkout: Path, now: datetime
+) -> Looked:
+    """Reads both. Raises ``StoreUnavailable``, ``GrafanaError``, ``FilesError``."""
+    since = _since(now)
+    async with store.transaction(pool) as conn:
+        people = await users.listed(conn)
+        changes = await fleet_changes.since(conn, since, MARKED)
+        owned = await grafana_objects.owned(conn)
+    defined = await asyncio.to_thread(files.defined, checkout, settings)
+    rules_uid = await grafana.rule_folder(RULES[0].uid) or await grafana.folder_uid(RULE_FOLDER)
+    accounts = desired.accounts(people)
+    wanted = State(
+        accounts=accounts,
+        teams=desired.teams(accounts),
+        folders=desired.folders(rules_uid),
+        marks=core_changes.marks(changes),
+        files=defined,
+    )
+    return Looked(wanted, await _running(grafana, wanted, since, now), owned)
+
+
+async def _running(grafana: Grafana, wanted: State, since: datetime, now: datetime) -> State:
+    first, last = _ms(since), _ms(now + timedelta(days=1))
+    marks = await grafana.marks(core_changes.TAG, first, last)
+    return State(
+        accounts=await grafana.accounts(),
+        teams=await grafana.teams(wanted.teams),
+        folders=await grafana.folders(wanted.folders),
+        # Grafana also finds a stretch that began before and reaches into the range.
+        marks={key: mark for key, mark in marks.items() if mark.at >= first},
+        files={kind: await grafana.defined(kind, names) for kind, names in wanted.files.items()},
+    )
+
+
+def _since(now: datetime) -> datetime:
+    """A whole day, so that the same marks are looked for all day long."""
+    return datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=MARKED_DAYS)
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
