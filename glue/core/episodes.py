@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-Origin = Literal["push", "pull", "standby", "person"]
+Origin = Literal["push", "pull", "standby", "person", "events"]
 Reason = Literal[
     "recovered", "no data", "charging", "limit changed", "maintenance", "robot removed", "by hand"
 ]
