@@ -9,6 +9,7 @@ Values come, first found wins, from the environment, from the file that ``NAME_F
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -241,7 +242,25 @@ class Glue(_Group):
     host: str = _setting("127.0.0.1", "GLUE_HOST", "Listens on loopback unless asked.")
     port: Port = _setting(8000, "GLUE_PORT", "API, webhook and documentation.")
     jwt_secret: SecretStr = _setting(SecretStr(""), "GLUE_JWT_SECRET", "Signs access tokens.")
-    jwt_ttl: int = _setting(3600, "GLUE_JWT_TTL", "Life of an access token.", "s", ge=60)
+    jwt_ttl: int = _setting(
+        900, "GLUE_JWT_TTL", "Life of an access token; a refresh token gets the next.", "s", ge=60
+    )
+    session_idle: int = _setting(
+        14 * 86400,
+        "GLUE_SESSION_IDLE",
+        "A session that asked for no new token for so long is over: two weeks of holidays.",
+        "s",
+        ge=60,
+    )
+    session_longest: int = _setting(
+        90 * 86400, "GLUE_SESSION_LONGEST", "Then the password is asked for again.", "s", ge=60
+    )
+    trusted_proxies: str = _setting(
+        "",
+        "GLUE_TRUSTED_PROXIES",
+        "Addresses or networks, separated by commas, whose X-Forwarded-For is believed. Without"
+        " it, whoever comes through a proxy has the proxy's address.",
+    )
     webhook_secret: SecretStr = _setting(
         SecretStr(""), "GLUE_WEBHOOK_SECRET", "Bearer secret of Grafana's contact point."
     )
@@ -250,6 +269,18 @@ class Glue(_Group):
     )
     admin_password: SecretStr = _setting(
         SecretStr(""), "GLUE_ADMIN_PASSWORD", "Of the first user, admin; generated."
+    )
+    operator_password: SecretStr = _setting(
+        SecretStr(""), "GLUE_OPERATOR_PASSWORD", "Of the first operator; generated."
+    )
+    viewer_password: SecretStr = _setting(
+        SecretStr(""), "GLUE_VIEWER_PASSWORD", "Of the first viewer; generated."
+    )
+    demo: bool = _setting(
+        False,
+        "GLUE_DEMO",
+        "`tonypi up --demo`: the documented passwords open too, from this machine alone. Refuses"
+        " to start where anything listens beyond loopback.",
     )
     pull_interval: float = _setting(
         15.0, "GLUE_PULL_INTERVAL", "How often Grafana's active alerts are read.", "s", gt=0
@@ -268,6 +299,16 @@ class Glue(_Group):
     log_format: Literal["auto", "json", "text"] = _setting(
         "auto", "GLUE_LOG_FORMAT", "auto: text on a terminal, JSON elsewhere."
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for part in value.split(","):
+            try:
+                ip_network(part.strip() or "::")
+            except ValueError as error:
+                raise ValueError(f"{error}; give addresses or networks like 10.0.0.0/8") from None
+        return value
 
 
 class Stack(_Group):

@@ -63,7 +63,8 @@ def gather(home: Home, site: Site, environ: Mapping[str, str]) -> Facts:
 
 
 def _all_known(known: Mapping[str, str], environ: Mapping[str, str]) -> bool:
-    return all(known.get(name) or environ.get(name) for name in secrets.NAMES)
+    needed = set(secrets.NAMES) - set(secrets.LATER)
+    return all(known.get(name) or environ.get(name) for name in needed)
 
 
 def _misfits(home: Home, settings: Settings) -> list[str]:

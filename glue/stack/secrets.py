@@ -12,6 +12,8 @@ from pathlib import Path
 
 FILE = "stack.env"
 
+LATER = ("GLUE_OPERATOR_PASSWORD", "GLUE_VIEWER_PASSWORD")
+"""Came with a later release: a home that lacks them has lost nothing."""
 GENERATED = (
     "PGPASSWORD",
     "POSTGRES_PASSWORD",
@@ -21,6 +23,7 @@ GENERATED = (
     "GLUE_JWT_SECRET",
     "GLUE_WEBHOOK_SECRET",
     "GLUE_ADMIN_PASSWORD",
+    *LATER,
 )
 INFLUX_ACCOUNTS = {
     "INFLUXDB_TOKEN": "tonypi",
