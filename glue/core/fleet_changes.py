@@ -118,15 +118,17 @@ def _limits(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -
     """What is new, and what it was: ``warning 70 → 65``."""
     if after is None:
         return "reset to the level above"
-    was = before or {}
+    if before is None:
+        given = [(word, after.get(column)) for column, word in LIMITS.items()]
+        return ", ".join(f"{word} {value:g}" for word, value in given if value is not None) or "set"
     said = [
-        f"{word} {_number(was.get(column))} → {_number(after.get(column))}"
+        f"{word} {_number(before.get(column))} → {_number(after.get(column))}"
         for column, word in LIMITS.items()
-        if was.get(column) != after.get(column)
+        if before.get(column) != after.get(column)
     ]
-    if was.get("enabled", True) != after.get("enabled", True):
+    if before.get("enabled", True) != after.get("enabled", True):
         said.append("switched on" if after.get("enabled") else "switched off")
-    return ", ".join(said) or "set"
+    return ", ".join(said)
 
 
 def _number(value: Any) -> str:

@@ -1,0 +1,234 @@
+"""What the reconciler would write, from two states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glue.core import grafana_desired as desired
+from glue.core.grafana_plan import Change, Conflict, Plan, plan, said
+from glue.core.grafana_state import Account, Folder, Mark, State, Team
+
+
+@dataclass(frozen=True)
+class Person:
+    username: str
+    role: str = "viewer"
+    is_active: bool = True
+    email: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "email", self.email or f"{self.username}@example.org")
+
+
+def wanted(*people: Person, **more: object) -> State:
+    accounts = desired.accounts(people)
+    state = State(accounts=accounts, teams=desired.teams(accounts), folders=desired.folders("f1"))
+    return replace(state, **more)
+
+
+def in_step(state: State) -> tuple[State, dict[tuple[str, str], int]]:
+    """The running state that is as wanted, and what is ours of it."""
+    accounts = {
+        login: replace(one, id=n) for n, (login, one) in enumerate(state.accounts.items(), 10)
+    }
+    teams = {name: replace(one, id=n) for n, (name, one) in enumerate(state.teams.items(), 100)}
+    marks = {key: replace(one, id=n) for n, (key, one) in enumerate(state.marks.items(), 200)}
+    owned = {("user", login): one.id for login, one in accounts.items()}
+    owned |= {("team", name): one.id for name, one in teams.items()}
+    return replace(state, accounts=accounts, teams=teams, marks=marks), owned
+
+
+def lines(found: Plan) -> list[str]:
+    return [said(change) for change in found.changes]
+
+
+ADA, BOB = Person("Ada", "admin"), Person("bob", "operator")
+
+
+def test_in_step_nothing_is_written() -> None:
+    want = wanted(ADA, BOB, Person("eve"))
+    running, owned = in_step(want)
+    assert plan(want, running, owned) == Plan()
+
+
+def test_an_empty_grafana_gets_everything_in_the_order_of_need() -> None:
+    found = plan(wanted(ADA, Person("gone", is_active=False)), State(), {})
+    kinds = [change.kind for change in found.changes]
+    assert kinds == sorted(
+        kinds, key=["files", "user", "team", "member", "folder", "permissions"].index
+    )
+    assert lines(found)[:2] == [
+        "↻ files dashboards: folder Robots",
+        "+ user ada: login ada, email ada@example.org, name Ada, role Admin",
+    ]
+    assert "+ member ada in TonyPi admins: ada" in lines(found)
+    assert not any("gone" in line for line in lines(found))
+
+
+def test_a_role_changed_is_one_role_and_two_teams() -> None:
+    running, owned = in_step(wanted(ADA, BOB))
+    found = plan(wanted(ADA, replace(BOB, role="viewer")), running, owned)
+    assert lines(found) == [
+        "- member bob in TonyPi operators: was bob",
+        "~ role bob: Editor → Viewer",
+        "+ member bob in TonyPi viewers: bob",
+    ]
+
+
+def test_who_is_deactivated_leaves_teams_before_the_organisation() -> None:
+    running, owned = in_step(wanted(ADA, BOB))
+    found = plan(wanted(ADA, replace(BOB, is_active=False)), running, owned)
+    assert lines(found) == [
+        "- member bob in TonyPi operators: was bob",
+        "- role bob: was Editor",
+    ]
+
+
+def test_a_user_who_left_the_table_is_put_out_and_removed_only_by_a_prune() -> None:
+    running, owned = in_step(wanted(ADA, BOB))
+    found = plan(wanted(ADA), running, owned)
+    assert "- role bob: was Editor" in lines(found)
+    assert [(one.kind, one.verb, one.name) for one in found.leftovers] == [
+        ("user", "remove", "bob")
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Account("bob", "someone@else.org", "Bob", "Viewer", 7),
+        Account("robert", "bob@example.org", "Robert", "Viewer", 7),
+        Account("bob", "bob@example.org", "Bob", "Admin", 7, server_admin=True),
+    ],
+    ids=["same name", "same address", "server admin"],
+)
+def test_others_accounts_are_never_touched(other: Account) -> None:
+    running, owned = in_step(wanted(ADA))
+    running = replace(running, accounts={**running.accounts, other.login: other})
+    found = plan(wanted(ADA, BOB), running, owned)
+    assert not found.changes
+    assert [(one.kind, one.name) for one in found.conflicts] == [("user", "bob")]
+    assert f"<{other.email}>" in found.conflicts[0].why
+
+
+def test_an_account_of_a_lost_answer_is_taken_over() -> None:
+    want = wanted(ADA, BOB)
+    running, owned = in_step(want)
+    del owned["user", "bob"], owned["team", "TonyPi operators"]
+    assert lines(plan(want, running, owned)) == ["= user bob", "= team TonyPi operators"]
+
+
+def test_a_foreign_team_of_our_name_is_a_conflict() -> None:
+    want = wanted(ADA)
+    running, owned = in_step(want)
+    name = "TonyPi viewers"
+    del owned["team", name]
+    running = replace(running, teams={**running.teams, name: Team(name, frozenset({"zoe"}), 9)})
+    found = plan(want, running, owned)
+    assert not found.changes
+    assert found.conflicts == (Conflict("team", name, found.conflicts[0].why),)
+
+
+def test_what_was_renamed_by_hand_is_renamed_back_without_leaving_its_team() -> None:
+    want = wanted(ADA, BOB)
+    running, owned = in_step(want)
+    bob = running.accounts["bob"]
+    renamed = {"ada": running.accounts["ada"], "robert": replace(bob, login="robert")}
+    team = running.teams["TonyPi operators"]
+    running = replace(
+        running,
+        accounts=renamed,
+        teams={**running.teams, team.name: replace(team, members=frozenset({"robert"}))},
+        folders={
+            **running.folders,
+            "f1": Folder("f1", "Others", running.folders["f1"].permissions),
+        },
+    )
+    assert lines(plan(want, running, owned)) == [
+        "~ user bob: login: robert → bob",
+        "~ folder Robot rules: Others → Robot rules",
+    ]
+
+
+def test_a_permission_changed_by_hand_is_set_back() -> None:
+    want = wanted(ADA)
+    running, owned = in_step(want)
+    robots = running.folders["robots"]
+    open_to_all = {**robots.permissions, ("role", "Viewer"): "Edit"}
+    running = replace(
+        running, folders={**running.folders, "robots": replace(robots, permissions=open_to_all)}
+    )
+    assert lines(plan(want, running, owned)) == ["~ permissions Robots: role Viewer: Edit → View"]
+
+
+def test_a_mark_that_ended_is_changed_and_one_nobody_knows_is_left_for_a_prune() -> None:
+    mark = Mark("change:1", 1000, 5000, "Maintenance for r1", frozenset({"tonypi", "change:1"}))
+    want = wanted(ADA, marks={mark.key: mark})
+    running, owned = in_step(want)
+    stranger = replace(mark, key="change:99", id=99)
+    open_one = replace(running.marks["change:1"], until=1000)
+    running = replace(running, marks={"change:1": open_one, "change:99": stranger})
+    found = plan(want, running, owned)
+    assert lines(found) == ["~ mark change:1: until: — → 5000"]
+    assert [one.key for one in found.leftovers] == [99]
+
+
+def test_files_that_differ_are_reloaded_with_the_difference_told() -> None:
+    files = {"datasources": {"influxdb": {"url": "http://a", "secureJsonData": {"x": "y"}}}}
+    want = wanted(ADA, files=files)
+    running, owned = in_step(
+        wanted(ADA, files={"datasources": {"influxdb": {"url": "http://b", "id": 3}}})
+    )
+    assert lines(plan(want, running, owned)) == [
+        "↻ files datasources: influxdb url: http://b → http://a"
+    ]
+
+
+people = st.lists(
+    st.builds(
+        Person,
+        st.sampled_from(["ada", "Bob", "eve", "mia", "Ada"]),
+        st.sampled_from(["viewer", "operator", "admin"]),
+        st.booleans(),
+    ),
+    max_size=6,
+)
+
+
+@given(people, people)
+def test_what_is_applied_is_in_step(before: list[Person], after: list[Person]) -> None:
+    """From any fleet of people to any other: doing the plan leaves nothing to do."""
+    running, owned = in_step(wanted(*before))
+    want = wanted(*after)
+    done, owned = apply(plan(want, running, owned), want, running, owned)
+    assert plan(want, done, owned).changes == ()
+
+
+def apply(
+    found: Plan, want: State, running: State, owned: dict[tuple[str, str], int]
+) -> tuple[State, dict[tuple[str, str], int]]:
+    """Grafana, as far as people and teams go."""
+    accounts, teams = dict(running.accounts), dict(running.teams)
+    for change in found.changes:
+        match change:
+            case Change("user", "add", name):
+                number = 1000 + len(owned)
+                accounts[name] = replace(want.accounts[name], id=number)
+                owned = {**owned, ("user", name): number}
+            case Change("user", "change", name):
+                there = next(one for one in accounts.values() if one.id == change.key)
+                del accounts[there.login]
+                fresh = want.accounts[name]
+                accounts[name] = replace(there, login=name, email=fresh.email, name=fresh.name)
+            case Change("role", _, name):
+                accounts[name] = replace(accounts[name], role=change.after)
+            case Change("member", verb):
+                team = teams[str(change.key)]
+                who = {change.after or change.before}
+                now = team.members | who if verb == "add" else team.members - who
+                teams[team.name] = replace(team, members=now)
+    return replace(running, accounts=accounts, teams=teams), owned
