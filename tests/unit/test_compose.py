@@ -15,9 +15,10 @@ import jsonschema
 import pytest
 import yaml
 
+from glue import environment
 from glue import settings as settings_module
 from glue.settings import GROUPS, PROJECT, Settings
-from glue.stack import compose, containers, environment, secrets
+from glue.stack import compose, containers, secrets
 from glue.stack.home import Home
 from glue.stack.parts import grafana, mosquitto, postgres
 
