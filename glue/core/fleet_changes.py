@@ -20,7 +20,7 @@ Kind = Literal["limits", "maintenance", "activation"]
 TAG = "tonypi"
 """Of all our marks."""
 
-FLEET = "fleet"
+FLEET = "robot:all"
 """Tag of a mark that concerns every robot, or more than it names."""
 
 NAMED = 20

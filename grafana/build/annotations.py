@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
 )
 
+from glue.core.fleet_changes import FLEET, TAG
 from glue.core.metrics import METRICS, Severity
 from glue.core.rules import BY_KEY
 
@@ -60,6 +61,20 @@ class Alerts(Builder[AnnotationQuery]):
         AND coalesce(resolved_at, now()) >= $__timeFrom()
         ORDER BY 1 DESC LIMIT 200
         """
+
+
+def changes(*robots: str) -> db.AnnotationQuery:
+    """What people changed: limits, maintenance, whether a robot is watched. The glue writes these
+    marks into Grafana. ``robots``: of these alone, and of the whole fleet; none: of all."""
+    tags = [*(f"robot:{robot}" for robot in robots), FLEET] if robots else [TAG]
+    return (
+        db.AnnotationQuery()
+        .name("Changes")
+        .datasource(DataSourceRef("grafana", "-- Grafana --"))
+        .target(db.AnnotationTarget().limit(100).match_any(bool(robots)).tags(tags).type("tags"))
+        .enable(True)
+        .icon_color(INFO)
+    )
 
 
 def every_rule() -> db.AnnotationQuery:

@@ -10,6 +10,7 @@ from glue.core.limit_rules import READINGS
 from glue.core.metrics import METRICS
 
 from . import look, robots_table, variables
+from .annotations import changes
 from .look import link, painted, prop, steps, transformed, width, without_nulls, words
 from .queries import IN_USE, NAME_SQL, NEWEST, SQL, InfluxQL, alert_sql, severest_first, unit_sql
 from .variables import WORST
@@ -28,6 +29,7 @@ def dashboard() -> db.Dashboard:
         .time("now-15m", "now")
         .refresh("10s")
         .timezone("browser")
+        .annotation(changes())
         .with_panel(_robots_now())
         .with_panel(_alerts_now())
         .with_panel(_heartbeat())

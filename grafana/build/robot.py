@@ -11,7 +11,7 @@ from glue.core.metrics import METRICS, SEVERITIES
 
 from . import look, variables
 from . import robot_charts as charts
-from .annotations import Alerts, every_rule
+from .annotations import Alerts, changes, every_rule
 from .look import fixed, painted, prop, steps, transformed, width, words
 from .queries import (
     NEWEST,
@@ -44,6 +44,7 @@ def dashboard() -> db.Dashboard:
         .timezone("browser")
         .with_variable(variables.robot())
         .annotation(every_rule())
+        .annotation(changes("$robot"))
         .link(
             db.DashboardLink("Fleet")
             .type(d.DashboardLinkType.LINK)

@@ -41,7 +41,7 @@ def test_a_limit_says_what_it_was_and_who_changed_it() -> None:
 def test_the_fleets_limits_are_tagged_for_every_chart() -> None:
     mark = one(change(3, robot_id=None))
     assert mark.text.endswith("for the whole fleet")
-    assert "fleet" in mark.tags
+    assert "robot:all" in mark.tags
 
 
 def test_limits_set_switched_off_and_reset() -> None:
@@ -60,8 +60,8 @@ def test_one_transaction_is_one_mark_a_kind_however_many_robots() -> None:
     same = [change(n, txid=7, robot_id=f"r{n:03}") for n in range(500)]
     mark = one(*same)
     assert mark.text.endswith("for 500 robots")
-    assert "fleet" in mark.tags
-    assert len([tag for tag in mark.tags if tag.startswith("robot:")]) == NAMED
+    assert "robot:all" in mark.tags
+    assert len([tag for tag in mark.tags if tag.startswith("robot:r0")]) == NAMED
 
 
 def test_robots_that_leave_maintenance_one_by_one_are_drawn_one_by_one() -> None:
