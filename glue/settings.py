@@ -41,6 +41,7 @@ def _setting(default: Any, env: str, reason: str, unit: str = "", **kw: Any) -> 
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+_URL = r"^(https?://[^\s/?#]+[^\s?#]*)?$"
 
 
 class _Group(BaseModel):
@@ -214,6 +215,11 @@ class Grafana(_Group):
     admin_user: str = _setting(
         "tonypi-root", "GF_SECURITY_ADMIN_USER", "Server admin; never called admin, see decisions."
     )
+    admin_email: str = _setting(
+        "tonypi-root@grafana.invalid",
+        "GF_SECURITY_ADMIN_EMAIL",
+        "Of the server admin; nobody else's, for people who sign in are known by their address.",
+    )
     admin_password: SecretStr = _setting(
         SecretStr(""), "GF_SECURITY_ADMIN_PASSWORD", "Generated at first start."
     )
@@ -296,6 +302,14 @@ class Glue(_Group):
     heartbeat_interval: float = _setting(
         2.0, "GLUE_HEARTBEAT_INTERVAL", "Of our own message through the broker.", "s", gt=0
     )
+    command_timeout: float = _setting(
+        5.0,
+        "GLUE_COMMAND_TIMEOUT",
+        "How long a robot's answer to a command is waited for, unless asked otherwise.",
+        "s",
+        ge=0.1,
+        le=30,
+    )
     log_format: Literal["auto", "json", "text"] = _setting(
         "auto", "GLUE_LOG_FORMAT", "auto: text on a terminal, JSON elsewhere."
     )
@@ -309,6 +323,43 @@ class Glue(_Group):
             except ValueError as error:
                 raise ValueError(f"{error}; give addresses or networks like 10.0.0.0/8") from None
         return value
+
+
+class SignOn(_Group):
+    """Single sign-on: people sign in to Grafana with their name and password of the glue."""
+
+    public_url: str = _setting(
+        "",
+        "GLUE_PUBLIC_URL",
+        "The glue as a browser reaches it, http://host:port; empty: where it listens.",
+        pattern=_URL,
+    )
+    internal_url: str = _setting(
+        "",
+        "GLUE_INTERNAL_URL",
+        "The glue as Grafana's server reaches it; empty: where it listens.",
+        pattern=_URL,
+    )
+    client_secret: SecretStr = _setting(
+        SecretStr(""),
+        "GRAFANA_OAUTH_CLIENT_SECRET",
+        "Grafana's at the glue; generated. Without one Grafana has its own sign-in alone.",
+    )
+    lives: int = _setting(
+        12 * 3600,
+        "GLUE_SSO_TTL",
+        "How long a browser is signed in at the glue and opens Grafana without a password: a"
+        " working day. Grafana's own session goes on.",
+        "s",
+        ge=60,
+        le=90 * 86400,
+    )
+    auto_login: bool = _setting(
+        True,
+        "GRAFANA_AUTO_LOGIN",
+        "Whether Grafana's sign-in leads straight to the glue's;"
+        " /login?disableAutoLogin=true there shows its own form.",
+    )
 
 
 class Stack(_Group):
@@ -338,7 +389,28 @@ class Settings(BaseModel):
     influx: Influx
     grafana: Grafana
     glue: Glue
+    sign_on: SignOn
     stack: Stack
+
+    @property
+    def glue_for_browsers(self) -> str:
+        """Root of the glue's addresses for people, without a slash at its end."""
+        return (self.sign_on.public_url or self._glue_listens).rstrip("/")
+
+    @property
+    def glue_for_grafana(self) -> str:
+        """The same for Grafana's server."""
+        return (self.sign_on.internal_url or self._glue_listens).rstrip("/")
+
+    @property
+    def grafana_for_browsers(self) -> str:
+        """Root of Grafana's addresses for people, without a slash at its end."""
+        return (self.grafana.public_url or self.grafana.url).rstrip("/")
+
+    @property
+    def _glue_listens(self) -> str:
+        host = "127.0.0.1" if self.glue.host in ("0.0.0.0", "localhost") else self.glue.host
+        return f"http://{host}:{self.glue.port}"
 
 
 GROUPS: dict[str, type[_Group]] = {
@@ -348,6 +420,7 @@ GROUPS: dict[str, type[_Group]] = {
     "influx": Influx,
     "grafana": Grafana,
     "glue": Glue,
+    "sign_on": SignOn,
     "stack": Stack,
 }
 

@@ -26,7 +26,10 @@ def settings_page() -> str:
     """The text of docs/configuration.md."""
     parts = [HEAD]
     for name, group in GROUPS.items():
-        parts += [f"## {name.capitalize()}\n", f"{(group.__doc__ or '').strip()}\n"]
+        parts += [
+            f"## {name.replace('_', ' ').capitalize()}\n",
+            f"{(group.__doc__ or '').strip()}\n",
+        ]
         parts += ["| name | default | unit | what for |", "|---|---|---|---|"]
         for field in group.model_fields.values():
             extra = field.json_schema_extra

@@ -12,7 +12,7 @@ from pathlib import Path
 
 FILE = "stack.env"
 
-LATER = ("GLUE_OPERATOR_PASSWORD", "GLUE_VIEWER_PASSWORD")
+LATER = ("GLUE_OPERATOR_PASSWORD", "GLUE_VIEWER_PASSWORD", "GRAFANA_OAUTH_CLIENT_SECRET")
 """Came with a later release: a home that lacks them has lost nothing."""
 GENERATED = (
     "PGPASSWORD",
