@@ -1,12 +1,20 @@
-"""What people do with alerts: acknowledge, comment, resolve."""
+"""What people do with alerts: acknowledge, comment, resolve.
+
+Every function works in the caller's transaction, and what it did stands in the timeline and in
+``system_logs``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from glue import store
 from glue.store import alerts as rows
+from glue.store import audit
+
+Outcome = Literal["acknowledged", "already", "missing"]
 
 
 class NoSuchAlert(Exception):
@@ -17,39 +25,81 @@ class AlreadyResolved(Exception):
     """The alert is over; it can still be acknowledged, not resolved again."""
 
 
-async def acknowledge(
-    pool: store.Pool, alert_id: int, who: str, comment: str | None
-) -> dict[str, Any]:
-    """Mark as seen by ``who``. Acknowledging again keeps the first name and time, and adds the
-    comment. Gives the row of ``alerts``; raises :class:`NoSuchAlert`."""
-    now = datetime.now(UTC)
-    async with store.transaction(pool) as conn:
-        alert = await _existing(conn, alert_id)
-        if alert["acknowledged"]:
-            if comment:
-                await rows.add_by_person(conn, alert, "commented", now, who, comment)
-            return alert
-        changed = await rows.set_acknowledged(conn, alert_id, who, now, comment)
-        await rows.add_by_person(conn, alert, "acknowledged", now, who, comment)
-        return changed
+@dataclass(frozen=True)
+class Answer:
+    """What became of one of many."""
+
+    id: int
+    outcome: Outcome
 
 
-async def resolve(pool: store.Pool, alert_id: int, who: str, comment: str | None) -> dict[str, Any]:
-    """Close by hand. While its rule goes on firing it stays closed, until the rule has reported
-    normal once. Raises :class:`NoSuchAlert`, :class:`AlreadyResolved`."""
-    now = datetime.now(UTC)
-    async with store.transaction(pool) as conn:
+async def hold(conn: Any, alert_id: int, *, to_resolve: bool = False) -> dict[str, Any]:
+    """The alert's row, which nobody else changes until the transaction ends; ``to_resolve`` also
+    keeps the intake of alerts away. Raises :class:`NoSuchAlert`."""
+    if to_resolve:
         await rows.lock(conn)
-        alert = await _existing(conn, alert_id)
-        if alert["resolved"]:
-            raise AlreadyResolved(f"alert {alert_id} is resolved since {alert['resolved_at']}")
-        changed = await rows.set_resolved(conn, alert_id, who, now, comment)
-        await rows.add_by_person(conn, alert, "resolved", now, who, comment or "by hand")
-        return changed
-
-
-async def _existing(conn: Any, alert_id: int) -> dict[str, Any]:
     alert = await rows.row_for_update(conn, alert_id)
     if alert is None:
         raise NoSuchAlert(f"there is no alert {alert_id}")
     return alert
+
+
+async def acknowledge(conn: Any, alert: dict[str, Any], who: str, comment: str | None) -> None:
+    """Mark a held alert as seen by ``who``. Acknowledging again keeps the first name and time, and
+    adds the comment."""
+    now = datetime.now(UTC)
+    if alert["acknowledged"]:
+        if comment:
+            await _note(conn, alert, "commented", now, who, comment)
+        return
+    await rows.set_acknowledged(conn, alert["id"], who, now, comment)
+    await _note(conn, alert, "acknowledged", now, who, comment)
+
+
+async def acknowledge_many(
+    conn: Any, ids: Sequence[int], who: str, comment: str | None
+) -> list[Answer]:
+    """Mark these alerts as seen by ``who``; the answers are in the order of ``ids``. One that was
+    acknowledged before stays as it is."""
+    now = datetime.now(UTC)
+    before = await rows.hold_many(conn, ids)
+    new = [i for i, acknowledged in before.items() if not acknowledged]
+    if new:
+        await rows.acknowledge_many(conn, new, who, now, comment)
+        await audit.record(
+            conn,
+            "api",
+            f"{who} acknowledged {len(new)} alerts",
+            details={"username": who, "alerts": new, "comment": comment},
+        )
+    outcomes: dict[bool | None, Outcome] = {None: "missing", True: "already", False: "acknowledged"}
+    return [Answer(i, outcomes[before.get(i)]) for i in ids]
+
+
+async def comment(conn: Any, alert: dict[str, Any], who: str, text: str) -> None:
+    """Add a comment to a held alert's timeline."""
+    await _note(conn, alert, "commented", datetime.now(UTC), who, text)
+
+
+async def resolve(conn: Any, alert: dict[str, Any], who: str, comment: str | None) -> None:
+    """Close an alert that is held to resolve. While its rule goes on firing it stays closed, until
+    the rule has reported normal once. Raises :class:`AlreadyResolved`."""
+    if alert["resolved"]:
+        raise AlreadyResolved(f"alert {alert['id']} is resolved since {alert['resolved_at']}")
+    now = datetime.now(UTC)
+    await rows.set_resolved(conn, alert["id"], who, now, comment)
+    await _note(conn, alert, "resolved", now, who, comment or "by hand")
+
+
+async def _note(
+    conn: Any, alert: dict[str, Any], kind: str, at: datetime, who: str, note: str | None
+) -> None:
+    await rows.add_by_person(conn, alert, kind, at, who, note)
+    verb = "commented on" if kind == "commented" else kind
+    await audit.record(
+        conn,
+        "api",
+        f"{who} {verb} alert {alert['id']}",
+        robot_id=alert["robot_id"],
+        details={"username": who, "alert": alert["id"], "comment": note},
+    )

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from glue import store
 from glue.api import (
+    alert_actions,
     alerts,
     auth,
     docs,
@@ -25,7 +26,8 @@ from glue.api import (
 )
 from glue.api.accounts import Doorkeeper
 from glue.api.body_limit import BodyLimit
-from glue.core.login_throttle import LoginThrottle
+from glue.core import demo
+from glue.core.folding import Folding
 from glue.settings import Settings
 
 DESCRIPTION = """
@@ -40,9 +42,11 @@ def create_app(
 ) -> FastAPI:
     """The API over an open ``pool``. ``intake`` and ``watch`` are what the webhook hands posts to.
 
-    Raises ``SettingsError`` when ``GLUE_JWT_SECRET`` is missing or too short.
+    Raises ``SettingsError`` when ``GLUE_JWT_SECRET`` is missing or too short, and for a demo mode
+    that others could reach.
     """
     tokens.check_secret(settings.glue)
+    demo.check(settings)
     app = FastAPI(
         title="TonyPi API",
         version=version("glue"),
@@ -55,9 +59,8 @@ def create_app(
     app.state.pool = pool
     app.state.intake = intake
     app.state.watch = watch
-    app.state.doorkeeper = Doorkeeper(pool)
-    app.state.throttle = LoginThrottle()
-    app.state.refusals = {}
+    app.state.doorkeeper = Doorkeeper(pool, settings.glue)
+    app.state.refusals = Folding()
     app.state.figures = figures.Figures([webhook.POSTS])
     _include(app)
     docs.install(app)
@@ -69,7 +72,7 @@ def create_app(
 
 
 def _include(app: FastAPI) -> None:
-    for module in (health, auth, robots, thresholds, alerts):
+    for module in (health, auth, robots, thresholds, alerts, alert_actions):
         app.include_router(module.router)
     app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
 

@@ -188,10 +188,11 @@ async def _on_bug(request: Request, error: Exception) -> Response:
 
 def _offered(request: Request) -> str:
     """All methods of a path; Starlette names those of the first route only."""
+    methods: set[str] = set()
     for path, operations in request.app.openapi()["paths"].items():
         if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", path), request.url.path):
-            return ", ".join(sorted(method.upper() for method in operations))
-    return ""
+            methods |= {method.upper() for method in operations}
+    return ", ".join(sorted(methods))
 
 
 def _refusals(errors: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, str]]:

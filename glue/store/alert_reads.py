@@ -1,53 +1,43 @@
-"""Alerts as people read them: pages, one with its timeline, how many are open."""
+"""Alerts as people read them: lists, one with its timeline, how many, how long."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
+from glue.core.sorting import Column
+from glue.store import listing
+from glue.store.listing import Listing, Row
 from glue.store.queries import load
 
 sql = load("alert_reads")
 
-Row = dict[str, Any]
+ALERTS = Listing(
+    sql,
+    {
+        "id": Column(int),
+        "created_at": Column(datetime),
+        "starts_at": Column(datetime, nullable=True),
+        "resolved_at": Column(datetime, nullable=True),
+        "acknowledged_at": Column(datetime, nullable=True),
+        "severity": Column(int, nullable=True),
+        "type": Column(str),
+        "robot_id": Column(str, nullable=True),
+        "metric": Column(str, nullable=True),
+        "value": Column(float, nullable=True),
+    },
+    default="-created_at",
+)
 
 
-@dataclass(frozen=True)
-class Filter:
-    """Which alerts; None lets everything through. ``since`` is included, ``until`` is not."""
-
-    robot_id: str | None = None
-    severities: Sequence[str] | None = None
-    types: Sequence[str] | None = None
-    acknowledged: bool | None = None
-    resolved: bool | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-async def page(
-    conn: AsyncConnection, wanted: Filter, after: tuple[datetime, int] | None, rows: int
-) -> list[Row]:
-    """At most ``rows`` alerts, newest first, after (created_at, id)."""
-    named = {
-        "robot_id": wanted.robot_id,
-        "severities": list(wanted.severities) if wanted.severities else None,
-        "types": list(wanted.types) if wanted.types else None,
-        "acknowledged": wanted.acknowledged,
-        "resolved": wanted.resolved,
-        "since": wanted.since,
-        "until": wanted.until,
-        "after_at": after[0] if after else None,
-        "after_id": after[1] if after else None,
-        "rows": rows,
-    }
-    async with conn.cursor(row_factory=dict_row) as cursor:
-        return await (await cursor.execute(sql.page, named)).fetchall()
+async def ids(conn: AsyncConnection, filters: Mapping[str, Any], rows: int) -> list[int]:
+    """At most ``rows`` ids of those that the filters let through, newest first."""
+    found = await listing.selected(conn, ALERTS, sql.ids, filters, rows=rows)
+    return [row["id"] for row in found]
 
 
 async def one(conn: AsyncConnection, alert_id: int) -> Row | None:
@@ -64,3 +54,14 @@ async def timeline(conn: AsyncConnection, alert_id: int) -> list[Row]:
 async def open_by_severity(conn: AsyncConnection) -> dict[str, int]:
     cursor = await conn.execute(sql.open_by_severity)
     return dict(await cursor.fetchall())
+
+
+async def counts(conn: AsyncConnection, filters: Mapping[str, Any]) -> list[Row]:
+    """Rows of (by, name, alerts, open): ``by`` is severity, metric, type, robot_id or all."""
+    return await listing.selected(conn, ALERTS, sql.counts, filters)
+
+
+async def durations(conn: AsyncConnection, filters: Mapping[str, Any]) -> Row:
+    """Counts, means and medians (seconds) of the times to acknowledge and to resolve."""
+    (row,) = await listing.selected(conn, ALERTS, sql.durations, filters)
+    return row

@@ -120,6 +120,21 @@ async def set_resolved(
     return await _returned(conn, sql.resolve, named)
 
 
+async def hold_many(conn: AsyncConnection, ids: Collection[int]) -> dict[int, bool]:
+    """Whether each of these alerts is acknowledged; one that is not there is left out. They stay
+    as they are until the transaction ends."""
+    cursor = await conn.execute(sql.hold_many, {"ids": list(ids)})
+    return dict(await cursor.fetchall())
+
+
+async def acknowledge_many(
+    conn: AsyncConnection, ids: Collection[int], who: str, at: datetime, comment: str | None
+) -> None:
+    """Acknowledge held alerts, each with its timeline entry."""
+    named = {"ids": list(ids), "who": who, "at": at, "comment": comment}
+    await conn.execute(sql.acknowledge_many, named)
+
+
 async def add_by_person(
     conn: AsyncConnection,
     alert: Mapping[str, Any],

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
@@ -67,10 +67,23 @@ async def page(
     return Page(found[:rows], keys[rows - 1] if len(found) > rows else None)
 
 
-def where(listing: Listing, filters: Mapping[str, Any]) -> Composed:
-    """The conditions of the filters that are not None."""
-    names = sorted(name for name, value in filters.items() if value is not None)
-    conditions = [SQL(getattr(listing.queries, f"if_{name}")) for name in names]
+async def selected(
+    conn: AsyncConnection,
+    listing: Listing,
+    block: LiteralString,
+    filters: Mapping[str, Any],
+    **more: Any,
+) -> list[Row]:
+    """The rows of another query over the listing's table: ``block`` with ``{where}``. ``more`` are
+    further parameters of it."""
+    wanted = {name: value for name, value in filters.items() if value is not None}
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(SQL(block).format(where=_where(listing, wanted)), {**wanted, **more})
+        return await cursor.fetchall()
+
+
+def _where(listing: Listing, filters: Mapping[str, Any]) -> Composed:
+    conditions = [SQL(getattr(listing.queries, f"if_{name}")) for name in filters]
     return SQL(" AND ").join(conditions or [SQL("true")])
 
 
@@ -78,7 +91,7 @@ def _query(
     listing: Listing, filters: Mapping[str, Any], sort: Sort, after: Sequence[Any] | None
 ) -> Composed:
     by = {step.name: SQL(getattr(listing.queries, f"by_{step.name}")) for step in sort}
-    conditions: list[Composable] = [where(listing, filters)]
+    conditions: list[Composable] = [_where(listing, filters)]
     if after is not None:
         conditions += _after(listing, sort, by, after)
     return SQL(listing.queries.page).format(

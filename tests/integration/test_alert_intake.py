@@ -166,14 +166,25 @@ async def test_maintenance_is_the_reason_when_the_limit_went_with_it(settings, i
     assert rows()[0]["resolve_reason"] == "maintenance"
 
 
+async def acknowledge(pool: store.Pool, alert_id: int, who: str, comment: str | None) -> None:
+    async with store.transaction(pool) as conn:
+        await people.acknowledge(conn, await people.hold(conn, alert_id), who, comment)
+
+
+async def resolve(pool: store.Pool, alert_id: int, who: str, comment: str | None) -> None:
+    async with store.transaction(pool) as conn:
+        alert = await people.hold(conn, alert_id, to_resolve=True)
+        await people.resolve(conn, alert, who, comment)
+
+
 async def test_resolved_by_hand_stays_so_until_normal_was_reported(pool, intake, rows):
     start = datetime.now(UTC)
     await intake.take([observed(at=start)])
     [alert] = rows()
-    await people.acknowledge(pool, alert["id"], "olga", "looking at it")
-    await people.resolve(pool, alert["id"], "olga", "servo replaced")
+    await acknowledge(pool, alert["id"], "olga", "looking at it")
+    await resolve(pool, alert["id"], "olga", "servo replaced")
     with pytest.raises(people.AlreadyResolved):
-        await people.resolve(pool, alert["id"], "olga", None)
+        await resolve(pool, alert["id"], "olga", None)
     await intake.take([observed(at=start + timedelta(seconds=15), starts=start, origin="pull")])
     await intake.take([observed(at=start)])
     [alert] = rows()
@@ -188,13 +199,13 @@ async def test_resolved_by_hand_stays_so_until_normal_was_reported(pool, intake,
 async def test_acknowledging_twice_keeps_the_first_name(pool, intake, rows):
     await intake.take([observed()])
     [alert] = rows()
-    await people.acknowledge(pool, alert["id"], "olga", None)
-    again = await people.acknowledge(pool, alert["id"], "ivan", "me too")
-    assert again["acknowledged_by"] == "olga"
+    await acknowledge(pool, alert["id"], "olga", None)
+    await acknowledge(pool, alert["id"], "ivan", "me too")
+    assert rows()[0]["acknowledged_by"] == "olga"
     notes = rows("SELECT actor, note FROM alert_timeline WHERE kind = 'commented'")
     assert [(n["actor"], n["note"]) for n in notes] == [("ivan", "me too")]
     with pytest.raises(people.NoSuchAlert):
-        await people.acknowledge(pool, 999_999, "ivan", None)
+        await acknowledge(pool, 999_999, "ivan", None)
 
 
 async def test_system_wide_alerts_have_no_robot(intake, rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -23,10 +24,17 @@ async def test_nothing_there(api: Api) -> None:
 
 async def test_another_method_on_every_route(api: Api) -> None:
     document = (await api.client.get("/openapi.json")).json()
-    for path, offered in document["paths"].items():
-        taken = {method.upper() for method in offered}
+    for path in document["paths"]:
+        asked = path.format(**EXAMPLES)
+        # A fixed path like /alerts/export also has the form of /alerts/{alert_id}.
+        taken = {
+            method.upper()
+            for like, offered in document["paths"].items()
+            if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", like), asked)
+            for method in offered
+        }
         for method in METHODS - taken - {"HEAD"}:
-            answer = await api.call("admin", method, path.format(**EXAMPLES))
+            answer = await api.call("admin", method, asked)
             assert is_problem(answer, 405)
             assert set(answer.headers["allow"].replace(" ", "").split(",")) == taken
 

@@ -1,38 +1,113 @@
 -- name: page
--- Newest first, after the row that the cursor names. A NULL filter lets everything through.
 -- An older row's mistake is shown as what its repair will write.
-SELECT a.id, a.robot_id, a.metric, (alerts_mended(a)).alert_type, (alerts_mended(a)).severity,
-       a.title, a.message, a.source,
-       a.value, a.threshold, a.acknowledged, a.acknowledged_by, a.acknowledged_at, a.comment,
-       a.resolved, a.resolved_at, a.resolved_by, a.resolve_reason, a.starts_at, a.origin,
-       (alerts_mended(a)).details, a.created_at
-  FROM alerts a
- WHERE (%(robot_id)s::text IS NULL OR a.robot_id = %(robot_id)s::text)
-   AND (%(severities)s::text[] IS NULL OR a.severity = ANY (%(severities)s::text[]))
-   AND (%(types)s::text[] IS NULL OR a.alert_type = ANY (%(types)s::text[]))
-   AND (%(acknowledged)s::bool IS NULL OR a.acknowledged = %(acknowledged)s::bool)
-   AND (%(resolved)s::bool IS NULL OR a.resolved = %(resolved)s::bool)
-   AND (%(since)s::timestamptz IS NULL OR a.created_at >= %(since)s::timestamptz)
-   AND (%(until)s::timestamptz IS NULL OR a.created_at < %(until)s::timestamptz)
-   AND (%(after_at)s::timestamptz IS NULL
-        OR (a.created_at, a.id) < (%(after_at)s::timestamptz, %(after_id)s::bigint))
- ORDER BY a.created_at DESC, a.id DESC
- LIMIT %(rows)s;
+SELECT (p.m).id, p.robot_id, (p.m).metric, (p.m).alert_type, (p.m).severity, (p.m).title,
+       (p.m).message, (p.m).source, (p.m).value, (p.m).threshold, (p.m).acknowledged,
+       (p.m).acknowledged_by, (p.m).acknowledged_at, (p.m).comment, (p.m).resolved,
+       (p.m).resolved_at, (p.m).resolved_by, (p.m).resolve_reason, (p.m).starts_at, (p.m).origin,
+       (p.m).details, (p.m).created_at, p.sort_key
+  FROM (SELECT a.robot_id, alerts_mended(a) AS m, {key} AS sort_key
+          FROM alerts a
+         WHERE {where}
+         ORDER BY {order}
+         LIMIT %(rows)s) p;
+
+-- name: by_id
+a.id
+-- name: by_created_at
+a.created_at
+-- name: by_starts_at
+a.starts_at
+-- name: by_resolved_at
+a.resolved_at
+-- name: by_acknowledged_at
+a.acknowledged_at
+-- name: by_robot_id
+a.robot_id
+-- name: by_metric
+a.metric
+-- name: by_type
+a.alert_type
+-- name: by_severity
+-- Ascending is from info to critical.
+array_position(ARRAY['info', 'warning', 'critical'], a.severity::text)
+-- name: by_value
+a.value
+
+-- name: if_robot_id
+a.robot_id = ANY (%(robot_id)s)
+-- name: if_severity
+a.severity = ANY (%(severity)s)
+-- name: if_type
+a.alert_type = ANY (%(type)s)
+-- name: if_metric
+a.metric = ANY (%(metric)s)
+-- name: if_source
+a.source = ANY (%(source)s)
+-- name: if_acknowledged
+a.acknowledged = %(acknowledged)s
+-- name: if_acknowledged_by
+a.acknowledged_by = %(acknowledged_by)s
+-- name: if_resolved
+a.resolved = %(resolved)s
+-- name: if_resolved_by
+a.resolved_by = %(resolved_by)s
+-- name: if_resolve_reason
+a.resolve_reason = %(resolve_reason)s
+-- name: if_origin
+a.origin = ANY (%(origin)s)
+-- name: if_since
+a.created_at >= %(since)s
+-- name: if_until
+a.created_at < %(until)s
+-- name: if_text
+position(lower(%(text)s) IN lower(concat_ws(E'\n', a.title, a.message))) > 0
+
+-- name: ids
+-- The newest first: who acknowledges what he sees wants those of the top of the list.
+SELECT a.id FROM alerts a WHERE {where} ORDER BY a.created_at DESC, a.id DESC LIMIT %(rows)s;
 
 -- name: one
-SELECT a.id, a.robot_id, a.metric, (alerts_mended(a)).alert_type, (alerts_mended(a)).severity,
-       a.title, a.message, a.source,
-       a.value, a.threshold, a.acknowledged, a.acknowledged_by, a.acknowledged_at, a.comment,
-       a.resolved, a.resolved_at, a.resolved_by, a.resolve_reason, a.starts_at, a.origin,
-       (alerts_mended(a)).details, a.created_at
-  FROM alerts a
+SELECT (m).id, a.robot_id, (m).metric, (m).alert_type, (m).severity, (m).title, (m).message,
+       (m).source, (m).value, (m).threshold, (m).acknowledged, (m).acknowledged_by,
+       (m).acknowledged_at, (m).comment, (m).resolved, (m).resolved_at, (m).resolved_by,
+       (m).resolve_reason, (m).starts_at, (m).origin, (m).details, (m).created_at
+  FROM alerts a, LATERAL alerts_mended(a) m
  WHERE a.id = %(id)s;
 
 -- name: timeline
-SELECT at, kind, severity, value, threshold, source, origin, actor, note, details
+SELECT id, at, kind, severity, value, threshold, source, origin, actor, note, details
   FROM alert_timeline
  WHERE alert_id = %(id)s
  ORDER BY at, id;
 
 -- name: open_by_severity
 SELECT severity, count(*) AS alerts FROM alerts WHERE NOT resolved GROUP BY severity;
+
+-- name: counts
+-- One pass: by severity, by metric, by type, by robot, and all of them together.
+SELECT CASE grouping(a.severity, a.metric, a.alert_type, a.robot_id)
+            WHEN 7 THEN 'severity' WHEN 11 THEN 'metric' WHEN 13 THEN 'type' WHEN 14 THEN 'robot_id'
+            ELSE 'all' END AS by,
+       coalesce(a.severity, a.metric, a.alert_type, a.robot_id) AS name,
+       count(*) AS alerts,
+       count(*) FILTER (WHERE NOT a.resolved) AS open
+  FROM alerts a
+ WHERE {where}
+ GROUP BY GROUPING SETS ((a.severity), (a.metric), (a.alert_type), (a.robot_id), ())
+ ORDER BY alerts DESC, name;
+
+-- name: durations
+-- Seconds from the opening until somebody looked after it, and until it was over. A clock may have
+-- been turned back: never below zero.
+SELECT count(t.acknowledged) AS acknowledge_alerts, avg(t.acknowledged) AS acknowledge_mean_s,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY t.acknowledged) AS acknowledge_median_s,
+       count(t.resolved) AS resolve_alerts, avg(t.resolved) AS resolve_mean_s,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY t.resolved) AS resolve_median_s
+  FROM (SELECT CASE WHEN a.acknowledged THEN
+                    extract(epoch FROM greatest(a.acknowledged_at, a.created_at) - a.created_at)
+               END::float8 AS acknowledged,
+               CASE WHEN a.resolved THEN
+                    extract(epoch FROM greatest(a.resolved_at, a.created_at) - a.created_at)
+               END::float8 AS resolved
+          FROM alerts a
+         WHERE {where}) t;

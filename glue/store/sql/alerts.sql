@@ -106,3 +106,17 @@ UPDATE alerts
        comment = coalesce(%(comment)s, comment)
  WHERE id = %(id)s
 RETURNING *;
+
+-- name: hold_many
+-- In one order, so that two who hold the same alerts do not wait for each other.
+SELECT id, acknowledged FROM alerts WHERE id = ANY (%(ids)s) ORDER BY id FOR UPDATE;
+
+-- name: acknowledge_many
+WITH seen AS (
+    UPDATE alerts
+       SET acknowledged = true, acknowledged_by = %(who)s, acknowledged_at = %(at)s,
+           comment = coalesce(%(comment)s, comment)
+     WHERE id = ANY (%(ids)s)
+    RETURNING id, severity)
+INSERT INTO alert_timeline (alert_id, at, kind, severity, origin, actor, note)
+SELECT id, %(at)s, 'acknowledged', severity, 'person', %(who)s, %(comment)s FROM seen;
