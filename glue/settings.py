@@ -299,6 +299,22 @@ class Glue(_Group):
         "s",
         ge=1,
     )
+    live_listeners: int = _setting(
+        200,
+        "GLUE_LIVE_LISTENERS",
+        "Live streams open at a time; each holds a connection and up to a megabyte of events.",
+        "streams",
+        ge=0,
+        le=10_000,
+    )
+    log_retention: int = _setting(
+        30,
+        "GLUE_LOG_RETENTION_DAYS",
+        "Log lines and commands older than this are removed; alerts and reports stay for ever.",
+        "days",
+        ge=1,
+        le=36_500,
+    )
     heartbeat_interval: float = _setting(
         2.0, "GLUE_HEARTBEAT_INTERVAL", "Of our own message through the broker.", "s", gt=0
     )
