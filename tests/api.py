@@ -32,13 +32,24 @@ class Api:
     pool: store.Pool
     client: httpx.AsyncClient
     users: dict[str, str] = field(default_factory=dict)
+    sessions: dict[str, str] = field(default_factory=dict)
 
     async def call(self, role: str | None, method: str, path: str, **more: Any) -> httpx.Response:
         headers = dict(more.pop("headers", {}))
         if role:
-            token = tokens.issue(self.users[role], role, self.settings.glue)
-            headers["authorization"] = f"Bearer {token}"
+            headers["authorization"] = f"Bearer {await self.token(role)}"
         return await self.client.request(method, path, headers=headers, **more)
+
+    async def token(self, role: str) -> str:
+        """An access token of that user's session, which is made when it is first asked for."""
+        if role not in self.sessions:
+            (row,) = await self.rows(
+                "INSERT INTO sessions (user_id, expires_at)"
+                " VALUES (%(user_id)s, now() + interval '1 hour') RETURNING id::text",
+                user_id=self.users[role],
+            )
+            self.sessions[role] = row["id"]
+        return tokens.issue(self.users[role], role, self.settings.glue, self.sessions[role])
 
     async def get(self, role: str | None, path: str, **params: Any) -> httpx.Response:
         return await self.call(role, "GET", f"/api/v1{path}", params=params)

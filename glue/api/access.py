@@ -2,12 +2,13 @@
 
 A route says ``user: Operator`` (or ``Viewer``, ``Admin``), or has ``anyone("why")`` among its
 dependencies. :class:`Declared` is the class of all our routes: it refuses a route that says
-neither, and writes ``x-roles`` into the OpenAPI operation, from which a test proves the rest.
+neither, and writes ``x-roles`` and ``x-scope`` into the OpenAPI operation, from which a test proves
+the rest. A person may what the role may; a token of a machine besides that needs the route's scope
+(:mod:`glue.core.scopes`).
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
@@ -16,18 +17,19 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import OAuth2PasswordBearer
 
-from glue import store
-from glue.api import etag, idempotency, tokens
+from glue.api import callers, clients, etag, idempotency, refusals
+from glue.api.callers import Caller
 from glue.api.problems import ProblemError, documented
+from glue.core import scopes
 from glue.core.roles import Role, allows, at_least
-from glue.store import audit, users
-from glue.store.users import User
 
 PREFIX = "/api/v1"
 LOGIN = f"{PREFIX}/auth/login"
+REFRESH = f"{PREFIX}/auth/refresh"
 
 PUBLIC = {
     ("POST", LOGIN): "it is how one gets a token",
+    ("POST", REFRESH): "the refresh token in its body says who asks",
     ("POST", "/webhooks/grafana"): "it has a bearer secret of its own",
     ("GET", "/healthz"): "supervisors and load balancers have no account",
     ("GET", "/readyz"): "supervisors and load balancers have no account",
@@ -35,27 +37,31 @@ PUBLIC = {
 }
 """Routes without a role, and why; beside them the documentation (/docs, /openapi.json)."""
 
-REPEAT = 60.0
-"""Seconds in which the same refusal of the same person is recorded once."""
+ONLY_PEOPLE: dict[str, Any] = {"x-scope": scopes.SESSION}
+"""``openapi_extra`` of a route that takes a person who logged in, and no token of a machine."""
 
 _bearer = OAuth2PasswordBearer(LOGIN, auto_error=False, description="Log in for a token.")
 
 
 class Access:
-    """Dependency: the user who calls, who has at least the role ``least``."""
+    """Dependency: who calls, with at least the role ``least`` and the route's scope."""
 
     def __init__(self, least: Role) -> None:
         self.least = least
 
     async def __call__(
         self, request: Request, token: Annotated[str | None, Depends(_bearer)]
-    ) -> User:
-        user = await _caller(request, token)
+    ) -> Caller:
+        user = await callers.of(request, token)
         if not allows(user.role, self.least):
-            await _record_refusal(request, user, self.least)
+            await _record_refusal(request, user, {"takes": self.least})
             raise ProblemError(
                 403, f"This takes the role {self.least}; {user.username} is {user.role}."
             )
+        scope = request.scope["route"].openapi_extra["x-scope"]
+        if not user.may(scope):
+            await _record_refusal(request, user, {"takes": self.least, "scope": scope})
+            raise ProblemError(403, _out_of_scope(user, scope), "out-of-scope")
         await idempotency.begin(request, user.id)
         return user
 
@@ -67,9 +73,9 @@ class Anyone:
         return None
 
 
-Viewer = Annotated[User, Depends(Access("viewer"))]
-Operator = Annotated[User, Depends(Access("operator"))]
-Admin = Annotated[User, Depends(Access("admin"))]
+Viewer = Annotated[Caller, Depends(Access("viewer"))]
+Operator = Annotated[Caller, Depends(Access("operator"))]
+Admin = Annotated[Caller, Depends(Access("admin"))]
 anyone = Depends(Anyone())
 
 
@@ -85,6 +91,11 @@ class Declared(APIRoute):
         if self.body_field:
             self.responses = {**documented(400, 413), **self.responses}
         extra = {**(self.openapi_extra or {}), "x-roles": roles}
+        if isinstance(declared, Access):
+            area, method = str(self.tags[0]) if self.tags else "", min(self.methods or {"POST"})
+            extra.setdefault("x-scope", scopes.of_route(method, area, declared.least))
+        if self.status_code == 201:
+            extra |= idempotency.CREATES
         if idempotency.of(extra):
             extra["parameters"] = [*extra.get("parameters", []), idempotency.PARAMETER]
             self.responses = {**documented(409), **self.responses}
@@ -106,41 +117,20 @@ def _declaration(dependant: Dependant) -> Access | Anyone | None:
     return None
 
 
-async def _caller(request: Request, token: str | None) -> User:
-    if not token:
-        raise _unauthorized("Log in, and send the token as `Authorization: Bearer …`.")
-    try:
-        user_id = tokens.subject(token, request.app.state.settings.glue)
-    except tokens.BadToken as error:
-        raise _unauthorized(str(error), 'error="invalid_token"') from None
-    async with store.transaction(request.app.state.pool) as conn:
-        user = await users.by_id(conn, user_id)
-    if user is None or not user.is_active:
-        raise _unauthorized("This user is no longer active.", 'error="invalid_token"')
-    return user
+def _out_of_scope(user: Caller, scope: str) -> str:
+    has = ", ".join(sorted(user.scopes or ()))
+    if scope == scopes.SESSION:
+        return "This takes a person who logged in; a token of a machine will not do."
+    return f"This takes the scope {scope}; the token has {has}."
 
 
-def _unauthorized(detail: str, challenge: str = "") -> ProblemError:
-    return ProblemError(
-        401, detail, headers={"WWW-Authenticate": f'Bearer realm="tonypi" {challenge}'.strip()}
-    )
-
-
-async def _record_refusal(request: Request, user: User, least: Role) -> None:
+async def _record_refusal(request: Request, user: Caller, takes: dict[str, str]) -> None:
     route = request.scope["route"].path
-    recorded: dict[tuple[str, str, str], float] = request.app.state.refusals
-    now = time.monotonic()
-    for key in [k for k, at in recorded.items() if at <= now - REPEAT]:
-        del recorded[key]
-    key = (user.id, request.method, route)
-    if key in recorded:
-        return
-    recorded[key] = now
-    async with store.transaction(request.app.state.pool) as conn:
-        await audit.record(
-            conn,
-            "auth",
-            f"{user.username} ({user.role}) was refused {request.method} {route}",
-            level="WARNING",
-            details={"username": user.username, "role": user.role, "takes": least},
-        )
+    message = f"{user.username} ({user.role}) was refused {request.method} {route}"
+    details = {
+        "username": user.username,
+        "role": user.role,
+        "address": clients.of(request).address,
+        **takes,
+    }
+    await refusals.record(request, user.id, message, details)

@@ -1,4 +1,4 @@
-"""Logging in, and who one is.
+"""Logging in and out, and who one is.
 
 A login is JSON, or the form of OAuth2's password grant, which the documentation's *Authorize*
 button sends.
@@ -7,20 +7,22 @@ button sends.
 from __future__ import annotations
 
 import json
-import math
-import time
 from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 
-from glue.api import access, tokens
-from glue.api.accounts import Attempt
+from glue import store
+from glue.api import access, clients, signed_in
+from glue.api.accounts import Attempt, TooManyTries, WrongCredentials
 from glue.api.fields import Body, Reply, Text, Utc
-from glue.api.problems import ProblemError, documented
+from glue.api.problems import NotFound, ProblemError, documented
+from glue.api.signed_in import Person, Token
 from glue.core.passwords import LONGEST
-from glue.core.roles import Role
+from glue.store import audit, sessions
+from glue.store.users import User
 
 router = access.router("auth", f"{access.PREFIX}/auth")
 
@@ -45,24 +47,34 @@ class CredentialsForm(BaseModel):
     password: Annotated[Text, Field(min_length=1, max_length=LONGEST)]
 
 
-class Person(Reply):
-    """A user as others may see them."""
+class Refresh(Body):
+    """The refresh token of the last answer."""
+
+    refresh_token: Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class Me(Person):
+    """Who calls. ``scopes`` only for tokens of machines: what they reach."""
+
+    scopes: list[str] | None = None
+
+
+class Session(Reply):
+    """A session that goes on. ``last_used_at`` is its last refresh, ``current`` the caller's."""
 
     id: str
-    username: str
-    email: str
-    role: Role
-    is_active: bool
     created_at: Utc
+    last_used_at: Utc
+    expires_at: Utc
+    address: str
+    user_agent: str
+    current: bool
 
 
-class Token(Reply):
-    """Send it as ``Authorization: Bearer …``."""
+class Ended(Reply):
+    """How many sessions went on until now."""
 
-    access_token: str
-    token_type: Literal["bearer"] = "bearer"
-    expires_in: int = Field(description="Seconds.")
-    user: Person
+    ended: int
 
 
 @router.post(
@@ -80,41 +92,104 @@ class Token(Reply):
     },
 )
 async def login(request: Request, response: Response) -> Token:
-    """A token for a user name and a password.
+    """A session, for a user name and a password.
 
     Unknown user, wrong password and deactivated user get the same 401, after the same work. After
-    ten failures in five minutes from one address for one name: 429 with `Retry-After`.
+    ten failures from one address for one name the next tries have to wait, longer each time: 429
+    with `Retry-After`. An address from which the user has logged in before does not mind what
+    others fail.
     """
     given = await _credentials(request)
-    state = request.app.state
-    address = request.client.host if request.client else ""
-    key = (address, given.username.lower())
-    if wait := state.throttle.begin(key, time.monotonic()):
-        raise ProblemError(
-            429,
-            f"Too many failed logins; try again in {math.ceil(wait)} seconds.",
-            headers={"Retry-After": str(math.ceil(wait))},
-        )
-    user = await state.doorkeeper.admit(Attempt(given.username, given.password, address))
-    if user is None:
-        challenge = {"WWW-Authenticate": 'Bearer realm="tonypi"'}
-        raise ProblemError(
-            401, "User name or password is wrong.", "wrong-credentials", headers=challenge
-        )
-    state.throttle.succeeded(key)
-    response.headers["Cache-Control"] = "no-store"
-    settings = state.settings.glue
-    return Token(
-        access_token=tokens.issue(user.id, user.role, settings),
-        expires_in=settings.jwt_ttl,
-        user=Person.model_validate(user),
-    )
+    user = await signed_in_as(request, given.username, given.password)
+    token = await signed_in.start(request, user)
+    if token is None:
+        raise _wrong_credentials()
+    response.headers.update(signed_in.NO_STORE)
+    return token
+
+
+@router.post(
+    "/refresh", dependencies=[access.anyone], responses=documented(400, 401, 413, 415, 422, 503)
+)
+async def refresh(request: Request, response: Response, body: Refresh) -> Token:
+    """The next access and refresh token; the one that was sent is used up.
+
+    Sent again within 10 seconds (the answer got lost), it gives the same refresh token again. Sent
+    again later it was stolen, here or there: the session ends.
+    """
+    token = await signed_in.refreshed(request, body.refresh_token)
+    response.headers.update(signed_in.NO_STORE)
+    return token
+
+
+@router.post("/logout", status_code=204, responses=documented(401, 403, 503))
+async def logout(request: Request, user: access.Viewer) -> None:
+    """End this session: its access and refresh tokens are over at once."""
+    assert user.session_id is not None
+    async with store.transaction(request.app.state.pool) as conn:
+        if await sessions.end(conn, user.id, user.session_id, "logged out"):
+            details = {"username": user.username, "address": clients.of(request).address}
+            await audit.record(conn, "auth", f"{user.username} logged out", details=details)
 
 
 @router.get("/me", responses=documented(401, 403, 503))
-async def me(user: access.Viewer) -> Person:
-    """The user whose token this is."""
-    return Person.model_validate(user)
+async def me(user: access.Viewer) -> Me:
+    """The user, or the machine, whose token this is."""
+    who = Person.model_validate(user)
+    return Me(**dict(who), scopes=None if user.scopes is None else sorted(user.scopes))
+
+
+@router.get(
+    "/sessions",
+    responses=documented(401, 403, 503),
+    openapi_extra=access.ONLY_PEOPLE,
+)
+async def list_sessions(request: Request, user: access.Viewer) -> list[Session]:
+    """Your sessions that go on, last used first."""
+    async with store.transaction(request.app.state.pool) as conn:
+        found = await sessions.of_user(conn, user.id)
+    return [Session(**vars(one), current=one.id == user.session_id) for one in found]
+
+
+@router.delete("/sessions/{session_id}", status_code=204, responses=documented(401, 403, 404, 503))
+async def end_session(request: Request, user: access.Viewer, session_id: UUID) -> None:
+    """End one of your sessions: its access and refresh tokens are over at once."""
+    async with store.transaction(request.app.state.pool) as conn:
+        if not await sessions.end(conn, user.id, str(session_id), "ended by its user"):
+            raise NotFound("You have no session with this id that goes on.")
+        message = f"{user.username} ended a session of theirs"
+        details = {"username": user.username, "session": str(session_id)}
+        await audit.record(conn, "auth", message, details=details)
+
+
+@router.post("/sessions/revoke-all", responses=documented(401, 403, 503))
+async def end_all_sessions(request: Request, user: access.Viewer) -> Ended:
+    """End all your sessions, this one too: log in again after it."""
+    async with store.transaction(request.app.state.pool) as conn:
+        ended = await sessions.end_all(conn, user.id, "all ended by their user")
+        message = f"{user.username} ended all of their {ended} sessions"
+        await audit.record(conn, "auth", message, details={"username": user.username})
+    return Ended(ended=ended)
+
+
+async def signed_in_as(
+    request: Request, username: str, password: str, what: str = "logged in"
+) -> User:
+    """The user with this password. Raises :class:`ProblemError` 401 and 429."""
+    attempt = Attempt(username, password, clients.of(request))
+    try:
+        user: User = await request.app.state.doorkeeper.admit(attempt, what)
+    except TooManyTries as error:
+        raise ProblemError(429, str(error), headers={"Retry-After": str(error.wait)}) from None
+    except WrongCredentials:
+        raise _wrong_credentials() from None
+    return user
+
+
+def _wrong_credentials() -> ProblemError:
+    return ProblemError(
+        401, str(WrongCredentials()), "wrong-credentials", headers=signed_in.CHALLENGE
+    )
 
 
 async def _credentials(request: Request) -> Credentials | CredentialsForm:

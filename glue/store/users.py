@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from psycopg import AsyncConnection
+from psycopg.errors import CheckViolation
 from psycopg.rows import class_row
 
+from glue.store.pool import StoreError
 from glue.store.queries import load
 
 sql = load("users")
+
+
+class LastAdmin(StoreError):
+    """Nobody would be left who may keep the users."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the last active admin can neither be deactivated nor get another role; make somebody"
+            " else admin first"
+        )
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,12 @@ async def by_username(conn: AsyncConnection, username: str) -> User | None:
 async def by_id(conn: AsyncConnection, user_id: str) -> User | None:
     async with conn.cursor(row_factory=class_row(User)) as cursor:
         return await (await cursor.execute(sql.by_id, {"id": user_id})).fetchone()
+
+
+async def is_active(conn: AsyncConnection, user_id: str) -> bool:
+    """Whether there is such a user, not deactivated."""
+    row = await (await conn.execute(sql.is_active, {"id": user_id})).fetchone()
+    return row is not None
 
 
 async def listed(conn: AsyncConnection) -> list[User]:
@@ -67,10 +87,13 @@ async def add(
 
 
 async def replace_hash(conn: AsyncConnection, user: User, renewed: str) -> None:
-    """Keep ``renewed`` for the same password, unless the password was changed meanwhile."""
+    """Keep ``renewed`` for the same password, unless the password was changed meanwhile. Sessions
+    go on (migration 0009)."""
+    await conn.execute(sql.same_password, {"same": "on"})
     await conn.execute(
         sql.replace_hash, {"id": user.id, "checked": user.password_hash, "renewed": renewed}
     )
+    await conn.execute(sql.same_password, {"same": ""})
 
 
 async def change(
@@ -81,12 +104,27 @@ async def change(
     role: str | None = None,
     is_active: bool | None = None,
 ) -> User | None:
-    """The changed user, or None when there is none of this name. None leaves a value as it is."""
+    """The changed user, or None when there is none of this name. None leaves a value as it is.
+
+    Raises :class:`LastAdmin`.
+    """
     named = {
         "username": username,
         "password_hash": password_hash,
         "role": role,
         "is_active": is_active,
     }
-    async with conn.cursor(row_factory=class_row(User)) as cursor:
-        return await (await cursor.execute(sql.change, named)).fetchone()
+    with _last_admin():
+        async with conn.cursor(row_factory=class_row(User)) as cursor:
+            return await (await cursor.execute(sql.change, named)).fetchone()
+
+
+@contextmanager
+def _last_admin() -> Iterator[None]:
+    """Turn the database's refusal (migration 0009) into ours."""
+    try:
+        yield
+    except CheckViolation as error:
+        if error.diag.constraint_name == "users_last_admin":
+            raise LastAdmin from None
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,10 +13,13 @@ from fastapi import APIRouter
 
 from glue.api import access, tokens
 from glue.core.roles import ROLES
+from glue.core.scopes import SCOPES, SESSION
 from tests.api import Api, is_problem
 
 DOCUMENTATION = {"/docs", "/docs/oauth2-redirect", "/docs/assets", "/openapi.json"}
-EXAMPLES = {"robot_id": "tonypi_01", "metric": "cpu", "alert_id": "1"}
+SOME_ID = "00000000-0000-4000-8000-000000000000"
+BY_UUID = {"session_id": SOME_ID, "user_id": SOME_ID, "token_id": SOME_ID}
+EXAMPLES = {"robot_id": "tonypi_01", "metric": "cpu", "alert_id": "1", **BY_UUID}
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -31,6 +35,7 @@ async def test_every_route_does_to_everybody_what_it_declares(api: Api) -> None:
         if (method, path) in access.PUBLIC:
             assert operation.get("x-roles", []) == []
             continue
+        assert operation["x-scope"] in (*SCOPES, SESSION), f"{method} {path}"
         roles = operation["x-roles"]
         assert roles, f"{method} {path} is for nobody and not listed as public"
         for role in (None, *ROLES):
@@ -42,7 +47,7 @@ async def test_every_route_does_to_everybody_what_it_declares(api: Api) -> None:
             elif role not in roles:
                 assert answer.status_code == 403, said
             else:
-                assert answer.status_code in (200, 201, 404, 409, 422), said
+                assert answer.status_code in (200, 201, 204, 404, 409, 422), said
             seen += 1
     assert seen >= 4 * 14
 
@@ -71,7 +76,12 @@ async def test_a_refusal_is_recorded_once_a_minute(api: Api) -> None:
         assert is_problem(await api.post("viewer", "/robots", {"robot_id": "r9"}), 403)
     (entry,) = await api.logs("auth")
     assert entry["level"] == "WARNING"
-    assert entry["details"] == {"username": "viewer", "role": "viewer", "takes": "operator"}
+    assert entry["details"] == {
+        "username": "viewer",
+        "role": "viewer",
+        "takes": "operator",
+        "address": "127.0.0.1",
+    }
 
 
 async def test_deactivation_and_a_new_role_count_at_once(api: Api) -> None:
@@ -89,6 +99,7 @@ def forged(api: Api, secret: str | None = None, drop: str = "", **other: Any) ->
     now = datetime.now(UTC)
     claims = {
         "sub": api.users["admin"],
+        "sid": api.sessions["admin"],
         "role": "admin",
         "iss": tokens.ISSUER,
         "aud": tokens.AUDIENCE,
@@ -103,6 +114,7 @@ def forged(api: Api, secret: str | None = None, drop: str = "", **other: Any) ->
 
 
 async def test_only_our_own_unexpired_tokens_count(api: Api) -> None:
+    await api.token("admin")
     past = datetime.now(UTC) - timedelta(seconds=1)
     unsigned = jwt.encode({"sub": api.users["admin"]}, None, "none")  # type: ignore[arg-type]
     bad = [
@@ -111,6 +123,9 @@ async def test_only_our_own_unexpired_tokens_count(api: Api) -> None:
         forged(api, iss="somebody"),
         forged(api, aud="another-api"),
         forged(api, sub="nobody"),
+        forged(api, sub=api.users["viewer"]),
+        forged(api, sid=str(uuid.uuid4())),
+        forged(api, sid="none"),
         *(forged(api, drop=claim) for claim in tokens.REQUIRED),
         unsigned,
         "not.a.token",

@@ -7,10 +7,13 @@ from typing import Any
 import bcrypt
 import pytest
 
-from glue.api.accounts import ensure_first_user
-from glue.core import login_throttle, passwords
+from glue.api import first_users
+from glue.core import passwords
+from glue.core.login_throttle import PAIR
+from glue.core.roles import ROLES
 from glue.settings import SettingsError
 from tests.api import Api, is_problem
+from tests.conftest import SettingsFor
 
 LOGIN = "/api/v1/auth/login"
 PASSWORD = "correct horse battery"
@@ -83,11 +86,11 @@ async def test_an_old_hash_is_accepted_and_renewed(api: Api, prefix: bytes) -> N
 
 async def test_guessing_is_slowed_for_that_name_alone(api: Api, ada: str) -> None:
     wrong = {"username": "nobody", "password": "guess"}
-    for _ in range(login_throttle.TRIES):
+    for _ in range(PAIR.free):
         assert is_problem(await api.client.post(LOGIN, json=wrong), 401)
     answer = await api.client.post(LOGIN, json=wrong)
     assert is_problem(answer, 429)
-    assert 0 < int(answer.headers["retry-after"]) <= login_throttle.WINDOW
+    assert 0 < int(answer.headers["retry-after"]) <= PAIR.first
     right = {"username": "ada", "password": PASSWORD}
     assert (await api.client.post(LOGIN, json=right)).status_code == 200
 
@@ -122,28 +125,32 @@ async def test_what_is_no_login_is_refused(api: Api) -> None:
         assert "bbbb" not in answer.text, "what was sent is not repeated"
 
 
-async def test_the_first_user_is_made_once_and_only_for_an_empty_table(api: Api) -> None:
+async def test_the_first_users_are_made_once_and_only_for_an_empty_table(api: Api) -> None:
     settings = api.settings
-    assert await ensure_first_user(api.pool, settings) is None
+    assert await first_users.ensure(api.pool, settings) == []
     await api.rows("DELETE FROM users")
-    user = await ensure_first_user(api.pool, settings)
-    assert user is not None
-    assert (user.username, user.role) == ("admin", "admin")
-    assert await ensure_first_user(api.pool, settings) is None
-    given = {"username": "admin", "password": settings.glue.admin_password.get_secret_value()}
-    assert (await api.client.post(LOGIN, json=given)).status_code == 200
+    made = await first_users.ensure(api.pool, settings)
+    assert [(u.username, u.role) for u in made] == [(r, r) for r in reversed(ROLES)]
+    assert await first_users.ensure(api.pool, settings) == []
+    for role in ROLES:
+        password = getattr(settings.glue, f"{role}_password").get_secret_value()
+        given = {"username": role, "password": password}
+        answer = await api.client.post(LOGIN, json=given)
+        assert answer.json()["user"]["role"] == role
 
 
-async def test_a_password_that_is_none_makes_no_first_user(api: Api) -> None:
+async def test_a_password_that_is_none_makes_no_first_user(
+    api: Api, settings_for: SettingsFor
+) -> None:
     await api.rows("DELETE FROM users")
-
-    def with_password(text: str):
-        glue = api.settings.glue.model_copy(
-            update={"admin_password": type(api.settings.glue.admin_password)(text)}
-        )
-        return api.settings.model_copy(update={"glue": glue})
-
-    assert await ensure_first_user(api.pool, with_password("")) is None
+    without = settings_for(GLUE_ADMIN_PASSWORD="")
+    assert await first_users.ensure(api.pool, without) == []
     with pytest.raises(SettingsError, match="GLUE_ADMIN_PASSWORD"):
-        await ensure_first_user(api.pool, with_password("admin"))
+        await first_users.ensure(api.pool, settings_for(GLUE_ADMIN_PASSWORD="admin"))
+    with pytest.raises(SettingsError, match="GLUE_VIEWER_PASSWORD"):
+        await first_users.ensure(api.pool, settings_for(GLUE_VIEWER_PASSWORD="viewer123"))
     assert await api.rows("SELECT id FROM users") == []
+    (admin,) = await first_users.ensure(
+        api.pool, settings_for(GLUE_OPERATOR_PASSWORD="", GLUE_VIEWER_PASSWORD="")
+    )
+    assert admin.username == "admin"

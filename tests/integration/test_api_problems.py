@@ -85,13 +85,16 @@ async def test_postgresql_away_on_every_route(api: Api, settings_for: SettingsFo
     app = create_app(settings, pool)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://glue") as client:
-        away = Api(app, settings, pool, client, api.users)
+        await api.token("admin")
+        away = Api(app, settings, pool, client, api.users, api.sessions)
         for method, path, operation in operations(document):
             if path in ("/healthz", "/metrics", "/webhooks/grafana"):
                 continue
             body = {"json": {}} if "requestBody" in operation else {}
             if path == access.LOGIN:
                 body = {"json": {"username": "a", "password": "b"}}
+            if path == access.REFRESH:
+                body = {"json": {"refresh_token": "tpr_a"}}
             answer = await away.call("admin", method, path.format(**EXAMPLES), **body)
             assert is_problem(answer, 503)
             assert int(answer.headers["retry-after"]) > 0

@@ -40,8 +40,12 @@ def test_users_are_added_changed_and_listed(tonypi: Tonypi) -> None:
     code, said = tonypi(*ada, typed=f"{PASSWORD}\n")
     assert (code, "taken" in said) == (1, True)
     assert tonypi("role", "ADA", "admin")[0] == 0
+    code, said = tonypi("deactivate", "ada")
+    assert (code, "last active admin" in said) == (1, True)
+    boss = ("add", "boss", "--email", "boss@example.org", "--role", "admin")
+    assert tonypi(*boss, typed=f"{PASSWORD}\n")[0] == 0
     assert tonypi("deactivate", "ada")[0] == 0
-    (user,) = json.loads(tonypi("list", "--json")[1])
+    user, _ = json.loads(tonypi("list", "--json")[1])
     assert (user["username"], user["role"], user["is_active"]) == ("ada", "admin", False)
     assert tonypi("activate", "ada")[0] == 0
     assert tonypi("password", "ada", typed="another long phrase\n")[0] == 0

@@ -14,6 +14,9 @@ SELECT id, username, email, password_hash, (users_mended(users)).role, is_active
   FROM users
  WHERE id = %(id)s;
 
+-- name: is_active
+SELECT id FROM users WHERE id = %(id)s AND is_active;
+
 -- name: listed
 SELECT id, username, email, password_hash, (users_mended(users)).role, is_active, created_at,
        updated_at
@@ -34,6 +37,9 @@ SELECT %(id)s, %(username)s::text, %(email)s::text, %(password_hash)s, %(role)s
                     WHERE lower(username) = lower(%(username)s::text) OR lower(email) = lower(%(email)s::text))
 ON CONFLICT DO NOTHING
 RETURNING id, username, email, password_hash, role, is_active, created_at, updated_at;
+
+-- name: same_password
+SELECT set_config('tonypi.rehash', %(same)s, true);
 
 -- name: replace_hash
 -- Only if the hash is still the one that was checked: a password changed meanwhile stays changed.
