@@ -19,7 +19,7 @@ from glue import events, store
 from glue.alerts.intake import Intake
 from glue.alerts.pull import Watch
 from glue.alerts.standby import Standby
-from glue.api.accounts import ensure_first_user
+from glue.api import first_users
 from glue.api.app import create_app
 from glue.changes import Changes
 from glue.grafana import Grafana
@@ -43,6 +43,8 @@ async def run(settings: Settings) -> None:
             port=settings.glue.port,
             log_config=None,
             access_log=False,
+            # By itself uvicorn believes X-Forwarded-For from loopback; GLUE_TRUSTED_PROXIES decides.
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
         if stopped.is_set():
@@ -73,7 +75,8 @@ async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
         app.state.series = series
         app.state.changes = Changes(settings.postgres.dsn)
         app.state.standby = Standby(settings, pool, series, intake, watch)
-        await ensure_first_user(pool, settings)
+        await first_users.ensure(pool, settings)
+        await first_users.find_documented_passwords(pool)
         yield app
 
 
