@@ -83,6 +83,12 @@ Cursor = Annotated[
 SearchText = Annotated[Text | None, Query(min_length=1, max_length=100)]
 Moment = Annotated[AwareDatetime | None, Query(examples=["2026-01-31T08:00:00Z"])]
 
+Name = Annotated[Text, Field(min_length=1, max_length=100)]
+"""A value to look for."""
+
+Instant = Annotated[AwareDatetime, Field(strict=False, examples=["2026-01-31T08:00:00Z"])]
+"""A time with its zone, in the fields of a body or of a filter."""
+
 Utc = Annotated[
     datetime, PlainSerializer(lambda at: at.isoformat().replace("+00:00", "Z"), return_type=str)
 ]
