@@ -167,6 +167,9 @@ def test_files_are_mounted_from_the_checkout_read_only():
         "/etc/grafana/grafana.ini": (PROJECT / "grafana" / "grafana.ini", True),
         "/etc/grafana/dashboards": (PROJECT / "grafana" / "dashboards", True),
         "/etc/grafana/provisioning": (PROJECT / "provisioning", True),
+        # The glue compares what Grafana holds with them.
+        "/app/grafana/dashboards": (PROJECT / "grafana" / "dashboards", True),
+        "/app/provisioning": (PROJECT / "provisioning", True),
     }
     assert all(source.exists() for source, _ in mounts.values())
 
