@@ -267,10 +267,10 @@ class Glue(_Group):
         "Addresses or networks, separated by commas, whose X-Forwarded-For is believed. Without"
         " it, whoever comes through a proxy has the proxy's address.",
     )
-    reports_folder: Path | None = _setting(
-        None,
+    reports_folder: str = _setting(
+        "",
         "GLUE_REPORTS_FOLDER",
-        "Files of reports; the API gives out no other. Unset: `reports` in TONYPI_HOME.",
+        "Files of reports; the API gives out no other. Empty: `reports` in TONYPI_HOME.",
     )
     webhook_secret: SecretStr = _setting(
         SecretStr(""), "GLUE_WEBHOOK_SECRET", "Bearer secret of Grafana's contact point."
@@ -416,7 +416,7 @@ class Settings(BaseModel):
     @property
     def reports_folder(self) -> Path:
         """Where the files of reports stand."""
-        return self.glue.reports_folder or self.stack.home / "reports"
+        return Path(self.glue.reports_folder or self.stack.home / "reports")
 
     @property
     def glue_for_browsers(self) -> str:
