@@ -1,5 +1,5 @@
 """MQTT: the only place that speaks paho."""
 
-from glue.broker.session import BrokerUnavailable, Message, Session
+from glue.broker.session import BrokerUnavailable, Message, Session, Unconfirmed
 
-__all__ = ["BrokerUnavailable", "Message", "Session"]
+__all__ = ["BrokerUnavailable", "Message", "Session", "Unconfirmed"]

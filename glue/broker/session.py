@@ -5,6 +5,9 @@ Messages wait in a queue that the broker itself bounds: it sends at most ``in_fl
 Receive Maximum) before it has seen acknowledgements, and keeps the rest. A message is acknowledged
 by its reader, after the work is safe. What was not acknowledged comes again after a reconnect, so
 an acknowledgement belongs to the connection that brought the message; a late one is dropped.
+
+What is published with :meth:`Session.publish` may wait for the next connection; what is sent with
+:meth:`Session.send` leaves now or never.
 """
 
 from __future__ import annotations
@@ -33,12 +36,18 @@ SESSION_EXPIRY_S = 7 * 24 * 3600
 KEEPALIVE_S = 30
 BACKOFF_MIN_S, BACKOFF_MAX_S = 1, 15
 NAP_S = 0.02
+NOBODY_SUBSCRIBED = 0x10
+"""Reason of an acknowledgement (MQTT 5, 3.4.2.1): taken, and there is nobody to give it to."""
 OUTGOING_MAX = 10_000
 """Published messages that may wait for the socket; more means the broker does not read."""
 
 
 class BrokerUnavailable(Exception):
     """The broker cannot be reached, or refused us; worth trying again."""
+
+
+class Unconfirmed(BrokerUnavailable):
+    """The broker did not say that it has taken the message; it may have it nevertheless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,11 @@ class Message:
 
 
 class Session:
-    """Connects in the background, again and again, from :meth:`start` to :meth:`stop`."""
+    """Connects in the background, again and again, from :meth:`start` to :meth:`stop`.
+
+    ``volatile``: for :meth:`send`; tries to connect each second, and what was not acknowledged
+    when the connection broke is dropped.
+    """
 
     def __init__(
         self,
@@ -66,6 +79,7 @@ class Session:
         qos: int = 1,
         in_flight: int = 1000,
         persistent: bool = False,
+        volatile: bool = False,
     ) -> None:
         self._address = f"{settings.host}:{settings.port}"
         self._settings = settings
@@ -79,6 +93,8 @@ class Session:
         self._connected = self._stopping = False
         self._why = "not started"
         self._published = self._sent = 0
+        self._unanswered: dict[int, asyncio.Future[bool]] = {}
+        self._volatile = volatile
         self.dropped = 0
         """QoS 0 messages that found the queue full: the broker does not hold those back."""
         self._client = self._build(client_id)
@@ -89,7 +105,9 @@ class Session:
             client.username_pw_set(
                 self._settings.username, self._settings.password.get_secret_value()
             )
-        client.reconnect_delay_set(BACKOFF_MIN_S, BACKOFF_MAX_S)
+        client.reconnect_delay_set(
+            BACKOFF_MIN_S, BACKOFF_MIN_S if self._volatile else BACKOFF_MAX_S
+        )
         client.max_inflight_messages_set(1000)
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
@@ -176,6 +194,34 @@ class Session:
         self._published += 1
         return True
 
+    async def send(self, topic: str, payload: str | bytes, *, expiry: int, within: float) -> bool:
+        """Hands one message to the broker, QoS 1, now or never: it is not kept for the next
+        connection, and the broker keeps it for an absent receiver no longer than ``expiry`` s.
+        Whether anybody has subscribed to it.
+
+        Raises :class:`BrokerUnavailable` when it did not leave or was refused,
+        :class:`Unconfirmed` when it left and was not acknowledged ``within`` s.
+        """
+        if not self._connected:
+            raise BrokerUnavailable(f"the MQTT broker at {self._address} is away ({self._why})")
+        publish = Properties(PacketTypes.PUBLISH)
+        publish.MessageExpiryInterval = expiry
+        taken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        info = self._client.publish(topic, payload, 1, properties=publish)
+        self._unanswered[info.mid] = taken
+        try:
+            if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+                raise BrokerUnavailable(f"the MQTT broker at {self._address} takes nothing now")
+            self._published += 1
+            async with asyncio.timeout(within):
+                return await taken
+        except TimeoutError:
+            raise Unconfirmed(
+                f"the MQTT broker at {self._address} did not acknowledge within {within:g} s"
+            ) from None
+        finally:
+            self._unanswered.pop(info.mid, None)
+
     async def flush(self, timeout: float) -> bool:
         """Waits until all published messages have left; False when ``timeout`` s were too few."""
         deadline = time.monotonic() + timeout
@@ -216,6 +262,22 @@ class Session:
             if self._current(message):
                 self._waiting.append(message)
 
+    def _answered(self, mid: int, reason: Any) -> None:
+        taken = self._unanswered.get(mid)
+        if taken is None or taken.done():
+            return
+        if reason.is_failure:
+            taken.set_exception(BrokerUnavailable(f"the MQTT broker refuses it: {reason}"))
+        else:
+            taken.set_result(reason.value != NOBODY_SUBSCRIBED)
+
+    def _broken(self) -> None:
+        for taken in self._unanswered.values():
+            if not taken.done():
+                taken.set_exception(
+                    Unconfirmed(f"the connection to {self._address} broke ({self._why})")
+                )
+
     def _soon(self, call: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits any more
             self._loop.call_soon_threadsafe(call)
@@ -227,6 +289,9 @@ class Session:
             self._lost(str(reason))
             return
         self._connection += 1
+        if self._volatile:
+            # paho would send them now, however old they are; who waited was told long ago.
+            client.drop_out_messages()
         self._sent = self._published  # what waited in the old socket is gone, or counted twice
         self._connected = True
         self._why = ""
@@ -245,6 +310,7 @@ class Session:
 
     def _lost(self, why: str) -> None:
         self._connected = False
+        self._soon(self._broken)
         if why != self._why:
             self._why = why
             log.warning("broker.away", address=self._address, why=why)
@@ -267,5 +333,7 @@ class Session:
         if not self._arrived.is_set():
             self._soon(self._arrived.set)
 
-    def _on_publish(self, _: Client, __: Any, ___: Any, ____: Any, _____: Any) -> None:
+    def _on_publish(self, _: Client, __: Any, mid: int, reason: Any, ___: Any) -> None:
         self._sent += 1
+        if self._volatile:
+            self._soon(lambda: self._answered(mid, reason))
