@@ -1,5 +1,32 @@
 """Grafana's API behind one adapter, the only place that knows its endpoints and versions."""
 
-from glue.grafana.client import Grafana, GrafanaError, GrafanaUnavailable
+from glue.grafana.accounts import Accounts
+from glue.grafana.alert_state import AlertState
+from glue.grafana.client import (
+    GrafanaConflict,
+    GrafanaDenied,
+    GrafanaError,
+    GrafanaMissing,
+    GrafanaUnavailable,
+)
+from glue.grafana.files import ProvisionedFiles
+from glue.grafana.folders import Folders
+from glue.grafana.marks import Marks
+from glue.grafana.teams import Teams
 
-__all__ = ["Grafana", "GrafanaError", "GrafanaUnavailable"]
+__all__ = [
+    "Grafana",
+    "GrafanaConflict",
+    "GrafanaDenied",
+    "GrafanaError",
+    "GrafanaMissing",
+    "GrafanaUnavailable",
+]
+
+
+class Grafana(AlertState, Accounts, Teams, Folders, Marks, ProvisionedFiles):
+    """One Grafana: every call that we make, one class a noun."""
+
+    async def version(self) -> str:
+        """As it names itself: ``11.0.0``."""
+        return str((await self.get("/health", dict)).get("version"))

@@ -1,70 +1,183 @@
-"""The calls we make to Grafana, 11.0 and later."""
+"""Calls to Grafana: who we are, how long we wait, what each refusal means, how many were made.
+
+The third-party client is imported here alone. Every noun of Grafana's API is a class of its own
+(accounts.py, teams.py, …) above this one; :class:`glue.grafana.Grafana` is all of them.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from grafana_client import AsyncGrafanaApi
-from grafana_client.client import GrafanaClientError, GrafanaException
+from grafana_client.client import AsyncGrafanaClient, GrafanaClientError, GrafanaException
 
 from glue.settings import Grafana as Settings
 
+ORGANISATION = 1
+"""Everything of ours is in Grafana's first organisation. Said with each call, for the server admin
+may have switched to another one in the browser."""
+
+PAGE = 1000
+"""Rows asked for at once."""
+
 
 class GrafanaError(Exception):
-    """Grafana refused a call; the text is Grafana's own."""
+    """Grafana refused a call; the text is Grafana's own. ``status`` is that of HTTP, 0 without."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class GrafanaUnavailable(GrafanaError):
-    """Grafana cannot be reached, or answers 5xx; worth trying again."""
+    """Grafana cannot be reached, answers 5xx, or not in time; worth trying again."""
 
 
-class Grafana:
-    """One Grafana, as its server admin (service accounts may not manage users)."""
+class GrafanaDenied(GrafanaError):
+    """Grafana does not know us, or does not let us; nothing gets better by trying again."""
+
+
+class GrafanaMissing(GrafanaError):
+    """What the call is about is not there (any more)."""
+
+
+class GrafanaConflict(GrafanaError):
+    """Somebody was faster: it is there already, or was changed meanwhile. Look again."""
+
+
+@dataclass
+class Calls:
+    """Requests that were made, whatever came of them."""
+
+    reads: int = 0
+    writes: int = 0
+
+    @property
+    def requests(self) -> int:
+        return self.reads + self.writes
+
+
+class Client:
+    """One Grafana, as its server admin (service accounts may not manage users).
+
+    ``timeout`` (s) is for a whole answer. Nothing is tried twice here: whether a write whose answer
+    was lost has been done, only a look can tell.
+    """
 
     def __init__(self, settings: Settings, *, timeout: float = 10.0) -> None:
         self.url = settings.url
-        self._api = AsyncGrafanaApi.from_url(
-            settings.url,
-            credential=(settings.admin_user, settings.admin_password.get_secret_value()),
+        self.login = settings.admin_user.lower()
+        self.calls = Calls()
+        self._timeout = timeout
+        at = urlsplit(settings.url)
+        path = at.path.strip("/")
+        self._http = AsyncGrafanaClient(
+            (settings.admin_user, settings.admin_password.get_secret_value()),
+            host=at.hostname or "",
+            port=at.port,
+            url_path_prefix=f"{path}/" if path else "",
+            protocol=at.scheme,
             timeout=timeout,
+            organization_id=ORGANISATION,
         )
 
     async def close(self) -> None:
-        await self._api.client.s.close()
+        # Typed as the client's own session, which is not asynchronous.
+        session: Any = self._http.s
+        await session.close()
 
-    async def version(self) -> str:
-        return str((await self._get("/health"))["version"])
-
-    async def rule_state(self) -> dict[str, Any]:
-        """State of every rule and instance, from Grafana's state manager.
-
-        Not from its Alertmanager: that one misses what is not posted (an instance that fires again
-        within 30 s of its last send).
-        """
-        state = await self._get("/prometheus/grafana/api/v1/rules")
-        if not isinstance(state, dict) or not isinstance(state.get("data"), dict):
+    async def get(
+        self, path: str, shape: type, params: Mapping[str, str | int] | None = None
+    ) -> Any:
+        """The JSON at ``/api`` + ``path``. It must be a ``shape`` (dict, list); else this is
+        another program's address and a :class:`GrafanaError`."""
+        self.calls.reads += 1
+        found = await self._call("GET", path, params=dict(params or {}))
+        if not isinstance(found, shape):
             raise GrafanaError(f"{self.url} does not answer as Grafana does; is GRAFANA_URL right?")
-        return state
+        return found
 
-    async def receiver_errors(self, name: str) -> list[str]:
-        """What the last attempts to post to the contact point ``name`` failed of; empty when they
-        did not fail, or none was made."""
-        found = await self._get("/alertmanager/grafana/config/api/v1/receivers")
-        if not isinstance(found, list):
-            raise GrafanaError(f"{self.url} does not answer as Grafana does; is GRAFANA_URL right?")
-        return [
-            str(integration["lastNotifyAttemptError"])
-            for receiver in found
-            if receiver.get("name") == name
-            for integration in receiver.get("integrations") or []
-            if integration.get("lastNotifyAttemptError")
-        ]
-
-    async def _get(self, path: str) -> Any:
+    async def found(
+        self, path: str, shape: type, params: Mapping[str, str | int] | None = None
+    ) -> Any | None:
+        """As :meth:`get`; None where nothing is."""
         try:
-            return await self._api.client.GET(path)
+            return await self.get(path, shape, params)
+        except GrafanaMissing:
+            return None
+
+    async def pages(self, path: str, member: str) -> AsyncIterator[dict[str, Any]]:
+        """Each row of a search that tells its ``totalCount``; rows are in ``member``.
+
+        Counted, for a page may be shorter than what was asked for.
+        """
+        page, seen = 1, 0
+        while True:
+            found = await self.get(path, dict, {"perpage": PAGE, "page": page})
+            rows = found.get(member) or []
+            for row in rows:
+                yield row
+            seen += len(rows)
+            if not rows or seen >= int(found.get("totalCount") or 0):
+                return
+            page += 1
+
+    async def write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """POST, PUT, PATCH or DELETE; returns Grafana's answer."""
+        self.calls.writes += 1
+        return await self._call(method, path, json=None if body is None else dict(body))
+
+    async def _call(self, method: str, path: str, **given: Any) -> Any:
+        try:
+            # The client's own time-out counts anew with every byte that comes.
+            async with asyncio.timeout(self._timeout):
+                return await getattr(self._http, method)(path, accept_empty_json=True, **given)
         except GrafanaClientError as error:
-            raise GrafanaError(f"Grafana refuses {path}: {error}") from error
+            raise self._refused(method, path, error) from error
+        except TimeoutError as error:
+            raise GrafanaUnavailable(
+                f"Grafana at {self.url} gives no answer to {method} {path} in {self._timeout:g} s"
+            ) from error
+        except GrafanaException as error:
+            raise GrafanaUnavailable(
+                f"Grafana at {self.url}: {error}", int(error.status_code or 0)
+            ) from error
         # The client's HTTP library (niquests) derives its errors from OSError, and some escape.
-        except (GrafanaException, OSError) as error:
+        except OSError as error:
             raise GrafanaUnavailable(f"Grafana at {self.url}: {error!r}") from error
+        except ValueError as error:
+            raise GrafanaError(
+                f"{self.url} does not answer as Grafana does; is GRAFANA_URL right?"
+            ) from error
+
+    def _refused(self, method: str, path: str, error: GrafanaClientError) -> GrafanaError:
+        status = int(error.status_code)
+        said = f"Grafana refuses {method} {path}: {_text(error)}"
+        match status:
+            case 401:
+                return GrafanaDenied(
+                    f"{said}. It does not know GF_SECURITY_ADMIN_USER with"
+                    " GF_SECURITY_ADMIN_PASSWORD; if the password was changed in Grafana, set it"
+                    " there back with `grafana cli admin reset-admin-password`",
+                    status,
+                )
+            case 403:
+                return GrafanaDenied(
+                    f"{said}. GF_SECURITY_ADMIN_USER must be a server admin of Grafana", status
+                )
+            case 404:
+                return GrafanaMissing(said, status)
+            case 409 | 412:
+                return GrafanaConflict(said, status)
+        return GrafanaError(said, status)
+
+
+def _text(error: GrafanaClientError) -> str:
+    """Grafana's own words, without the client's around them."""
+    answer = error.response
+    if isinstance(answer, dict) and answer.get("message"):
+        return f"{error.status_code} {answer['message']}"
+    return str(error)

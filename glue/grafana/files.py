@@ -1,0 +1,77 @@
+"""What Grafana has read from files: data sources, dashboards, alert rules, contact points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+from glue.core.grafana_state import Definitions, Files
+from glue.grafana.client import Client
+
+RULE = "rule "
+CONTACT_POINT = "contact point "
+OF_ITS_OWN = ("id", "version", "iteration")
+"""Members of a dashboard that Grafana adds."""
+
+
+class ProvisionedFiles(Client):
+    """Calls about what provisioning/ and grafana/dashboards define."""
+
+    async def defined(self, kind: Files, names: Iterable[str]) -> Definitions:
+        """Those of ``names`` that run, in the shape of the files, by the same name: data source
+        uid, dashboard uid, ``rule <uid>``, ``contact point <name>``. Secrets are left out or not
+        told. One read; dashboards one each, alerting two.
+        """
+        wanted = list(names)
+        match kind:
+            case "datasources":
+                found = await self._data_sources()
+            case "dashboards":
+                found = {uid: shown for uid in wanted if (shown := await self._dashboard(uid))}
+            case "alerting":
+                found = {**await self._rules(), **await self._contact_points()}
+        return {name: found[name] for name in wanted if name in found}
+
+    async def reload(self, kind: Files) -> None:
+        """Grafana reads all files of ``kind`` again, and answers when it has."""
+        await self.write("POST", f"/admin/provisioning/{kind}/reload")
+
+    async def rule_folder(self, rule_uid: str) -> str | None:
+        """The uid of the folder that an alert rule is in; None: there is no such rule."""
+        path = f"/v1/provisioning/alert-rules/{quote(rule_uid, safe='')}"
+        rule = await self.found(path, dict)
+        return str(rule["folderUID"]) if rule else None
+
+    async def _data_sources(self) -> dict[str, Any]:
+        return {row["uid"]: row for row in await self.get("/datasources", list)}
+
+    async def _dashboard(self, uid: str) -> dict[str, Any] | None:
+        found = await self.found(f"/dashboards/uid/{quote(uid, safe='')}", dict)
+        if found is None:
+            return None
+        return {key: told for key, told in found["dashboard"].items() if key not in OF_ITS_OWN}
+
+    async def _rules(self) -> dict[str, Any]:
+        # 404 when there is not one rule.
+        found = await self.found(
+            "/v1/provisioning/alert-rules/export", dict, {"format": "json", "download": "false"}
+        )
+        return {
+            f"{RULE}{rule['uid']}": {
+                **rule,
+                "group": group["name"],
+                "folder": group["folder"],
+                "interval": group["interval"],
+            }
+            for group in (found or {}).get("groups") or []
+            for rule in group["rules"]
+        }
+
+    async def _contact_points(self) -> dict[str, Any]:
+        found = await self.get(
+            "/v1/provisioning/contact-points/export", dict, {"format": "json", "decrypt": "false"}
+        )
+        return {
+            f"{CONTACT_POINT}{point['name']}": point for point in found.get("contactPoints") or []
+        }
