@@ -83,6 +83,7 @@ async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
 def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
     state = app.state
     yield "changes", state.changes.run()
+    yield "commands", state.commander.run()
     yield "watch", state.watch.run()
     yield "standby", state.standby.run()
     yield "events", events.run(state.settings, state.pool, state.series)

@@ -15,7 +15,9 @@ from glue.api import (
     alert_actions,
     alerts,
     auth,
+    commands,
     docs,
+    emergency_stop,
     figures,
     health,
     problems,
@@ -26,6 +28,7 @@ from glue.api import (
 )
 from glue.api.accounts import Doorkeeper
 from glue.api.body_limit import BodyLimit
+from glue.commands import Commander
 from glue.core import demo
 from glue.core.folding import Folding
 from glue.settings import Settings
@@ -59,6 +62,7 @@ def create_app(
     app.state.pool = pool
     app.state.intake = intake
     app.state.watch = watch
+    app.state.commander = Commander(settings, pool)
     app.state.doorkeeper = Doorkeeper(pool, settings.glue)
     app.state.refusals = Folding()
     app.state.figures = figures.Figures([webhook.POSTS])
@@ -73,6 +77,8 @@ def create_app(
 
 def _include(app: FastAPI) -> None:
     for module in (health, auth, robots, thresholds, alerts, alert_actions):
+        app.include_router(module.router)
+    for module in (commands, emergency_stop):
         app.include_router(module.router)
     app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
 

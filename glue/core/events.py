@@ -14,7 +14,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from glue.core import commands
 from glue.core import payload as json_payload
+from glue.core.commands import Answer
 from glue.core.payload import Reader, Refused
 from glue.core.robot_id import is_robot_id
 from glue.core.robot_time import RobotClocks, naive_gap
@@ -134,7 +136,7 @@ class LogLine:
     details: dict[str, Any] | None = None
 
 
-Event = Status | Location | JobReport | Scan | Vision | LogLine
+Event = Status | Location | JobReport | Scan | Vision | LogLine | Answer
 
 
 def envelope(topic: str, payload: bytes) -> Envelope | Refusal:
@@ -297,13 +299,22 @@ def _vision(said: Envelope, reader: Reader, clocks: RobotClocks, arrival: dateti
 def _response(
     said: Envelope, reader: Reader, clocks: RobotClocks, arrival: datetime
 ) -> list[Event]:
-    success = reader.flag("success")
     emergency = RESPONSES[said.topic] == "emergency"
+    answer = _answer(said, reader, arrival)
+    level = "INFO" if answer.success and not emergency else "WARNING"
+    keys = ("command_id", "success", "command")
+    return [_line(said, level, "command", answer.message, clocks, arrival, keys), answer]
+
+
+def answered(said: Envelope, arrival: datetime) -> Answer:
+    """The answer to a command in a message of RESPONSES."""
+    return _answer(said, Reader(said.doc), arrival)
+
+
+def _answer(said: Envelope, reader: Reader, arrival: datetime) -> Answer:
+    success = reader.flag("success")
     text = reader.text("message") or ("Command done" if success else "Command not done")
-    level = "INFO" if success and not emergency else "WARNING"
-    return [
-        _line(said, level, "command", text, clocks, arrival, ("command_id", "success", "command"))
-    ]
+    return commands.answer(said.robot_id, said.doc, success, text, arrival)
 
 
 def _line(

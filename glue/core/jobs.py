@@ -2,7 +2,8 @@
 
 Reports may be repeated, come late, in the wrong order, or not at all, so each is weighed against
 the robot's latest job: what is older than the job's newest report changes nothing; progress without
-a start opens a job; a new start ends the job before it.
+a start opens a job; a new start ends the job before it. A job that a person has asked for is there
+before the robot speaks of it: the robot's first report of it begins it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ SAME_START = timedelta(seconds=2)
 """Start times this close are of one job: they are worked out from two rounded clocks."""
 REPEATED = timedelta(seconds=60)
 """A second ``started`` without a start time within this, before any progress, is a repetition."""
+BEHIND = timedelta(minutes=14)
+"""A robot's clock may be so far behind (``FLEET_CLOCK_BEHIND`` at most) when it begins what was
+asked for."""
 SUPERSEDED = "superseded: the robot went on to another job without ending this one"
 
 
@@ -43,11 +47,36 @@ class Job:
     def active(self) -> bool:
         return self.status == "active"
 
+    @property
+    def awaited(self) -> bool:
+        """Whether it was asked for and the robot has not spoken of it yet."""
+        return bool(self.details.get("awaited"))
+
+
+def asked(
+    robot_id: str,
+    at: datetime,
+    command_id: str,
+    task_name: str,
+    items_total: int,
+    estimated_s: float | None,
+) -> Job:
+    """A job that a person asks for; ``estimated_s`` seconds it should take."""
+    details: dict[str, Any] = {"awaited": True, "command_id": command_id}
+    if estimated_s is not None:
+        details["estimated_duration"] = estimated_s
+    return Job(robot_id, at, at, items_total=items_total, task_name=task_name, details=details)
+
 
 def report(latest: Job | None, said: JobReport) -> tuple[Job | None, Job | None]:
     """(the ``latest`` job as it is now, None if unchanged; a new job, None if there is none)."""
     if latest is None:
         return None, _opened(said)
+    if latest.awaited:
+        if _begins(latest, said):
+            return _moved(_begun(latest, said), said), None
+        if latest.active and said.word != "started":
+            return None, None  # of the job before it
     if latest.active and not _another(latest, said):
         return (None if said.at < latest.told else _moved(latest, said)), None
     if said.at <= latest.told or _repeats(latest, said):
@@ -62,6 +91,37 @@ def scanned(latest: Job | None, scan: Scan) -> Job | None:
     if latest is None or not latest.active or scan.at < latest.start_time:
         return None
     return replace(latest, last_item=scan.item)
+
+
+def _begins(latest: Job, said: JobReport) -> bool:
+    """Whether the report is the first of the ``latest`` job, which was asked for."""
+    if said.task_name and latest.task_name and said.task_name != latest.task_name:
+        return False
+    if said.word == "started":
+        # We may have given it up just before: the robot was slow to begin.
+        late = not latest.active and said.at > latest.start_time + REPEATED
+        return said.at >= latest.start_time - BEHIND and not late
+    if not latest.active:
+        return False
+    if said.start is not None:
+        return said.start >= latest.start_time - SAME_START
+    ended = said.word in ("completed", "cancelled", "failed")
+    # An end so soon is that of the job before it, said again.
+    return said.at >= latest.start_time + (REPEATED if ended else -SAME_START)
+
+
+def _begun(latest: Job, said: JobReport) -> Job:
+    details = {name: value for name, value in latest.details.items() if name != "awaited"}
+    start = min(said.start or said.at, said.at)
+    return replace(
+        latest,
+        start_time=start,
+        told=said.at,
+        status="active",
+        end_time=None,
+        reason=None,
+        details=details,
+    )
 
 
 def _another(latest: Job, said: JobReport) -> bool:

@@ -23,7 +23,7 @@ from glue.core.listening import ListeningClock
 from glue.core.robot_time import RobotClocks
 from glue.events.fold import Listening, Opened, Work, fold, jobs_after, opened
 from glue.settings import Settings
-from glue.store import heartbeats, jobs, logs, refusals, robots
+from glue.store import commands, heartbeats, jobs, logs, refusals, robots
 
 log = structlog.get_logger()
 
@@ -149,6 +149,7 @@ class Consumer:
         if work.reports:
             latest = await jobs.latest(conn, {said.robot_id for said in work.reports})
             await jobs.write(conn, jobs_after(latest, work.reports))
+        await commands.answered(conn, work.answers)
         await logs.add(conn, work.lines)
         await refusals.count(conn, work.refusals)
         if work.beaten:

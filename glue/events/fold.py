@@ -14,6 +14,7 @@ import structlog
 
 from glue.broker import Message
 from glue.core import events, jobs
+from glue.core.commands import Answer
 from glue.core.events import Envelope, JobReport, Location, LogLine, Refusal, Scan, Status, Vision
 from glue.core.listening import ListeningClock
 from glue.core.payload import Refused, read
@@ -59,6 +60,7 @@ class Work:
     heard: dict[str, Heard] = field(default_factory=dict)
     reports: list[JobReport | Scan] = field(default_factory=list)
     lines: list[LogLine] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     seen: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -166,6 +168,8 @@ def _hear(
                     work.lines.append(event.line)
             case LogLine():
                 work.lines.append(event)
+            case Answer():
+                work.answers.append(event)
 
 
 def _sighting(work: Work, said: Envelope, clocks: RobotClocks, arrival: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
@@ -32,6 +32,40 @@ async def write(conn: AsyncConnection, jobs: Iterable[Job]) -> None:
         await conn.execute(sql.change, {"rows": Jsonb(changed)})
     if added := [row for row in rows if row["id"] is None]:
         await conn.execute(sql.add, {"rows": Jsonb(added)})
+
+
+async def ask(conn: AsyncConnection, job: Job, asked_by: str) -> int | None:
+    """Keeps a job that a person asks for; gives its id, or None while the robot has an active one.
+
+    The caller holds the robot's row (``fleet.hold``), as for every change of its jobs.
+    """
+    row = _row(job)
+    row["details"]["asked_by"] = asked_by
+    cursor = await conn.execute(sql.ask, {"row": Jsonb(row)})
+    made = await cursor.fetchone()
+    return int(made[0]) if made else None
+
+
+async def refuse(conn: AsyncConnection, command_id: str, at: datetime, reason: str) -> None:
+    """The robot will not do the job that was asked for with this command."""
+    named = {"command_id": command_id, "at": at, "reason": reason, "may_begin": False}
+    await conn.execute(sql.fail_asked, named)
+
+
+async def give_up(conn: AsyncConnection, command_id: str, reason: str) -> None:
+    """The robot has not answered. When it begins nevertheless, the job goes on."""
+    named = {"command_id": command_id, "at": None, "reason": reason, "may_begin": True}
+    await conn.execute(sql.fail_asked, named)
+
+
+async def cancel(
+    conn: AsyncConnection, job_id: int, cancelled_by: str, since: datetime
+) -> Literal["cancelled", "ended"]:
+    """Ends the job as failed, with the reason «cancelled»; also where the robot has reported that
+    itself since ``since``, in its own words. «ended»: it had ended otherwise."""
+    named = {"id": job_id, "by": cancelled_by, "since": since}
+    cursor = await conn.execute(sql.cancel, named)
+    return "cancelled" if await cursor.fetchone() else "ended"
 
 
 def _row(job: Job) -> dict[str, Any]:

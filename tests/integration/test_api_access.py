@@ -18,8 +18,8 @@ from tests.api import Api, is_problem
 
 DOCUMENTATION = {"/docs", "/docs/oauth2-redirect", "/docs/assets", "/openapi.json"}
 SOME_ID = "00000000-0000-4000-8000-000000000000"
-BY_UUID = {"session_id": SOME_ID, "user_id": SOME_ID, "token_id": SOME_ID}
-EXAMPLES = {"robot_id": "tonypi_01", "metric": "cpu", "alert_id": "1", **BY_UUID}
+BY_UUID = dict.fromkeys(("session_id", "user_id", "token_id", "command_id"), SOME_ID)
+EXAMPLES = {"robot_id": "tonypi_01", "metric": "cpu", "alert_id": "1", "job_id": "1", **BY_UUID}
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -48,7 +48,9 @@ async def test_every_route_does_to_everybody_what_it_declares(api: Api) -> None:
             elif role not in roles:
                 assert answer.status_code == 403, said
             else:
-                assert answer.status_code in (200, 201, 204, 404, 409, 422), said
+                # Here is no broker, and no command that moves a robot is confirmed.
+                without = {503} if path.endswith("/emergency-stop") else {428}
+                assert answer.status_code in {200, 201, 204, 404, 409, 422} | without, said
             seen += 1
     assert seen >= 4 * 14
 

@@ -1,9 +1,10 @@
 """Reports of jobs: complete, repeated, late, reordered, with parts missing."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from glue.core.events import JobReport, Scan
-from glue.core.jobs import SUPERSEDED, Job
+from glue.core.jobs import SUPERSEDED, Job, asked
 from glue.events.fold import jobs_after
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
@@ -24,8 +25,6 @@ def after(*reports: JobReport | Scan, latest: Job | None = None) -> list[Job]:
         newest = max(stored.values(), key=lambda j: (j.active, j.start_time), default=None)
         for job in jobs_after({"r1": newest} if newest else {}, [report]):
             number = job.id or len(stored) + 1
-            from dataclasses import replace
-
             stored[number] = replace(job, id=number)
     return [stored[n] for n in sorted(stored)]
 
@@ -122,3 +121,51 @@ def test_a_scan_is_the_last_item_of_the_active_job_only():
     assert after(scan) == []
     assert after(said("started", 0), scan)[0].last_item == {"qr_data": "B1"}
     assert after(said("started", 0), said("completed", 3), scan)[0].last_item is None
+
+
+def asked_for(**more) -> Job:
+    return replace(asked("r1", at(100), "c1", "sort", 4, None), **{"id": 1, **more})
+
+
+def test_a_job_that_was_asked_for_is_begun_by_the_robots_first_report_of_it():
+    (job,) = after(said("started", 103, 103, task_name="sort"), latest=asked_for())
+    assert states([job]) == [("active", 103, 0)]
+    assert (job.awaited, job.items_total, job.details) == (False, 4, {"command_id": "c1"})
+    (job,) = after(
+        said("started", 103, 103, task_name="sort", items_total=4),
+        said("in_progress", 120, 103, items_done=2),
+        said("completed", 130, 103, items_done=4),
+        latest=asked_for(),
+    )
+    assert states([job]) == [("completed", 103, 4)]
+    # The start was lost.
+    (job,) = after(said("working", 110, items_done=1), latest=asked_for())
+    assert states([job]) == [("active", 110, 1)]
+    # Another clock, five minutes behind.
+    (job,) = after(said("started", -200, task_name="sort"), latest=asked_for())
+    assert states([job]) == [("active", -200, 0)]
+
+
+def test_news_of_the_job_before_does_not_begin_the_one_that_was_asked_for():
+    for old in (
+        said("completed", 101, 20),
+        said("completed", 101),
+        said("cancelled", 101, task_name="sort"),
+        said("in_progress", 99, 20, items_done=3),
+        said("in_progress", 101, task_name="other"),
+    ):
+        assert after(old, latest=asked_for()) == [asked_for()]
+
+
+def test_a_robot_that_goes_on_to_another_job_supersedes_the_one_that_was_asked_for():
+    jobs = after(said("started", 105, 105, task_name="other"), latest=asked_for())
+    assert [(job.status, job.reason) for job in jobs] == [("failed", SUPERSEDED), ("active", None)]
+
+
+def test_a_late_start_takes_up_the_job_that_was_given_up_and_much_later_it_is_another():
+    given_up = asked_for(status="failed", end_time=at(105), reason="silent")
+    (job,) = after(said("started", 110, 110, task_name="sort"), latest=given_up)
+    assert (job.status, job.reason, job.end_time) == ("active", None, None)
+    jobs = after(said("started", 900, 900, task_name="sort"), latest=given_up)
+    assert [job.status for job in jobs] == ["failed", "active"]
+    assert after(said("completed", 106, 20), latest=given_up) == [given_up]

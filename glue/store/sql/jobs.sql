@@ -24,3 +24,32 @@ INSERT INTO jobs (robot_id, start_time, end_time, items_total, items_done, perce
 SELECT robot_id, start_time, end_time, items_total, items_done, percent_complete, last_item,
        status, task_name, phase, reason, details
   FROM jsonb_populate_recordset(NULL::jobs, %(rows)s);
+
+-- name: ask
+-- Nothing comes back while the robot has an active job.
+INSERT INTO jobs (robot_id, start_time, items_total, status, task_name, details)
+SELECT robot_id, start_time, items_total, status, task_name, details
+  FROM jsonb_populate_record(NULL::jobs, %(row)s) AS n
+ WHERE NOT EXISTS (SELECT FROM jobs j WHERE j.robot_id = n.robot_id AND j.status = 'active')
+RETURNING id;
+
+-- name: fail_asked
+-- The job of a command, as long as the robot has not begun it. Without awaited, it cannot begin.
+UPDATE jobs
+   SET status = 'failed', end_time = greatest(start_time, coalesce(%(at)s::timestamptz, now())),
+       reason = %(reason)s,
+       details = CASE WHEN %(may_begin)s THEN details ELSE details - 'awaited' END
+ WHERE details ? 'command_id' AND details ->> 'command_id' = %(command_id)s
+   AND details ? 'awaited' AND (status = 'active' OR NOT %(may_begin)s);
+
+-- name: cancel
+UPDATE jobs
+   SET status = 'failed', end_time = coalesce(end_time, greatest(start_time, now())),
+       details = coalesce(details, '{}') - 'awaited'
+                 || jsonb_build_object('cancelled_by', %(by)s::text)
+                 || CASE WHEN status = 'failed' AND reason IS NOT NULL
+                         THEN jsonb_build_object('robot_said', reason) ELSE '{}' END,
+       reason = 'cancelled'
+ WHERE id = %(id)s AND (status = 'active'
+                        OR status = 'failed' AND updated_at >= %(since)s::timestamptz)
+RETURNING id;
