@@ -11,7 +11,7 @@ from pydantic import Field
 
 from glue import store
 from glue.alerts import people
-from glue.api import access, etag, idempotency
+from glue.api import access, etag
 from glue.api.alert_shapes import AlertFilter, AlertWithTimeline
 from glue.api.alerts import read
 from glue.api.fields import LARGEST_ID, AlertPath, Body, Reply, Text
@@ -101,9 +101,7 @@ async def acknowledge_alert(
         return etag.tagged(response, await read(conn, alert_id))
 
 
-@router.post(
-    "/{alert_id}/comments", status_code=201, responses=ERRORS, openapi_extra=idempotency.CREATES
-)
+@router.post("/{alert_id}/comments", status_code=201, responses=ERRORS)
 async def comment_on_alert(
     request: Request,
     response: Response,

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from glue.api.fields import Reply, RobotId, Text, Utc
+from glue.api.fields import Instant, Name, Reply, RobotId, Utc
 
 Severity = Literal["critical", "warning", "info"]
 AlertType = Literal["temperature", "battery", "servo", "system", "network", "performance"]
 Origin = Literal["push", "pull", "standby", "person"]
-
-Name = Annotated[Text, Field(min_length=1, max_length=100)]
-Moment = Annotated[AwareDatetime, Field(strict=False, examples=["2026-01-31T08:00:00Z"])]
 
 
 class AlertFilter(BaseModel):
@@ -30,8 +27,8 @@ class AlertFilter(BaseModel):
     resolved: bool | None = None
     resolved_by: Name | None = None
     resolve_reason: Name | None = None
-    since: Moment | None = Field(None, description="Made at or after.")
-    until: Moment | None = Field(None, description="Made before.")
+    since: Instant | None = Field(None, description="Made at or after.")
+    until: Instant | None = Field(None, description="Made before.")
     text: Name | None = Field(None, description="In title or message, whatever its case.")
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Path, Query
@@ -55,6 +55,12 @@ def _walk(value: Any, depth: int) -> None:
             _walk(inner, depth - 1)
 
 
+def _of_our_time(at: datetime) -> datetime:
+    if not 1970 <= at.year <= 2999:
+        raise ValueError("not between the years 1970 and 2999")
+    return at.astimezone(UTC)
+
+
 def _known_metric(name: str) -> str:
     if name not in METRICS:
         raise ValueError(f"no metric with limits; there are {', '.join(METRICS)}")
@@ -81,12 +87,19 @@ Cursor = Annotated[
     Text | None, Query(max_length=2000, description="`next` of the page before this one.")
 ]
 SearchText = Annotated[Text | None, Query(min_length=1, max_length=100)]
-Moment = Annotated[AwareDatetime | None, Query(examples=["2026-01-31T08:00:00Z"])]
+Moment = Annotated[
+    Annotated[AwareDatetime, AfterValidator(_of_our_time)] | None,
+    Query(examples=["2026-01-31T08:00:00Z"]),
+]
 
 Name = Annotated[Text, Field(min_length=1, max_length=100)]
 """A value to look for."""
 
-Instant = Annotated[AwareDatetime, Field(strict=False, examples=["2026-01-31T08:00:00Z"])]
+Instant = Annotated[
+    AwareDatetime,
+    Field(strict=False, examples=["2026-01-31T08:00:00Z"]),
+    AfterValidator(_of_our_time),
+]
 """A time with its zone, in the fields of a body or of a filter."""
 
 Utc = Annotated[

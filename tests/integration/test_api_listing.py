@@ -60,7 +60,7 @@ async def expected(api: Api, sort: str) -> list[int]:
             "severity": "CASE severity WHEN 'info' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END",
         }.get(name, name)
         steps.append(f"{column} {'DESC' if down else 'ASC'} NULLS LAST")
-    steps.append(f"id {'DESC' if sort.split(',')[-1].startswith('-') else 'ASC'}")
+    steps.append(f"id {steps[-1].split()[-3]}")
     rows = await api.rows(f"SELECT id FROM alerts ORDER BY {', '.join(steps)}")
     return [row["id"] for row in rows]
 
