@@ -15,12 +15,12 @@ from glue.api import (
     alert_actions,
     alerts,
     auth,
-    commands,
     docs,
-    emergency_stop,
     figures,
     health,
+    logs,
     problems,
+    reports,
     robots,
     thresholds,
     tokens,
@@ -28,7 +28,6 @@ from glue.api import (
 )
 from glue.api.accounts import Doorkeeper
 from glue.api.body_limit import BodyLimit
-from glue.commands import Commander
 from glue.core import demo
 from glue.core.folding import Folding
 from glue.settings import Settings
@@ -62,7 +61,6 @@ def create_app(
     app.state.pool = pool
     app.state.intake = intake
     app.state.watch = watch
-    app.state.commander = Commander(settings, pool)
     app.state.doorkeeper = Doorkeeper(pool, settings.glue)
     app.state.refusals = Folding()
     app.state.figures = figures.Figures([webhook.POSTS])
@@ -76,9 +74,7 @@ def create_app(
 
 
 def _include(app: FastAPI) -> None:
-    for module in (health, auth, robots, thresholds, alerts, alert_actions):
-        app.include_router(module.router)
-    for module in (commands, emergency_stop):
+    for module in (health, auth, robots, thresholds, alerts, alert_actions, logs, reports):
         app.include_router(module.router)
     app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
 
