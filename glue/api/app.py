@@ -19,11 +19,14 @@ from glue.api import (
     figures,
     health,
     logs,
+    machine_tokens,
+    own_account,
     problems,
     reports,
     robots,
     thresholds,
     tokens,
+    users,
     webhook,
 )
 from glue.api.accounts import Doorkeeper
@@ -75,6 +78,9 @@ def create_app(
 
 def _include(app: FastAPI) -> None:
     for module in (health, auth, robots, thresholds, alerts, alert_actions, logs, reports):
+        app.include_router(module.router)
+    # Before the users, one of whom could otherwise be called «me».
+    for module in (own_account, users, machine_tokens):
         app.include_router(module.router)
     app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
 

@@ -7,6 +7,7 @@ run it off the event loop, few at a time.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from functools import cache
 
@@ -50,6 +51,11 @@ def objection(password: str, username: str = "") -> str | None:
     if username and username.lower() in password.lower():
         return "A password does not contain the user's name."
     return None
+
+
+def generated() -> str:
+    """A password that nobody can guess, 96 random bits in 16 characters."""
+    return secrets.token_urlsafe(12)
 
 
 def hashed(password: str) -> str:

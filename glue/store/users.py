@@ -9,13 +9,38 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from psycopg import AsyncConnection
-from psycopg.errors import CheckViolation
+from psycopg.errors import CheckViolation, UniqueViolation
 from psycopg.rows import class_row
 
+from glue.core.sorting import Column
+from glue.store.listing import Listing
 from glue.store.pool import StoreError
 from glue.store.queries import load
 
 sql = load("users")
+
+
+USERS = Listing(
+    sql,
+    {
+        "id": Column(str),
+        "username": Column(str),
+        "email": Column(str),
+        "role": Column(int),
+        "is_active": Column(bool),
+        "created_at": Column(datetime),
+        "updated_at": Column(datetime),
+    },
+    default="username",
+)
+
+
+class Taken(StoreError):
+    """Somebody else has this name or address; ``what`` is ``username`` or ``email``."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"this {what} is somebody else's")
+        self.what = what
 
 
 class LastAdmin(StoreError):
@@ -44,12 +69,12 @@ class User:
 
 async def by_username(conn: AsyncConnection, username: str) -> User | None:
     async with conn.cursor(row_factory=class_row(User)) as cursor:
-        return await (await cursor.execute(sql.by_username, {"username": username})).fetchone()
+        return await (await cursor.execute(sql.one_by_username, {"username": username})).fetchone()
 
 
 async def by_id(conn: AsyncConnection, user_id: str) -> User | None:
     async with conn.cursor(row_factory=class_row(User)) as cursor:
-        return await (await cursor.execute(sql.by_id, {"id": user_id})).fetchone()
+        return await (await cursor.execute(sql.one_by_id, {"id": user_id})).fetchone()
 
 
 async def is_active(conn: AsyncConnection, user_id: str) -> bool:
@@ -86,6 +111,43 @@ async def add(
         return await (await cursor.execute(sql.add, named)).fetchone()
 
 
+async def hold(conn: AsyncConnection, user_id: str) -> User | None:
+    """The user, whom nobody else changes until the transaction ends."""
+    async with conn.cursor(row_factory=class_row(User)) as cursor:
+        return await (await cursor.execute(sql.hold, {"id": user_id})).fetchone()
+
+
+async def edit(
+    conn: AsyncConnection,
+    user_id: str,
+    *,
+    username: str | None = None,
+    email: str | None = None,
+    role: str | None = None,
+    is_active: bool | None = None,
+    password_hash: str | None = None,
+) -> User | None:
+    """The changed user, or None when there is none with this id. None leaves a value as it is.
+
+    Another password and a deactivation end the user's sessions. Raises :class:`Taken` and
+    :class:`LastAdmin`.
+    """
+    named = {
+        "id": user_id,
+        "username": username,
+        "email": email,
+        "role": role,
+        "is_active": is_active,
+        "password_hash": password_hash,
+    }
+    row = await (await conn.execute(sql.whose, named)).fetchone()
+    if row:
+        raise Taken(row[0])
+    with _refused():
+        async with conn.cursor(row_factory=class_row(User)) as cursor:
+            return await (await cursor.execute(sql.edit, named)).fetchone()
+
+
 async def replace_hash(conn: AsyncConnection, user: User, renewed: str) -> None:
     """Keep ``renewed`` for the same password, unless the password was changed meanwhile. Sessions
     go on (migration 0009)."""
@@ -114,17 +176,21 @@ async def change(
         "role": role,
         "is_active": is_active,
     }
-    with _last_admin():
+    with _refused():
         async with conn.cursor(row_factory=class_row(User)) as cursor:
             return await (await cursor.execute(sql.change, named)).fetchone()
 
 
 @contextmanager
-def _last_admin() -> Iterator[None]:
-    """Turn the database's refusal (migration 0009) into ours."""
+def _refused() -> Iterator[None]:
+    """Turn the database's refusals (migrations 0003, 0009) into ours."""
     try:
         yield
     except CheckViolation as error:
         if error.diag.constraint_name == "users_last_admin":
             raise LastAdmin from None
         raise
+    except UniqueViolation as error:
+        raise Taken(
+            "email" if "email" in (error.diag.constraint_name or "") else "username"
+        ) from None

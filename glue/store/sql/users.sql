@@ -1,4 +1,4 @@
--- name: by_username
+-- name: one_by_username
 -- Whatever the case of the letters: Ada and ada are one person. In an adopted database they may be
 -- two until it is repaired: then the name as it is written comes first.
 SELECT id, username, email, password_hash, (users_mended(users)).role, is_active, created_at,
@@ -8,7 +8,7 @@ SELECT id, username, email, password_hash, (users_mended(users)).role, is_active
  ORDER BY username = %(username)s DESC, is_active DESC, updated_at DESC, id
  LIMIT 1;
 
--- name: by_id
+-- name: one_by_id
 SELECT id, username, email, password_hash, (users_mended(users)).role, is_active, created_at,
        updated_at
   FROM users
@@ -59,3 +59,59 @@ UPDATE users
               ORDER BY username = %(username)s DESC, is_active DESC, updated_at DESC, id
               LIMIT 1)
 RETURNING id, username, email, password_hash, role, is_active, created_at, updated_at;
+
+-- name: hold
+SELECT id, username, email, password_hash, (users_mended(users)).role, is_active, created_at,
+       updated_at
+  FROM users
+ WHERE id = %(id)s
+   FOR UPDATE;
+
+-- name: whose
+-- Which of the new values is somebody else's, if any.
+SELECT CASE WHEN lower(username) = lower(%(username)s::text) THEN 'username' ELSE 'email' END
+  FROM users
+ WHERE id <> %(id)s AND (lower(username) = lower(%(username)s::text) OR lower(email) = lower(%(email)s::text))
+ LIMIT 1;
+
+-- name: edit
+-- NULL leaves a column as it is.
+UPDATE users
+   SET username = coalesce(%(username)s, username),
+       email = coalesce(%(email)s, email),
+       role = coalesce(%(role)s, role),
+       is_active = coalesce(%(is_active)s, is_active),
+       password_hash = coalesce(%(password_hash)s, password_hash)
+ WHERE id = %(id)s
+RETURNING id, username, email, password_hash, role, is_active, created_at, updated_at;
+
+-- name: page
+SELECT u.id::text, u.username, u.email, (users_mended(u)).role, u.is_active, u.created_at, u.updated_at,
+       {key} AS sort_key
+  FROM users u
+ WHERE {where}
+ ORDER BY {order}
+ LIMIT %(rows)s;
+
+-- name: by_id
+u.id::text
+-- name: by_username
+lower(u.username)
+-- name: by_email
+lower(u.email)
+-- name: by_role
+-- Ascending is from viewer to admin.
+coalesce(array_position(ARRAY['viewer', 'operator', 'admin'], u.role::text), 1)
+-- name: by_is_active
+u.is_active
+-- name: by_created_at
+u.created_at
+-- name: by_updated_at
+u.updated_at
+
+-- name: if_role
+(users_mended(u)).role = ANY (%(role)s)
+-- name: if_is_active
+u.is_active = %(is_active)s
+-- name: if_text
+position(lower(%(text)s) IN lower(concat_ws(E'\n', u.username, u.email))) > 0
