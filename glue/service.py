@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import AsyncIterator
 
 import structlog
@@ -21,7 +22,6 @@ from glue.alerts.pull import Watch
 from glue.alerts.standby import Standby
 from glue.api import first_users
 from glue.api.app import create_app
-from glue.changes import Changes
 from glue.grafana import Grafana
 from glue.series import Query
 from glue.settings import Settings
@@ -49,7 +49,7 @@ async def run(settings: Settings) -> None:
         )
         if stopped.is_set():
             return
-        server = uvicorn.Server(config)
+        server = _Server(config, app)
         try:
             async with asyncio.TaskGroup() as tasks:
                 loops = [tasks.create_task(loop, name=name) for name, loop in _loops(app)]
@@ -58,6 +58,18 @@ async def run(settings: Settings) -> None:
                     task.cancel()
         finally:
             server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """Ends the live streams when it stops: it would wait for them, and then cut them off."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.live.close()
+        await super().shutdown(sockets)
 
 
 @contextlib.asynccontextmanager
@@ -73,7 +85,6 @@ async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
         watch = Watch(settings, pool, grafana, intake)
         app = create_app(settings, pool, intake=intake, watch=watch)
         app.state.series = series
-        app.state.changes = Changes(settings.postgres.dsn)
         app.state.standby = Standby(settings, pool, series, intake, watch)
         await first_users.ensure(pool, settings)
         await first_users.find_documented_passwords(pool)
@@ -83,6 +94,7 @@ async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
 def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
     state = app.state
     yield "changes", state.changes.run()
+    yield "live", state.live.run()
     yield "commands", state.commander.run()
     yield "watch", state.watch.run()
     yield "standby", state.standby.run()

@@ -18,6 +18,7 @@ from glue.api import (
     docs,
     figures,
     health,
+    live,
     logs,
     machine_tokens,
     own_account,
@@ -31,6 +32,9 @@ from glue.api import (
 )
 from glue.api.accounts import Doorkeeper
 from glue.api.body_limit import BodyLimit
+from glue.api.live_hub import Hub
+from glue.api.live_tickets import Tickets
+from glue.changes import Changes
 from glue.core import demo
 from glue.core.folding import Folding
 from glue.settings import Settings
@@ -64,6 +68,9 @@ def create_app(
     app.state.pool = pool
     app.state.intake = intake
     app.state.watch = watch
+    app.state.changes = Changes(settings.postgres.dsn)
+    app.state.live = Hub(pool, app.state.changes, settings.glue.live_listeners)
+    app.state.tickets = Tickets()
     app.state.doorkeeper = Doorkeeper(pool, settings.glue)
     app.state.refusals = Folding()
     app.state.figures = figures.Figures([webhook.POSTS])
@@ -82,6 +89,7 @@ def _include(app: FastAPI) -> None:
     # Before the users, one of whom could otherwise be called «me».
     for module in (own_account, users, machine_tokens):
         app.include_router(module.router)
+    app.include_router(live.router)
     app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
 
 
