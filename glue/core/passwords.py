@@ -16,6 +16,8 @@ from pwdlib.exceptions import PwdlibError
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
+from glue.core.demo import is_documented
+
 LONGEST = 256
 """Characters. A bound on work, far above any passphrase."""
 
@@ -46,6 +48,8 @@ def objection(password: str, username: str = "") -> str | None:
         return f"A password takes at most {LONGEST} characters."
     if "\x00" in password:
         return "A password takes no NUL character."
+    if is_documented(password):
+        return "This password is in the documentation, so everybody knows it."
     if len(set(password)) < 4:
         return "This password repeats the same few characters; use a few words in a row."
     if username and username.lower() in password.lower():
