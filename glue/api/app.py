@@ -21,6 +21,8 @@ from glue.api import (
     live,
     logs,
     machine_tokens,
+    oidc,
+    oidc_tokens,
     own_account,
     problems,
     reports,
@@ -34,6 +36,7 @@ from glue.api.accounts import Doorkeeper
 from glue.api.body_limit import BodyLimit
 from glue.api.live_hub import Hub
 from glue.api.live_tickets import Tickets
+from glue.api.oidc_keys import Keyring
 from glue.changes import Changes
 from glue.core import demo
 from glue.core.folding import Folding
@@ -72,6 +75,8 @@ def create_app(
     app.state.live = Hub(pool, app.state.changes, settings.glue.live_listeners)
     app.state.tickets = Tickets()
     app.state.doorkeeper = Doorkeeper(pool, settings.glue)
+    secret = settings.glue.jwt_secret.get_secret_value()
+    app.state.keyring = Keyring(pool, secret, settings.sign_on.lives)
     app.state.refusals = Folding()
     app.state.figures = figures.Figures([webhook.POSTS])
     _include(app)
@@ -90,6 +95,8 @@ def _include(app: FastAPI) -> None:
     for module in (own_account, users, machine_tokens):
         app.include_router(module.router)
     app.include_router(live.router)
+    for module in (oidc, oidc_tokens):
+        app.include_router(module.router)
     app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
 
 

@@ -1,0 +1,116 @@
+"""A browser and Grafana's server, as far as single sign-on goes: what they send to the glue."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from glue.api.oidc import client
+from glue.core import oidc, passwords
+from tests.api import Api
+
+VERIFIER = "v" * 43
+PASSWORD = "correct horse battery"
+
+
+def query(url: str) -> dict[str, str]:
+    """Its parameters; none may stand there twice."""
+    found = parse_qs(urlsplit(url).query, strict_parsing=True)
+    assert all(len(values) == 1 for values in found.values()), url
+    return {name: values[0] for name, values in found.items()}
+
+
+@dataclass
+class SignOn:
+    """``browser`` has cookies of its own; ``server`` is Grafana's."""
+
+    api: Api
+    browser: httpx.AsyncClient
+    server: httpx.AsyncClient
+    asked: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def redirect_uri(self) -> str:
+        return client(self.api.settings).redirect_uri
+
+    @property
+    def secret(self) -> str:
+        return client(self.api.settings).secret
+
+    def request(self, **changed: str | None) -> dict[str, str]:
+        """What Grafana sends a browser here with; None leaves a parameter out."""
+        usual = {
+            "client_id": "grafana",
+            "redirect_uri": self.redirect_uri,
+            "response_type": "code",
+            "scope": "openid profile email",
+            "state": "a state & more",
+            "code_challenge": oidc.challenge_of(VERIFIER),
+            "code_challenge_method": "S256",
+        }
+        return {k: v for k, v in {**usual, **changed}.items() if v is not None}
+
+    async def authorize(self, **changed: str | None) -> httpx.Response:
+        return await self.browser.get("/oauth/authorize", params=self.request(**changed))
+
+    async def fill_in(
+        self, page: httpx.Response, username: str, password: str = PASSWORD, **other: str
+    ) -> httpx.Response:
+        """Send the form that ``page`` shows, filled in."""
+        action, token = form_of(page)
+        data = {"form_token": token, "username": username, "password": password, **other}
+        return await self.browser.post(page.url.join(action), data=data)
+
+    async def code(self, username: str = "ada", **changed: str | None) -> str:
+        """A code for somebody who is signed in, or signs in now."""
+        answer = await self.authorize(**changed)
+        if answer.status_code == 200:
+            answer = await self.fill_in(answer, username)
+        assert answer.status_code in (302, 303), answer.text
+        return query(answer.headers["location"])["code"]
+
+    async def exchange(self, code: str, **changed: Any) -> httpx.Response:
+        """Grafana's server asks for tokens."""
+        auth = changed.pop("auth", ("grafana", self.secret))
+        headers = changed.pop("headers", {})
+        usual = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.redirect_uri,
+            "code_verifier": VERIFIER,
+        }
+        data = {k: v for k, v in {**usual, **changed}.items() if v is not None}
+        more = {"auth": auth} if auth else {}
+        return await self.server.post("/oauth/token", data=data, headers=headers, **more)
+
+    async def userinfo(self, access_token: str) -> httpx.Response:
+        headers = {"authorization": f"Bearer {access_token}".encode()}
+        return await self.server.get("/oauth/userinfo", headers=headers)
+
+    async def add_user(self, name: str, role: str, in_grafana: bool = True) -> str:
+        """Somebody with :data:`PASSWORD`, whose account in Grafana the glue has made, or not."""
+        user_id = await self.api.add_user(name, role, passwords.hashed(PASSWORD))
+        if in_grafana:
+            await own_in_grafana(self.api, name)
+        return user_id
+
+
+async def own_in_grafana(api: Api, name: str, grafana_id: int = 7) -> None:
+    await api.rows(
+        "INSERT INTO grafana_objects (kind, name, grafana_id) VALUES ('user', %(n)s, %(id)s)",
+        n=name.lower(),
+        id=grafana_id,
+    )
+
+
+def form_of(page: httpx.Response) -> tuple[str, str]:
+    """Where the form goes, and what is hidden in it."""
+    action = re.search(r'action="([^"]+)"', page.text)
+    token = re.search(r'name="form_token" value="([^"]+)"', page.text)
+    assert action and token, page.text
+    return html.unescape(action[1]), token[1]
