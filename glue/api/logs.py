@@ -154,10 +154,9 @@ async def read_log(
     """One entry."""
     async with store.transaction(request.app.state.pool) as conn:
         row = await log_reads.one(conn, log_id)
-    if row is None:
+    hidden = user.role != "admin" and row and row["kept_category"].lower().startswith("auth")
+    if row is None or hidden:
         raise NotFound(f"There is no log entry {log_id}.")
-    if user.role != "admin" and row["kept_category"].lower().startswith("auth"):
-        raise _for_admins()
     return etag.tagged(response, LogEntry.model_validate(row))
 
 
@@ -169,9 +168,5 @@ def _seen_by(role: str, wanted: LogFilter) -> dict[str, Any]:
     if role == "admin":
         return filters
     if wanted.category and "auth" in wanted.category:
-        raise _for_admins()
+        raise ProblemError(403, "Entries of category auth are for admins.")
     return filters | {"without_auth": True}
-
-
-def _for_admins() -> ProblemError:
-    return ProblemError(403, "Entries of category auth are for admins.")

@@ -6,9 +6,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from glue.api import alert_actions
 from tests.api import Api, is_problem
 
 START = datetime(2026, 1, 31, 8, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 async def ids(api: Api, **params: Any) -> list[int]:
@@ -42,6 +46,199 @@ async def test_the_list_is_newest_first_and_filtered(api: Api) -> None:
     assert await ids(api, resolved=False) == [ours, critical, old]
     one, two = "2026-01-31T09:00:00Z", "2026-01-31T12:00:00+02:00"
     assert await ids(api, since=one, until=two) == [critical]
+
+
+async def test_every_column_filters(api: Api) -> None:
+    await api.add_alert(created_at=START)
+    wanted = await api.add_alert(
+        created_at=START + timedelta(hours=1),
+        robot_id="r9",
+        severity="critical",
+        alert_type="battery",
+        metric="battery",
+        source="servo_3",
+        title="Akku 100% leer",
+        message="Battery low",
+        origin="pull",
+        acknowledged=True,
+        acknowledged_by="olga",
+        acknowledged_at=START,
+        resolved=True,
+        resolved_at=START,
+        resolved_by="ivan",
+        resolve_reason="by hand",
+    )
+    for query in (
+        {"robot_id": ["r9", "r10"]},
+        {"severity": "critical"},
+        {"type": "battery"},
+        {"metric": ["cpu", "battery"]},
+        {"source": "servo_3"},
+        {"origin": ["pull", "push"]},
+        {"acknowledged": True},
+        {"acknowledged_by": "olga"},
+        {"resolved": True},
+        {"resolved_by": "ivan"},
+        {"resolve_reason": "by hand"},
+        {"since": (START + timedelta(minutes=1)).isoformat()},
+        {"text": "AKKU 100%"},
+        {"text": "battery l"},
+    ):
+        assert await ids(api, **query) == [wanted], query
+    assert await ids(api, text="_") == await ids(api, robot_id="R9") == []
+
+
+async def test_statistics_of_a_range(api: Api) -> None:
+    def at(minutes: int) -> datetime:
+        return START + timedelta(minutes=minutes)
+
+    await api.add_alert(created_at=at(0), metric="cpu", robot_id="r1")
+    for seen, over in ((1, 2), (3, 10), (8, None)):
+        await api.add_alert(
+            created_at=at(0),
+            robot_id="r2",
+            severity="critical",
+            acknowledged=True,
+            acknowledged_at=at(seen),
+            resolved=over is not None,
+            resolved_at=at(over) if over else None,
+        )
+    await api.add_alert(created_at=at(-1), robot_id="r3", severity="info")
+    answer = await api.get(
+        "viewer", "/alerts/statistics", since=START.isoformat(), until=at(60).isoformat()
+    )
+    assert answer.status_code == 200, answer.text
+    got = answer.json()
+    assert got["open_now"] == {"critical": 1, "warning": 1, "info": 1}
+    assert (got["alerts"], got["open"]) == (4, 2)
+    assert got["by_severity"] == [
+        {"name": "critical", "alerts": 3, "open": 1},
+        {"name": "warning", "alerts": 1, "open": 1},
+    ]
+    assert got["by_metric"] == [
+        {"name": None, "alerts": 3, "open": 1},
+        {"name": "cpu", "alerts": 1, "open": 1},
+    ]
+    assert [c["name"] for c in got["by_robot"]] == ["r2", "r1"]
+    assert got["to_acknowledge"] == {"alerts": 3, "mean_s": 240, "median_s": 180}
+    assert got["to_resolve"] == {"alerts": 2, "mean_s": 360, "median_s": 360}
+    nothing = (await api.get("viewer", "/alerts/statistics", robot_id="nobody")).json()
+    assert nothing["to_resolve"] == {"alerts": 0, "mean_s": None, "median_s": None}
+    assert nothing["by_robot"] == []
+
+
+async def test_many_are_acknowledged_with_an_answer_each(api: Api) -> None:
+    one, two = await api.add_alert(), await api.add_alert(metric="cpu")
+    await api.post("admin", f"/alerts/{two}/acknowledge")
+    body = {"ids": [two, 999, one, one], "comment": "storm"}
+    answer = await api.post("operator", "/alerts/acknowledge", body)
+    assert answer.json() == {
+        "items": [
+            {"id": two, "outcome": "already"},
+            {"id": 999, "outcome": "missing"},
+            {"id": one, "outcome": "acknowledged"},
+        ],
+        "more": False,
+    }
+    got = (await api.get("viewer", f"/alerts/{one}")).json()
+    assert (got["acknowledged_by"], got["comment"]) == ("operator", "storm")
+    (event,) = got["timeline"]
+    assert (event["kind"], event["actor"], event["note"]) == ("acknowledged", "operator", "storm")
+    assert (await api.get("viewer", f"/alerts/{two}")).json()["acknowledged_by"] == "admin"
+    entry = (await api.logs("api"))[-1]
+    assert entry["details"] == {"username": "operator", "alerts": [one], "comment": "storm"}
+
+
+async def test_many_are_acknowledged_by_a_filter(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_actions, "MOST", 2)
+    made = [await api.add_alert(robot_id="r1", created_at=START + i * HOUR) for i in range(5)]
+    other = await api.add_alert(robot_id="r2")
+    body = {"filter": {"robot_id": ["r1"], "until": (START + 4 * HOUR).isoformat()}}
+    first = (await api.post("operator", "/alerts/acknowledge", body)).json()
+    assert [item["id"] for item in first["items"]] == [made[3], made[2]]
+    assert first["more"]
+    second = (await api.post("operator", "/alerts/acknowledge", body)).json()
+    assert [item["id"] for item in second["items"]] == [made[1], made[0]]
+    assert not second["more"]
+    assert await ids(api, acknowledged=False) == [other, made[4]]
+
+
+async def test_two_who_acknowledge_the_same_many_do_it_once(api: Api) -> None:
+    made = [await api.add_alert(metric=f"m{i}") for i in range(40)]
+    answers = await asyncio.gather(
+        *(
+            api.post(role, "/alerts/acknowledge", {"ids": made[::step]})
+            for role, step in (("operator", 1), ("admin", -1)) * 3
+        )
+    )
+    outcomes = [item["outcome"] for answer in answers for item in answer.json()["items"]]
+    assert outcomes.count("acknowledged") == 40
+    assert outcomes.count("already") == 200
+    assert len(await api.rows("SELECT id FROM alert_timeline")) == 40
+
+
+async def test_many_of_nothing(api: Api) -> None:
+    for body in (
+        {}, {"ids": []}, {"filter": {}}, {"ids": [1], "filter": {"robot_id": ["r1"]}},
+        {"ids": [0]}, {"ids": ["1"]}, {"ids": list(range(1, 1002))}, {"filter": {"robot": ["r1"]}},
+        {"filter": {"robot_id": "r1"}}, {"filter": {"resolved": "true"}},
+        {"filter": {"since": "yesterday"}}, {"ids": [1], "comment": ""},
+    ):  # fmt: skip
+        assert is_problem(await api.post("operator", "/alerts/acknowledge", body), 422), body
+
+
+async def test_comments_stand_in_the_timeline(api: Api) -> None:
+    alert = await api.add_alert()
+    for role, text in (("operator", "looking"), ("admin", "servo ordered")):
+        answer = await api.post(role, f"/alerts/{alert}/comments", {"comment": text})
+        assert answer.status_code == 201, answer.text
+    timeline = (await api.get("viewer", f"/alerts/{alert}/timeline")).json()
+    assert [(e["kind"], e["actor"], e["note"]) for e in timeline] == [
+        ("commented", "operator", "looking"),
+        ("commented", "admin", "servo ordered"),
+    ]
+    assert [e["message"] for e in await api.logs("api")] == [
+        f"operator commented on alert {alert}",
+        f"admin commented on alert {alert}",
+    ]
+    assert is_problem(await api.post("operator", f"/alerts/{alert}/comments", {}), 422)
+    assert is_problem(await api.post("viewer", f"/alerts/{alert}/comments", {"comment": "x"}), 403)
+
+
+async def test_nobody_overwrites_what_he_has_not_seen(api: Api) -> None:
+    alert = await api.add_alert()
+    read = await api.get("viewer", f"/alerts/{alert}")
+    etag = read.headers["etag"]
+
+    async def acting(verb: str, tag: str, body: Any = None) -> Any:
+        path = f"/api/v1/alerts/{alert}/{verb}"
+        return await api.call("operator", "POST", path, json=body, headers={"If-Match": tag})
+
+    seen = await acting("acknowledge", f'"other", {etag}')
+    assert seen.status_code == 200
+    assert seen.headers["etag"] != etag
+    for verb, body in (("acknowledge", None), ("resolve", None), ("comments", {"comment": "x"})):
+        answer = await acting(verb, etag, body)
+        assert is_problem(answer, 412)
+        assert answer.headers["etag"] == seen.headers["etag"]
+    assert is_problem(await acting("resolve", f"W/{seen.headers['etag']}"), 412)
+    assert (await api.get("viewer", f"/alerts/{alert}")).json()["resolved"] is False
+    assert (await acting("resolve", seen.headers["etag"])).status_code == 200
+    assert (await acting("acknowledge", "*")).status_code == 200
+
+
+async def test_who_has_the_newest_state_is_not_sent_it_again(api: Api) -> None:
+    alert = await api.add_alert()
+    etag = (await api.get("viewer", f"/alerts/{alert}")).headers["etag"]
+
+    async def read() -> Any:
+        headers = {"If-None-Match": etag}
+        return await api.call("viewer", "GET", f"/api/v1/alerts/{alert}", headers=headers)
+
+    same = await read()
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", etag)
+    await api.post("operator", f"/alerts/{alert}/acknowledge")
+    assert (await read()).status_code == 200
 
 
 async def test_pages_neither_repeat_nor_hide_while_alerts_arrive(api: Api) -> None:
