@@ -2,12 +2,13 @@
 
 from glue.grafana.accounts import Accounts
 from glue.grafana.alert_state import AlertState
-from glue.grafana.client import (
+from glue.grafana.errors import (
     GrafanaConflict,
     GrafanaDenied,
     GrafanaError,
     GrafanaMissing,
     GrafanaUnavailable,
+    GrafanaUnsupported,
 )
 from glue.grafana.files import ProvisionedFiles
 from glue.grafana.folders import Folders
@@ -21,12 +22,9 @@ __all__ = [
     "GrafanaError",
     "GrafanaMissing",
     "GrafanaUnavailable",
+    "GrafanaUnsupported",
 ]
 
 
 class Grafana(AlertState, Accounts, Teams, Folders, Marks, ProvisionedFiles):
     """One Grafana: every call that we make, one class a noun."""
-
-    async def version(self) -> str:
-        """As it names itself: ``11.0.0``."""
-        return str((await self.get("/health", dict)).get("version"))

@@ -31,6 +31,7 @@ class Accounts(Client):
                 role=roles.get(int(row["id"])),
                 id=int(row["id"]),
                 server_admin=bool(row.get("isAdmin")),
+                external=bool(row.get("authLabels")),
             )
             async for row in self.pages("/users/search", "users")
         ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from glue.grafana.client import Client, GrafanaError
+from glue.grafana.client import Client
+from glue.grafana.errors import GrafanaError
 
 
 class AlertState(Client):

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from glue.core.grafana_state import Definitions, Files
 from glue.grafana.client import Client
+from glue.grafana.errors import GrafanaError, GrafanaUnavailable
 
 RULE = "rule "
 CONTACT_POINT = "contact point "
@@ -38,8 +39,21 @@ class ProvisionedFiles(Client):
         return {name: found[name] for name in wanted if name in found}
 
     async def reload(self, kind: Files) -> None:
-        """Grafana reads all files of ``kind`` again, and answers when it has."""
-        await self.write("POST", f"/admin/provisioning/{kind}/reload")
+        """Grafana reads all files of ``kind`` again, and answers when it has.
+
+        Raises :class:`~glue.grafana.GrafanaError` for files that it cannot read; a dashboard that
+        is no JSON it only logs. What is no longer in a file stays in Grafana, dashboards and rules
+        alike (``disableDeletion``; rules go by ``deleteRules`` in a file alone).
+        """
+        try:
+            await self.write("POST", f"/admin/provisioning/{kind}/reload")
+        except GrafanaUnavailable as error:
+            if error.status != 500:
+                raise
+            raise GrafanaError(
+                f"Grafana cannot read its files of {kind} (provisioning/{kind}); its log says why",
+                error.status,
+            ) from error
 
     async def rule_folder(self, rule_uid: str) -> str | None:
         """The uid of the folder that an alert rule is in; None: there is no such rule."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from glue.core.grafana_state import Team
-from glue.grafana.client import Client, GrafanaConflict, GrafanaError
+from glue.grafana.client import Client
+from glue.grafana.errors import GrafanaConflict, GrafanaError
 
 
 class Teams(Client):
