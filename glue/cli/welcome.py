@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glue.stack import lan
+from glue.stack import lan, public
 from glue.stack.home import Home
 from glue.stack.part import Site
 from glue.stack.progress import Progress
@@ -25,15 +25,11 @@ def show(place: Home, site: Site, progress: Progress) -> None:
     config = site.settings
     opened = lan.is_open(config.stack.bind)
     host = lan.addresses(config.stack.bind)[0] if opened else config.broker.host
-    glue = lan.addresses(config.glue.host)[0] if opened else config.glue.host
     if site.runs_grafana:
-        url = config.grafana.public_url or config.grafana.url
-        if opened and not config.grafana.public_url:
-            url = url.replace(lan.LOOPBACK, host)
-        progress.say(f"dashboards  {url}")
+        progress.say(f"dashboards  {public.grafana(config)}")
     else:
         progress.say("dashboards  none: no Grafana here; the standby evaluator raises the alerts")
-    progress.say(f"API         http://{glue}:{config.glue.port}/docs")
+    progress.say(f"API         {public.glue(config)}/docs")
     progress.say(f"robots      send MQTT to {host}:{config.broker.port}")
     if opened:
         progress.say("            open to the network, unencrypted; `tonypi up --no-lan` closes it")

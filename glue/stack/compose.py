@@ -140,8 +140,9 @@ def addresses(values: Mapping[str, str]) -> dict[str, str]:
     """Where people and robots reach what is published, by what ``.env`` says."""
     host = values.get("TONYPI_BIND", "127.0.0.1")
     ports = {name: values.get(name, str(usual)) for name, (_, usual) in PORTS.items()}
+    # As docker-compose.yml tells Grafana: a sign-in that begins at another name does not end well.
     public = values.get("GRAFANA_PUBLIC_URL", "")
-    grafana = public if urlsplit(public).hostname else f"http://{host}:{ports['GRAFANA_PORT']}"
+    grafana = public if urlsplit(public).hostname else f"http://localhost:{ports['GRAFANA_PORT']}"
     return {
         "dashboards": grafana,
         "API": f"http://{host}:{ports['GLUE_PORT']}/docs",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from glue.environment import exported
-from glue.stack import lan, probe
+from glue.stack import lan, probe, public
 from glue.stack.part import Part, Site
 
 
@@ -18,7 +18,12 @@ def part(site: Site) -> Part:
         command=(sys.executable, "-m", "glue.cli", "serve"),
         # An empty GRAFANA_URL says that there is none; unset would mean the usual one.
         env=exported(site.settings)
-        | {"TONYPI_HOME": str(site.home), "GRAFANA_URL": site.grafana_url},
+        | {"TONYPI_HOME": str(site.home), "GRAFANA_URL": site.grafana_url}
+        # As Grafana is told, which sends browsers here and takes them back.
+        | {
+            "GLUE_PUBLIC_URL": public.glue(site.settings),
+            "GRAFANA_PUBLIC_URL": public.grafana(site.settings),
+        },
         cwd=site.checkout,
         depends=("postgres", "influxdb", "mosquitto"),
         ready=lambda: probe.answers(f"{url}/healthz"),

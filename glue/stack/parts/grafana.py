@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode
 
+from glue.core import oidc
 from glue.core.provisioning import INTERVAL_VARIABLE
 from glue.environment import mentioned
 from glue.settings import Settings
-from glue.stack import lan, probe
+from glue.stack import probe, public
 from glue.stack.part import Part, Site
 from glue.stack.programs import ProgramMissing, grafana_binary
 
@@ -55,20 +56,13 @@ def part(
         # Its first start runs some 600 database migrations.
         ready_within=180,
         stop_within=30,
-        url=site.settings.grafana.public_url or url,
+        url=public.grafana(site.settings),
     )
 
 
 def environment(settings: Settings, checkout: Path, data: Path) -> dict[str, str]:
     """Grafana's environment: its database, its paths, its administrator, what is provisioned."""
-    postgres, grafana, bind = settings.postgres, settings.grafana, settings.stack.bind
-    # Where GRAFANA_URL was set by hand it is where Grafana listens, whatever others do.
-    asked = lan.near(urlsplit(grafana.url).hostname or lan.LOOPBACK)
-    address = bind if asked == lan.near(bind) else asked
-    port = probe.port_of(grafana.url, 3000)
-    public = grafana.public_url or grafana.url
-    if address == lan.ANY and not grafana.public_url:
-        public = f"http://{lan.addresses(bind)[0]}:{port}"
+    postgres, grafana = settings.postgres, settings.grafana
     return {
         "GF_DATABASE_TYPE": "postgres",
         "GF_DATABASE_HOST": f"{postgres.host}:{postgres.port}",
@@ -80,13 +74,36 @@ def environment(settings: Settings, checkout: Path, data: Path) -> dict[str, str
         "GF_PATHS_DATA": str(data),
         "GF_PATHS_LOGS": str(data / "logs"),
         "GF_PATHS_PLUGINS": str(data / "plugins"),
-        "GF_SERVER_HTTP_ADDR": address,
-        "GF_SERVER_HTTP_PORT": str(port),
-        "GF_SERVER_ROOT_URL": f"{public.rstrip('/')}/",
+        "GF_SERVER_HTTP_ADDR": public.grafana_listens(settings),
+        "GF_SERVER_HTTP_PORT": str(probe.port_of(grafana.url, 3000)),
+        "GF_SERVER_ROOT_URL": f"{public.grafana(settings)}/",
         "GF_SECURITY_ADMIN_USER": grafana.admin_user,
+        "GF_SECURITY_ADMIN_EMAIL": grafana.admin_email,
         "GF_SECURITY_ADMIN_PASSWORD": grafana.admin_password.get_secret_value(),
         "GRAFANA_DASHBOARDS_DIR": str(checkout / "grafana" / "dashboards"),
         **_pace(settings.glue.evaluation_interval),
+        **_sign_on(settings),
+    }
+
+
+def _sign_on(settings: Settings) -> dict[str, str]:
+    """Where people give their password: the browser goes to one address of the glue, Grafana's
+    server asks at another. What is the same everywhere stands in ``grafana.ini``."""
+    secret = settings.sign_on.client_secret.get_secret_value()
+    if not secret:
+        return {"GF_AUTH_GENERIC_OAUTH_ENABLED": "false"}
+    seen, inside = public.glue(settings), settings.glue_for_grafana
+    back = urlencode({"post_logout_redirect_uri": f"{public.grafana(settings)}/login"})
+    return {
+        "GF_AUTH_GENERIC_OAUTH_ENABLED": "true",
+        "GF_AUTH_GENERIC_OAUTH_CLIENT_ID": oidc.CLIENT,
+        "GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET": secret,
+        "GF_AUTH_GENERIC_OAUTH_SCOPES": " ".join(oidc.SCOPES),
+        "GF_AUTH_GENERIC_OAUTH_AUTH_URL": f"{seen}/oauth/authorize",
+        "GF_AUTH_GENERIC_OAUTH_TOKEN_URL": f"{inside}/oauth/token",
+        "GF_AUTH_GENERIC_OAUTH_API_URL": f"{inside}/oauth/userinfo",
+        "GF_AUTH_GENERIC_OAUTH_SIGNOUT_REDIRECT_URL": f"{seen}/oauth/logout?{back}",
+        "GF_AUTH_GENERIC_OAUTH_AUTO_LOGIN": str(settings.sign_on.auto_login).lower(),
     }
 
 
