@@ -44,7 +44,7 @@ class SetThreshold(Reply):
     critical: float | None
     warning_recovery: float | None
     critical_recovery: float | None
-    enabled: bool
+    enabled: bool | None
     updated_at: Utc
 
 

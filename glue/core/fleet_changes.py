@@ -103,7 +103,7 @@ def _whom(robots: Sequence[str], group: Sequence[FleetChange]) -> str:
 def _said(change: FleetChange) -> str:
     match change.kind:
         case "maintenance":
-            return "Maintenance"
+            return f"Maintenance ({change.after})" if change.after else "Maintenance"
         case "activation":
             return "Watched again:" if change.after else "No longer watched:"
         case "limits":
@@ -126,8 +126,8 @@ def _limits(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -
         for column, word in LIMITS.items()
         if before.get(column) != after.get(column)
     ]
-    if before.get("enabled", True) != after.get("enabled", True):
-        said.append("switched on" if after.get("enabled") else "switched off")
+    if before.get("enabled", True) != (now := after.get("enabled", True)):
+        said.append({True: "switched on", False: "switched off"}.get(now, "on or off as the fleet"))
     return ", ".join(said)
 
 

@@ -6,13 +6,15 @@ the person who asked. What is in force then, level by level, is :mod:`glue.store
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, Rollback, errors
 from psycopg.rows import class_row, dict_row
+from psycopg.types.json import Jsonb
 
 from glue.store.pool import StoreError
 from glue.store.queries import load
@@ -39,7 +41,8 @@ class UnknownRobot(StoreError):
 @dataclass(frozen=True)
 class Threshold:
     """One row. A limit of None comes from the next level; a recovery limit of None is the limit,
-    the metric's margin to the safe side. ``enabled`` False switches the metric off."""
+    the metric's margin to the safe side. ``enabled`` False switches the metric off; None is as the
+    next level says."""
 
     robot_id: str | None
     metric: str
@@ -47,7 +50,7 @@ class Threshold:
     critical: float | None
     warning_recovery: float | None
     critical_recovery: float | None
-    enabled: bool
+    enabled: bool | None
     updated_at: datetime
 
 
@@ -55,6 +58,17 @@ async def listed(conn: AsyncConnection) -> list[Threshold]:
     """All rows, global ones first."""
     async with conn.cursor(row_factory=class_row(Threshold)) as cursor:
         return await (await cursor.execute(sql.listed)).fetchall()
+
+
+async def of(conn: AsyncConnection, robot_id: str | None) -> list[Threshold]:
+    """The robot's own rows, or the global ones."""
+    async with conn.cursor(row_factory=class_row(Threshold)) as cursor:
+        return await (await cursor.execute(sql.of, {"robot_id": robot_id})).fetchall()
+
+
+async def hold(conn: AsyncConnection) -> None:
+    """Nobody else changes the fleet's limits until the transaction ends."""
+    await conn.execute(sql.hold)
 
 
 async def one(conn: AsyncConnection, robot_id: str | None, metric: str) -> Threshold | None:
@@ -73,7 +87,7 @@ async def put(
     critical: float | None,
     warning_recovery: float | None = None,
     critical_recovery: float | None = None,
-    enabled: bool = True,
+    enabled: bool | None = True,
 ) -> Threshold:
     """Write the whole row of (robot, metric); robot None is the global row.
 
@@ -97,10 +111,61 @@ async def put(
     return written
 
 
+async def put_many(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Write these rows (each the arguments of :func:`put`, of a registered robot), all or none.
+
+    Gives why rows were refused, by their place; then nothing is written.
+    """
+    try:
+        async with conn.transaction():
+            cursor = await conn.execute(sql.put_many, {"rows": Jsonb(list(rows))})
+            if (await cursor.fetchone()) is None:
+                return {}
+            raise _Disordered
+    except (_Disordered, errors.CheckViolation, errors.DataError):
+        return await _refusals(conn, rows)
+
+
+async def reset_many(conn: AsyncConnection, pairs: Sequence[tuple[str, str]]) -> int:
+    """Drop the rows of these (robot, metric); gives how many there were."""
+    named = {"rows": Jsonb([{"robot_id": robot, "metric": metric} for robot, metric in pairs])}
+    done = await conn.execute(sql.reset_many, named)
+    return done.rowcount
+
+
+async def reset_all(conn: AsyncConnection, robot_id: str | None) -> list[str]:
+    """Drop all rows of the robot, or all global ones; gives their metrics."""
+    cursor = await conn.execute(sql.reset_all, {"robot_id": robot_id})
+    return sorted(row[0] for row in await cursor.fetchall())
+
+
 async def reset(conn: AsyncConnection, robot_id: str | None, metric: str) -> bool:
     """Drop the row, so that the next level counts again. False when there was none."""
     done = await conn.execute(sql.reset, {"robot_id": robot_id, "metric": metric})
     return done.rowcount > 0
+
+
+class _Disordered(Exception):
+    """A row with one limit is on the wrong side of the level above."""
+
+
+async def _refusals(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """One by one, and taken back. What is wrong with limits is so for every robot."""
+    found: dict[int, str] = {}
+    tried: dict[tuple[Any, ...], str] = {}
+    async with conn.transaction() as attempt:
+        for place, row in enumerate(rows):
+            limits = tuple(value for name, value in sorted(row.items()) if name != "robot_id")
+            if limits not in tried:
+                tried[limits] = ""
+                try:
+                    await put(conn, **row)
+                except InvalidThreshold as error:
+                    tried[limits] = str(error)
+            if tried[limits]:
+                found[place] = tried[limits]
+        raise Rollback(attempt)
+    return found
 
 
 async def _applied(conn: AsyncConnection, row: Threshold) -> None:
