@@ -14,7 +14,7 @@ from glue.api import access, outage
 from glue.api.fields import Body, RobotPath
 from glue.api.orders import ToldAll, Wait, commander, not_sent, seconds, told_all
 from glue.api.problems import ProblemError, documented
-from glue.broker import BrokerUnavailable
+from glue.broker import BrokerUnavailable, Unconfirmed
 from glue.commands import Report, emergency
 from glue.core.commands import LINE
 
@@ -80,6 +80,12 @@ async def _stop(
         return await emergency.stop(
             commander(request), robot_id, reason, username, seconds(request, wait)
         )
+    except Unconfirmed as error:
+        raise ProblemError(
+            503,
+            f"PERHAPS NOT STOPPED: {error}. Use the switches on the robots.",
+            "stop-unconfirmed",
+        ) from None
     except BrokerUnavailable as error:
         problem = not_sent(error)
         problem.detail = f"NOT STOPPED. {problem.detail} Use the switches on the robots."

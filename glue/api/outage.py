@@ -7,18 +7,17 @@ stand still. A machine's token is known to PostgreSQL only and has to wait for i
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
 import structlog
 from fastapi import Depends, Request
 
+from glue import store
 from glue.api import access, tokens
 from glue.api.callers import MACHINE, Caller
 from glue.api.problems import ProblemError
 from glue.core.roles import allows
-from glue.store import StoreUnavailable
 
 log = structlog.get_logger()
 
@@ -32,9 +31,8 @@ class AccessAlways(access.Access):
         self, request: Request, token: Annotated[str | None, Depends(access._bearer)]
     ) -> Caller:
         try:
-            async with asyncio.timeout(STORE_WITHIN_S):
-                return await super().__call__(request, token)
-        except (StoreUnavailable, TimeoutError):
+            return await store.within(STORE_WITHIN_S, super().__call__(request, token))
+        except store.StoreUnavailable:
             return self._believed(request, token)
 
     def _believed(self, request: Request, token: str | None) -> Caller:

@@ -103,8 +103,9 @@ class Commander:
     async def send(
         self, command_id: uuid.UUID, kind: str, robot_id: str | None, members: Mapping[str, Any],
         expiry: float,
-    ) -> None:  # fmt: skip
-        """Now or never; the broker forgets it after ``expiry`` s. Raises
+    ) -> bool:  # fmt: skip
+        """Now or never; the broker forgets it after ``expiry`` s. Whether the broker said that it
+        has taken it. Raises
         :class:`glue.broker.BrokerUnavailable` when it certainly did not leave."""
         message = json.dumps(core.message(command_id, kind, members))
         try:
@@ -117,18 +118,23 @@ class Commander:
         except Unconfirmed as error:
             # The robots' answers tell more than the broker's silence.
             log.warning("commands.unconfirmed", command_id=str(command_id), why=str(error))
+            return False
+        return True
 
     async def keep(self, write: Write, within: float) -> bool:
         """Writes at once where PostgreSQL takes it ``within`` s (True), else as soon as it does.
         ``write`` must bear being repeated."""
         try:
-            async with asyncio.timeout(within), store.transaction(self.pool) as conn:
-                await write(conn)
-        except (store.StoreUnavailable, TimeoutError) as error:
-            log.warning("commands.record_owed", why=str(error) or "PostgreSQL does not answer")
+            await store.within(within, self._write(write))
+        except store.StoreUnavailable as error:
+            log.warning("commands.record_owed", why=str(error))
             self._owed.append(write)
             return False
         return True
+
+    async def _write(self, write: Write) -> None:
+        async with store.transaction(self.pool) as conn:
+            await write(conn)
 
     async def _listen(self) -> None:
         while True:
@@ -163,6 +169,5 @@ class Commander:
     async def _pay(self) -> None:
         while self._owed:
             write = self._owed[0]
-            async with store.transaction(self.pool) as conn:
-                await write(conn)
+            await self._write(write)
             self._owed.popleft()

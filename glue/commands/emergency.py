@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from glue import store
-from glue.broker import BrokerUnavailable
+from glue.broker import BrokerUnavailable, Unconfirmed
 from glue.commands import orders
 from glue.commands.commander import Commander
 from glue.commands.orders import Order
@@ -44,7 +44,8 @@ async def stop(
 ) -> Report:
     """Stops one robot, or all (None), and waits ``wait`` s for the answers.
 
-    Raises :class:`BrokerUnavailable` when it did not leave.
+    Raises :class:`BrokerUnavailable` when it did not leave, :class:`Unconfirmed` when nothing tells
+    whether it did.
     """
     order = Order(EMERGENCY_STOP, robot_id, {"reason": reason}, asked_by)
     sent = orders.new(order, wait)
@@ -54,7 +55,7 @@ async def stop(
         try:
             if not await commander.connected(CONNECT_WITHIN_S):
                 raise BrokerUnavailable("the MQTT broker is away")
-            await commander.send(
+            taken = await commander.send(
                 sent.command_id, sent.kind, robot_id, sent.members, EMERGENCY_EXPIRY_S
             )
         except BrokerUnavailable as error:
@@ -70,14 +71,19 @@ async def stop(
         asked = await waiter.complete(wait)
     await first
     recorded = await commander.keep(partial(_record, sent, asked, reason, True), STORE_WITHIN_S)
+    if not taken and not asked.answers:
+        raise Unconfirmed("the MQTT broker did not say that it took it, and no robot has answered")
     return Report(sent, asked, recorded)
 
 
 async def _present(commander: Commander) -> frozenset[str] | None:
-    try:
-        async with asyncio.timeout(STORE_WITHIN_S), store.transaction(commander.pool) as conn:
+    async def ask() -> frozenset[str]:
+        async with store.transaction(commander.pool) as conn:
             return await rows.present(conn)
-    except (store.StoreUnavailable, TimeoutError):
+
+    try:
+        return await store.within(STORE_WITHIN_S, ask())
+    except store.StoreUnavailable:
         return None
 
 

@@ -3,6 +3,7 @@
 SQL stands in ``sql/<noun>.sql``; tables and views in ``postgres/``, moved by :mod:`.migrations`.
 """
 
+from glue.store.patience import within
 from glue.store.pool import Pool, StoreError, StoreUnavailable, open_pool, transaction
 
-__all__ = ["Pool", "StoreError", "StoreUnavailable", "open_pool", "transaction"]
+__all__ = ["Pool", "StoreError", "StoreUnavailable", "open_pool", "transaction", "within"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -11,12 +11,16 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from glue.core.emergency import Stopped
 from glue.store.queries import load
 
 sql = load("robots")
 
 Registration = Literal["accepted", "pending", "refused"]
-FORGOTTEN = ("alerts", "alert_instances", "thresholds", "jobs", "logs", "changes", "robots")
+FORGOTTEN = (
+    *("alerts", "alert_instances", "thresholds", "jobs", "logs", "changes"),
+    *("answers", "commands", "robots"),
+)
 """What :func:`forget` removes, in this order; ``robots`` last, others refer to it."""
 
 
@@ -26,6 +30,9 @@ class Known:
     registration: Registration
     is_active: bool = True
     time_zone: str | None = None
+    emergency_stopped: bool = False
+    watched: bool = True
+    """It may have alerts: accepted, active, not in maintenance."""
 
 
 @dataclass(slots=True)
@@ -41,6 +48,7 @@ class Heard:
     camera_url: str | None = None
     system_info: dict[str, Any] | None = None
     emergency_stopped: bool | None = None
+    emergency_reason: str | None = None
     location: dict[str, float] | None = None
 
 
@@ -69,10 +77,22 @@ async def heard(conn: AsyncConnection, news: Iterable[Heard]) -> None:
 
 
 async def seen_by_metrics(
-    conn: AsyncConnection, ids: Collection[str], listened: float, goodbye_s: float
+    conn: AsyncConnection, newest: Mapping[str, int], listened: float, goodbye_s: float
 ) -> None:
-    named = {"ids": list(ids), "listened": listened, "goodbye_s": goodbye_s}
+    """``newest``: Unix milliseconds of each robot's newest point, as its clock has it."""
+    named = {
+        "ids": list(newest),
+        "points": [at / 1000 for at in newest.values()],
+        "listened": listened,
+        "goodbye_s": goodbye_s,
+    }
     await conn.execute(sql.seen_by_metrics, named)
+
+
+async def stopped(conn: AsyncConnection) -> list[Stopped]:
+    """The robots in emergency stop."""
+    async with conn.cursor(row_factory=class_row(Stopped)) as cursor:
+        return await (await cursor.execute(sql.stopped)).fetchall()
 
 
 async def carry_on(conn: AsyncConnection, ids: Collection[str], listened: float) -> None:

@@ -7,8 +7,6 @@ import contextlib
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,68 +14,9 @@ import pytest
 from glue import store
 from glue.broker import BrokerUnavailable, Session
 from glue.commands import Commander, Order, orders
-from glue.settings import Settings
-from glue.simulate import commands as simulated
-from glue.simulate.fleet import Fleet
-from tests.api import Api, is_problem, served
+from tests.api import is_problem, served
+from tests.commanding import Cuttable, command, commanding, fleet_of, simulating
 from tests.events import consuming, own, talking
-
-Robots = Any
-
-
-@asynccontextmanager
-async def commanding(api: Api) -> AsyncIterator[Commander]:
-    """The running loop of commands of ``api``."""
-    commander: Commander = api.app.state.commander
-    task = asyncio.create_task(commander.run())
-    try:
-        assert await commander.connected(10)
-        yield commander
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-@asynccontextmanager
-async def simulating(settings: Settings, robots: int) -> AsyncIterator[Fleet]:
-    """So many simulated robots, which obey."""
-    session = Session(settings.broker, f"sim-{uuid.uuid4().hex[:8]}", simulated.TOPICS, qos=0)
-    await session.start(wait=10)
-    fleet = Fleet(session, settings.fleet, robots=robots, scenario="normal")
-    stop = asyncio.Event()
-    task = asyncio.create_task(fleet.run(stop))
-    await asyncio.sleep(0.3)
-    try:
-        yield fleet
-    finally:
-        stop.set()
-        await task
-        await session.stop()
-
-
-@asynccontextmanager
-async def fleet_of(
-    settings_for: Callable[..., Settings], database: Any, robots: int, **environ: Any
-) -> AsyncIterator[Api]:
-    """The API with commands, the events' consumer and robots that obey and are registered."""
-    settings = own(settings_for, database.database, **environ)
-    async with (
-        served(settings) as api,
-        commanding(api),
-        talking(settings, database.dsn) as told,
-        consuming(settings),
-        simulating(settings, robots),
-    ):
-        await told.until(
-            lambda: told.rows("SELECT count(*) FROM robots WHERE status = 'online'") == [(robots,)]
-        )
-        api.robots = told  # type: ignore[attr-defined]
-        yield api
-
-
-def command(kind: str, confirm: bool = False, **more: Any) -> dict[str, Any]:
-    return {"command": {"type": kind, **more}, "confirm": confirm}
 
 
 async def test_the_robots_answer_is_the_answer_and_what_moves_it_is_confirmed_first(
@@ -238,49 +177,6 @@ async def test_a_command_waits_at_the_broker_no_longer_than_somebody_waits_for_i
     assert len(await back(early)) == 1
     await asyncio.sleep(1.5)
     assert await back(late) == []
-
-
-class Cuttable:
-    """A TCP proxy before the broker: ``stall`` keeps bytes back, ``cut`` breaks connections."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._stalled = asyncio.Event()
-        self._stalled.set()
-        self._writers: list[asyncio.StreamWriter] = []
-
-    async def open(self) -> int:
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port: int = self.server.sockets[0].getsockname()[1]
-        return self.port
-
-    def stall(self) -> None:
-        self._stalled.clear()
-
-    async def cut(self) -> None:
-        """Also what was kept back is gone."""
-        for writer in self._writers:
-            writer.transport.abort()
-        self._writers.clear()
-        self.server.close()
-
-    async def mend(self) -> None:
-        self._stalled.set()
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self._port)
-        self._writers += [writer, back]
-        await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                await self._stalled.wait()
-                if writer.transport.is_closing():
-                    return
-                writer.write(data)
-            writer.close()
 
 
 async def test_nothing_is_sent_later_by_surprise_when_the_broker_is_away(

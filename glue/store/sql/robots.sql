@@ -1,6 +1,7 @@
 -- name: known
 -- What decides how a robot's messages are taken.
-SELECT robot_id, registration, is_active, time_zone
+SELECT robot_id, registration, is_active, time_zone, emergency_stopped,
+       is_active AND registration = 'accepted' AND status <> 'maintenance' AS watched
   FROM robots WHERE robot_id = ANY(%(ids)s);
 
 -- name: register
@@ -26,24 +27,39 @@ UPDATE robots r
        camera_url = coalesce(n.camera_url, r.camera_url),
        system_info = coalesce(n.system_info, r.system_info),
        emergency_stopped = coalesce(n.emergency_stopped, r.emergency_stopped),
+       emergency_at = CASE
+           WHEN n.emergency_stopped IS NULL OR (n.emergency_stopped AND r.emergency_stopped)
+           THEN r.emergency_at
+           WHEN n.emergency_stopped THEN n.last_seen END,
+       emergency_reason = CASE
+           WHEN n.emergency_stopped IS NULL THEN r.emergency_reason
+           WHEN n.emergency_stopped AND r.emergency_stopped
+           THEN coalesce(n.emergency_reason, r.emergency_reason)
+           WHEN n.emergency_stopped THEN n.emergency_reason END,
        location = coalesce(n.location, r.location)
   FROM jsonb_to_recordset(%(rows)s) AS n(
        robot_id text, last_seen timestamptz, heard_at double precision, clean_offline boolean,
        status text, ip_address text, camera_url text, system_info jsonb,
-       emergency_stopped boolean, location jsonb)
+       emergency_stopped boolean, emergency_reason text, location jsonb)
  WHERE r.robot_id = n.robot_id AND r.registration <> 'refused';
 
 -- name: seen_by_metrics
--- Robots whose newest point in InfluxDB has moved on. After a clean goodbye only a point that is
--- clearly newer counts: the last metrics are often stored after it.
+-- Robots whose newest point in InfluxDB has moved on. After a clean goodbye only a point that was
+-- clearly taken later counts: after an outage, points from before it are stored long after it.
 UPDATE robots r
    SET last_seen = greatest(r.last_seen, now()),
        heard_at = greatest(r.heard_at, %(listened)s),
        clean_offline = false,
        status = CASE WHEN r.status = 'offline' AND r.is_active THEN 'online' ELSE r.status END
- WHERE r.robot_id = ANY(%(ids)s) AND r.registration <> 'refused'
+  FROM unnest(%(ids)s::text[], %(points)s::float8[]) AS newest(robot_id, point)
+ WHERE r.robot_id = newest.robot_id AND r.registration <> 'refused'
    AND (NOT r.clean_offline OR r.last_seen IS NULL
-        OR r.last_seen < now() - make_interval(secs => %(goodbye_s)s));
+        OR to_timestamp(newest.point) > r.last_seen + make_interval(secs => %(goodbye_s)s));
+
+-- name: stopped
+SELECT robot_id, emergency_at AS at, emergency_reason AS reason,
+       is_active AND registration = 'accepted' AND status <> 'maintenance' AS watched
+  FROM robots WHERE emergency_stopped;
 
 -- name: carry_on
 -- Metrics cannot be seen now, so robots known by them alone are not held to be silent.
@@ -72,6 +88,12 @@ DELETE FROM system_logs WHERE starts_with(robot_id, %(prefix)s);
 
 -- name: forget_changes
 DELETE FROM fleet_changes WHERE starts_with(robot_id, %(prefix)s);
+
+-- name: forget_answers
+DELETE FROM command_answers WHERE starts_with(robot_id, %(prefix)s);
+
+-- name: forget_commands
+DELETE FROM commands WHERE starts_with(robot_id, %(prefix)s);
 
 -- name: forget_robots
 DELETE FROM robots WHERE starts_with(robot_id, %(prefix)s) RETURNING robot_id;
