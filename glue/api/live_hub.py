@@ -21,7 +21,7 @@ from glue import store
 from glue.api.alerts import Alert
 from glue.api.fields import Reply
 from glue.api.live_listener import Listener, News, news
-from glue.api.robots import Robot
+from glue.api.robot_shapes import Robot
 from glue.changes import Changes
 from glue.store import alert_reads, fleet, live
 from glue.store.live import Position, Told

@@ -2,149 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fastapi import Request, Response
-from pydantic import AfterValidator, Field, computed_field
+from fastapi import Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from glue import store
-from glue.api import access
-from glue.api.fields import (
-    Body,
-    Cursor,
-    Finite,
-    JsonObject,
-    PageLimit,
-    Reply,
-    RobotId,
-    RobotPath,
-    SearchText,
-    Text,
-    Utc,
-)
+from glue.alerts import removal
+from glue.api import access, etag, export, listing
+from glue.api.callers import Caller
+from glue.api.fields import RobotPath
 from glue.api.problems import NotFound, ProblemError, Refused, documented
-from glue.core import page
+from glue.api.robot_shapes import NewRobot, Robot, RobotEdit, RobotFilter, Robots
 from glue.store import audit, fleet
-from glue.store.users import User
 
 router = access.router("robots", f"{access.PREFIX}/robots")
 
-Status = Literal["online", "offline", "error", "maintenance"]
-Registration = Literal["accepted", "pending", "refused"]
-
-
-def _web_address(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in ("http", "https", "rtsp") and bool(parts.hostname)
-    except ValueError:
-        whole = False
-    if not whole:
-        raise ValueError("not an address like http://192.168.1.20:8080/stream (http, https, rtsp)")
-    return url
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        raise ValueError("no time zone; use a name like Europe/Berlin") from None
-    return name
-
-
-class Location(Body):
-    """Where it stands, in metres of its map; heading in degrees."""
-
-    x: Finite | None = None
-    y: Finite | None = None
-    z: Finite | None = None
-    heading: Finite | None = None
-
-
-class RobotEdit(Body):
-    """What is left out stays as it is; null empties it (a limit: back to the fleet's)."""
-
-    name: Annotated[Text, Field(max_length=100)] | None = None
-    description: Annotated[Text, Field(max_length=10_000)] | None = None
-    location: Location | None = None
-    camera_url: Annotated[Text, Field(max_length=255), AfterValidator(_web_address)] | None = None
-    settings: JsonObject | None = None
-    time_zone: Annotated[Text, Field(min_length=1, max_length=64), AfterValidator(_zone)] | None = (
-        Field(None, description="Zone of its clock, where that is not the fleet's.")
-    )
-    battery_threshold_low: Finite | None = Field(None, description="%")
-    battery_threshold_critical: Finite | None = Field(None, description="%")
-    temp_threshold_warning: Finite | None = Field(None, description="°C, of its processor")
-    temp_threshold_critical: Finite | None = Field(None, description="°C, of its processor")
-    is_active: bool = Field(True, description="An inactive robot is not watched.")
-    maintenance: bool = Field(False, description="In maintenance it is not watched either.")
-    registration: Registration = "accepted"
-
-
-class NewRobot(RobotEdit):
-    """A robot that shall be known before it sends."""
-
-    robot_id: RobotId
-
-
-class Robot(Reply):
-    """A robot. `last_seen` is null until it was heard for the first time."""
-
-    robot_id: str
-    name: str | None
-    description: str | None
-    location: dict[str, Any] | None
-    status: Status
-    ip_address: str | None
-    camera_url: str | None
-    battery_threshold_low: float
-    battery_threshold_critical: float
-    temp_threshold_warning: float
-    temp_threshold_critical: float
-    settings: dict[str, Any] | None
-    last_seen: Utc | None
-    created_at: Utc
-    updated_at: Utc
-    is_active: bool
-    registration: Registration
-    time_zone: str | None
-    system_info: dict[str, Any] | None
-    emergency_stopped: bool
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def maintenance(self) -> bool:
-        return self.status == "maintenance"
-
-
-class Robots(Reply):
-    """A page, by id. `next` is null on the last one."""
-
-    items: list[Robot]
-    next: str | None
+Wanted = Annotated[RobotFilter, Query()]
+ERRORS = documented(401, 403, 404, 409, 412, 422, 503)
 
 
 @router.get("", responses=documented(401, 403, 422, 503))
 async def list_robots(
     request: Request,
     user: access.Viewer,
-    status: Status | None = None,
-    active: bool | None = None,
-    registration: Registration | None = None,
-    text: SearchText = None,
-    rows: PageLimit = page.LIMIT,
-    cursor: Cursor = None,
+    wanted: Wanted,
+    asked: Annotated[listing.Asked, listing.of(fleet.ROBOTS)],
 ) -> Robots:
-    """Robots by id. `text` is looked for in id, name and description."""
-    wanted = fleet.Filter(status, active, registration, text)
-    after = _after(cursor)
-    async with store.transaction(request.app.state.pool) as conn:
-        found = await fleet.page(conn, wanted, after, rows + 1)
-    more = page.name_cursor(found[rows - 1]["robot_id"]) if len(found) > rows else None
-    return Robots(items=[Robot.model_validate(row) for row in found[:rows]], next=more)
+    """Robots by id unless asked for another sort, without removed ones unless asked for them."""
+    return Robots.model_validate(await listing.page(request, asked, wanted.filters()))
+
+
+@router.get("/export", response_class=StreamingResponse, responses=export.DOCUMENTED)
+async def export_robots(
+    request: Request, user: access.Viewer, wanted: Wanted, format: export.Format = "csv"
+) -> StreamingResponse:
+    """All robots that the filters let through, as a file."""
+    return await export.stream(request, fleet.ROBOTS, wanted.filters(), Robot, format, "robots")
 
 
 @router.post("", status_code=201, responses=documented(401, 403, 409, 422, 503))
@@ -154,52 +51,166 @@ async def create_robot(
     """Make a robot known. One that sends is registered by itself (`FLEET_REGISTRATION`)."""
     _may_register(user, body)
     async with store.transaction(request.app.state.pool) as conn:
+        await audit.acting(conn, user.username)
         if not await fleet.add(conn, body.robot_id, body.name or body.robot_id):
-            raise ProblemError(409, f"There is a robot {body.robot_id} already.")
-        row = await _change(conn, user, body.robot_id, _columns(body), "made")
+            raise _taken((await fleet.hold(conn, [body.robot_id])).get(body.robot_id), body)
+        await _change(conn, body.robot_id, _columns(body))
+        await record(conn, user, "made", body.robot_id, _columns(body))
+        reply = await read(conn, body.robot_id)
     response.headers["Location"] = f"{request.url.path}/{body.robot_id}"
-    return Robot.model_validate(row)
+    return answered(response, reply)
 
 
 @router.get("/{robot_id}", responses=documented(401, 403, 404, 422, 503))
-async def read_robot(request: Request, user: access.Viewer, robot_id: RobotPath) -> Robot:
-    """One robot."""
+async def read_robot(
+    request: Request, response: Response, user: access.Viewer, robot_id: RobotPath
+) -> Robot:
+    """One robot, also a removed one. Its `ETag` stands for its record: signs of life (`last_seen`,
+    `location`, `system_info`) do not change it."""
     async with store.transaction(request.app.state.pool) as conn:
-        return Robot.model_validate(_found(await fleet.one(conn, robot_id), robot_id))
+        return answered(response, await read(conn, robot_id))
 
 
-@router.patch("/{robot_id}", responses=documented(401, 403, 404, 422, 503))
+@router.patch("/{robot_id}", responses=ERRORS)
 async def update_robot(
-    request: Request, user: access.Operator, robot_id: RobotPath, body: RobotEdit
+    request: Request,
+    response: Response,
+    user: access.Operator,
+    robot_id: RobotPath,
+    body: RobotEdit,
+    if_match: etag.IfMatch = None,
 ) -> Robot:
     """Change what is given. Limits changed here are its thresholds, and the other way round.
 
     Only an admin changes `registration`.
     """
     _may_register(user, body)
-    async with store.transaction(request.app.state.pool) as conn:
-        kept = _found(await fleet.hold(conn, robot_id), robot_id)
+    async with held(request, user, robot_id, if_match) as robot:
         patch = _columns(body)
-        if patch.get("status") == "offline" and kept["status"] != "maintenance":
+        if patch.get("status") == "offline" and not robot.held.in_maintenance:
             del patch["status"]
-        row = await _change(conn, user, robot_id, patch, "changed")
+        await _change(robot.conn, robot_id, patch)
+        await record(robot.conn, user, "changed", robot_id, patch)
+        return answered(response, await read(robot.conn, robot_id))
+
+
+@router.delete("/{robot_id}", responses=ERRORS)
+async def remove_robot(
+    request: Request,
+    response: Response,
+    user: access.Operator,
+    robot_id: RobotPath,
+    if_match: etag.IfMatch = None,
+) -> Robot:
+    """Do without a robot. It leaves lists, dashboards and rules within one evaluation; its alerts,
+    jobs and logs stay, and it can be restored. If it goes on sending, that is not taken in and
+    does not register it again; `still_sends` tells."""
+    async with held(request, user, robot_id, if_match, closes_alerts=True) as robot:
+        await fleet.remove(robot.conn, robot_id)
+        closed = await removal.close(robot.conn, robot_id, user.username)
+        await record(robot.conn, user, "removed", robot_id, more={"alerts_closed": closed})
+        return answered(response, await read(robot.conn, robot_id))
+
+
+@router.post("/{robot_id}/restore", responses=ERRORS)
+async def restore_robot(
+    request: Request,
+    response: Response,
+    user: access.Operator,
+    robot_id: RobotPath,
+    if_match: etag.IfMatch = None,
+) -> Robot:
+    """Take a removed robot back, active if it was, with its limits."""
+    async with held(request, user, robot_id, if_match, removed=True) as robot:
+        await fleet.restore(robot.conn, robot_id)
+        await record(robot.conn, user, "restored", robot_id)
+        return answered(response, await read(robot.conn, robot_id))
+
+
+@dataclass(frozen=True)
+class HeldRobot:
+    """A robot, and the transaction that holds it."""
+
+    conn: Any
+    held: fleet.Held
+
+
+@asynccontextmanager
+async def held(
+    request: Request,
+    user: Caller,
+    robot_id: str,
+    if_match: str | None = None,
+    *,
+    removed: bool = False,
+    closes_alerts: bool = False,
+) -> AsyncIterator[HeldRobot]:
+    """A transaction of ``user`` that holds the robot, which is as the client last saw it. Raises
+    404 where there is none, 409 where it is ``removed`` and should not be, or the other way round,
+    412."""
+    async with store.transaction(request.app.state.pool) as conn:
+        await audit.acting(conn, user.username)
+        if closes_alerts:
+            await removal.lock(conn)
+        robot = (await fleet.hold(conn, [robot_id])).get(robot_id)
+        if robot is None:
+            raise NotFound(f"There is no robot {robot_id}.")
+        if if_match:
+            etag.check(if_match, record_of(await read(conn, robot_id)))
+        if robot.removed and not removed:
+            raise ProblemError(409, f"Robot {robot_id} is removed; restore it first.", "removed")
+        if removed and not robot.removed:
+            raise ProblemError(409, f"Robot {robot_id} is not removed.")
+        yield HeldRobot(conn, robot)
+
+
+async def read(conn: Any, robot_id: str) -> Robot:
+    """The robot as `GET` answers it. Raises :class:`NotFound`."""
+    row = await fleet.one(conn, robot_id)
+    if row is None:
+        raise NotFound(f"There is no robot {robot_id}.")
     return Robot.model_validate(row)
 
 
-def _after(cursor: str | None) -> str | None:
-    try:
-        return page.read_name(cursor) if cursor else None
-    except page.BadCursor:
-        raise Refused("query.cursor", "not a cursor of this list; start without one") from None
+def record_of(robot: Robot) -> Robot:
+    """Without the signs of life, which come every second."""
+    alive = ("last_seen", "location", "system_info", "removed_heard_at")
+    return robot.model_copy(update=dict.fromkeys(alive))
 
 
-def _found(row: fleet.Row | None, robot_id: str) -> fleet.Row:
-    if row is None:
-        raise NotFound(f"There is no robot {robot_id}.")
-    return row
+def answered(response: Response, robot: Robot) -> Robot:
+    """``robot``, the tag of its record among the headers."""
+    response.headers["ETag"] = etag.tag(record_of(robot))
+    return robot
 
 
-def _may_register(user: User, body: RobotEdit) -> None:
+async def record(
+    conn: Any,
+    user: Caller,
+    verb: str,
+    robot_id: str,
+    patch: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Write down who did what to the robot."""
+    what = "" if patch is None else f": {', '.join(sorted(patch)) or 'nothing'}"
+    details = {"username": user.username, **(more or {})}
+    if patch is not None:
+        details["set"] = _short(patch)
+    message = f"{user.username} {verb} robot {robot_id}{what}"
+    await audit.record(conn, "api", message, robot_id=robot_id, details=details)
+
+
+def _taken(robot: fleet.Held | None, body: NewRobot) -> ProblemError:
+    said = f"There is a robot {body.robot_id} already"
+    if robot and robot.removed:
+        return ProblemError(
+            409, f"{said}, removed; POST /robots/{body.robot_id}/restore takes it back.", "removed"
+        )
+    return ProblemError(409, f"{said}.")
+
+
+def _may_register(user: Caller, body: RobotEdit) -> None:
     if "registration" in body.model_fields_set and user.role != "admin":
         raise ProblemError(403, "Only an admin accepts or refuses a robot.")
 
@@ -212,22 +223,13 @@ def _columns(body: RobotEdit) -> dict[str, Any]:
     return given
 
 
-async def _change(
-    conn: Any, user: User, robot_id: str, patch: Mapping[str, Any], verb: str
-) -> fleet.Row:
-    if patch:
-        try:
-            await fleet.change(conn, robot_id, patch)
-        except fleet.RobotRefused as error:
-            raise Refused("body", str(error)) from None
-    await audit.record(
-        conn,
-        "api",
-        f"{user.username} {verb} robot {robot_id}: {', '.join(sorted(patch)) or 'nothing'}",
-        robot_id=robot_id,
-        details={"username": user.username, "set": _short(patch)},
-    )
-    return _found(await fleet.one(conn, robot_id), robot_id)
+async def _change(conn: Any, robot_id: str, patch: Mapping[str, Any]) -> None:
+    if not patch:
+        return
+    try:
+        await fleet.change(conn, robot_id, patch)
+    except fleet.RobotRefused as error:
+        raise Refused("body", str(error)) from None
 
 
 def _short(patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,6 +120,15 @@ async def set_resolved(
     return await _returned(conn, sql.resolve, named)
 
 
+async def close_others(
+    conn: AsyncConnection, robot_id: str, ruled: Collection[str], who: str, reason: str
+) -> list[int]:
+    """Close the robot's open alerts of metrics other than ``ruled``; gives their ids."""
+    named = {"robot_id": robot_id, "ruled": list(ruled), "who": who, "reason": reason}
+    cursor = await conn.execute(sql.close_others, named)
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def hold_many(conn: AsyncConnection, ids: Collection[int]) -> dict[int, bool]:
     """Whether each of these alerts is acknowledged; one that is not there is left out. They stay
     as they are until the transaction ends."""

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection, errors
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from glue.core.sorting import Column
+from glue.store.listing import Listing, Row
 from glue.store.queries import load
 
 sql = load("fleet")
 
-Row = dict[str, Any]
+ROBOTS = Listing(
+    sql,
+    {
+        "robot_id": Column(str),
+        "name": Column(str, nullable=True),
+        "status": Column(str),
+        "last_seen": Column(datetime, nullable=True),
+        "created_at": Column(datetime),
+        "updated_at": Column(datetime),
+        "maintenance_until": Column(datetime, nullable=True),
+        "removed_at": Column(datetime, nullable=True),
+    },
+    default="robot_id",
+    key="robot_id",
+)
 
 
 class RobotRefused(Exception):
@@ -22,32 +40,26 @@ class RobotRefused(Exception):
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which robots; None lets everything through. ``text`` is looked for in id, name, description,
-    whatever its case."""
+class Held:
+    """A robot that nobody else can change until the transaction ends."""
 
-    status: str | None = None
-    active: bool | None = None
-    registration: str | None = None
-    text: str | None = None
-
-
-async def page(conn: AsyncConnection, wanted: Filter, after: str | None, rows: int) -> list[Row]:
-    """At most ``rows`` robots by id, after the id ``after``."""
-    named = asdict(wanted) | {"after": after, "rows": rows}
-    async with conn.cursor(row_factory=dict_row) as cursor:
-        return await (await cursor.execute(sql.page, named)).fetchall()
+    robot_id: str
+    removed: bool
+    registration: str
+    in_maintenance: bool
 
 
 async def one(conn: AsyncConnection, robot_id: str) -> Row | None:
+    """Its row, also of a removed robot."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         return await (await cursor.execute(sql.one, {"robot_id": robot_id})).fetchone()
 
 
-async def hold(conn: AsyncConnection, robot_id: str) -> Row | None:
-    """The robot, which nobody else can change until the transaction ends."""
-    await conn.execute(sql.hold, {"robot_id": robot_id})
-    return await one(conn, robot_id)
+async def hold(conn: AsyncConnection, robot_ids: Collection[str]) -> dict[str, Held]:
+    """Those of the robots that there are, removed ones too, held."""
+    async with conn.cursor(row_factory=class_row(Held)) as cursor:
+        await cursor.execute(sql.hold, {"robot_ids": list(robot_ids)})
+        return {held.robot_id: held for held in await cursor.fetchall()}
 
 
 async def add(conn: AsyncConnection, robot_id: str, name: str) -> bool:
@@ -58,7 +70,54 @@ async def add(conn: AsyncConnection, robot_id: str, name: str) -> bool:
 
 async def change(conn: AsyncConnection, robot_id: str, patch: Mapping[str, Any]) -> None:
     """Set the columns named in ``patch``. Raises :class:`RobotRefused`."""
-    try:
+    with _refused():
         await conn.execute(sql.change, {"robot_id": robot_id, "patch": Jsonb(dict(patch))})
+
+
+async def begin_maintenance(
+    conn: AsyncConnection, robot_ids: Collection[str], reason: str | None, until: datetime | None
+) -> None:
+    """Of held robots; one that is in maintenance gets the new reason and end. ``until`` None: until
+    somebody ends it. Raises :class:`RobotRefused`."""
+    named = {"robot_ids": list(robot_ids), "reason": reason, "until": until}
+    with _refused():
+        await conn.execute(sql.begin_maintenance, named)
+
+
+async def end_maintenance(conn: AsyncConnection, robot_ids: Collection[str]) -> list[str]:
+    """Gives those that were in maintenance, also those whose end had come unwritten."""
+    cursor = await conn.execute(sql.end_maintenance, {"robot_ids": list(robot_ids)})
+    return sorted(row[0] for row in await cursor.fetchall())
+
+
+async def end_maintenance_in_time(conn: AsyncConnection) -> list[str]:
+    """Write down which maintenances are over by now; gives the robots."""
+    cursor = await conn.execute(sql.end_maintenance_in_time)
+    return sorted(row[0] for row in await cursor.fetchall())
+
+
+async def register(
+    conn: AsyncConnection, robot_ids: Collection[str], registration: str
+) -> list[str]:
+    """Accept or refuse robots; gives those for which that is new."""
+    named = {"robot_ids": list(robot_ids), "registration": registration}
+    cursor = await conn.execute(sql.register, named)
+    return sorted(row[0] for row in await cursor.fetchall())
+
+
+async def remove(conn: AsyncConnection, robot_id: str) -> None:
+    """Do without the robot: it leaves lists, variables and rules; its history stays."""
+    await conn.execute(sql.remove, {"robot_id": robot_id})
+
+
+async def restore(conn: AsyncConnection, robot_id: str) -> None:
+    """Take a removed robot back, active as it was."""
+    await conn.execute(sql.restore, {"robot_id": robot_id})
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    try:
+        yield
     except (errors.CheckViolation, errors.RaiseException, errors.DataError) as error:
         raise RobotRefused(error.diag.message_primary or str(error)) from error

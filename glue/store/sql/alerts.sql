@@ -75,11 +75,11 @@ SELECT metric, robot_id, severity, firing, starts_at, ended_at, seen_at, fingerp
 -- name: circumstances
 -- What is true of the robot now: why its alert may have ended.
 SELECT p.metric, p.robot_id,
-       r.robot_id IS NOT NULL AND NOT (r.is_active AND r.registration = 'accepted') AS removed,
-       coalesce(r.status = 'maintenance', false) AS in_maintenance,
+       coalesce(NOT r.in_use, false) AS removed,
+       coalesce(r.in_maintenance, false) AS in_maintenance,
        l.robot_id IS NOT NULL AS has_limit
   FROM unnest(%(metrics)s::text[], %(robots)s::text[]) AS p(metric, robot_id)
-  LEFT JOIN robots r USING (robot_id)
+  LEFT JOIN robot_watch r USING (robot_id)
   LEFT JOIN effective_limits l ON l.robot_id = p.robot_id AND l.metric = p.metric;
 
 -- name: limits
@@ -120,3 +120,19 @@ WITH seen AS (
     RETURNING id, severity)
 INSERT INTO alert_timeline (alert_id, at, kind, severity, origin, actor, note)
 SELECT id, %(at)s, 'acknowledged', severity, 'person', %(who)s, %(comment)s FROM seen;
+
+-- name: close_others
+-- Open alerts of a robot that no rule looks after, and what is held as firing with them.
+WITH closed AS (
+    UPDATE alerts
+       SET resolved = true, resolved_at = now(), resolve_reason = %(reason)s
+     WHERE robot_id = %(robot_id)s AND NOT resolved
+       AND NOT coalesce(metric = ANY (%(ruled)s), false)
+    RETURNING id, severity),
+told AS (
+    INSERT INTO alert_timeline (alert_id, at, kind, severity, origin, actor, note)
+    SELECT id, now(), 'resolved', severity, 'person', %(who)s, %(reason)s FROM closed),
+quiet AS (
+    UPDATE alert_instances i SET firing = false, ended_at = now(), seen_at = now()
+      FROM closed WHERE i.alert_id = closed.id AND i.firing)
+SELECT id FROM closed ORDER BY id;

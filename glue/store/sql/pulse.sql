@@ -13,6 +13,6 @@ SELECT topic, reason, count FROM refused_messages ORDER BY topic, reason;
 
 -- name: robots_by_status
 SELECT status, count(*) AS robots
-  FROM robots
- WHERE is_active AND registration = 'accepted'
+  FROM robot_watch
+ WHERE in_use
  GROUP BY status;

@@ -1,0 +1,21 @@
+"""Alerts of a robot that is removed. Those of rules end with the next evaluation, which no longer
+finds the robot; what no evaluation would end is closed here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glue.core.rules import BY_METRIC
+from glue.store import alerts as rows
+
+REASON = "robot removed"
+
+
+async def lock(conn: Any) -> None:
+    """Keep the intake of alerts away until the transaction ends; to be taken before the robot."""
+    await rows.lock(conn)
+
+
+async def close(conn: Any, robot_id: str, who: str) -> list[int]:
+    """Close what no rule looks after; gives the ids. ``who`` removed the robot."""
+    return await rows.close_others(conn, robot_id, list(BY_METRIC), who, REASON)
