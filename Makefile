@@ -27,8 +27,12 @@ help:
 LAN ?=
 LAN_OPTIONS := $(if $(LAN),$(if $(filter 0,$(LAN)),--no-lan,--lan $(if $(filter-out 1,$(LAN)),--address $(LAN))))
 
+# DEMO=1: the documented passwords open too, from this machine alone; until it is stopped.
+DEMO ?=
+DEMO_OPTION := $(if $(DEMO),$(if $(filter 0,$(DEMO)),--no-demo,--demo))
+
 up: $(STAMP)
-	@$(BIN)/tonypi up $(LAN_OPTIONS)
+	@$(BIN)/tonypi up $(LAN_OPTIONS) $(DEMO_OPTION)
 
 down: $(STAMP)
 	@$(BIN)/tonypi down

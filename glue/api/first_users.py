@@ -25,6 +25,8 @@ async def ensure(pool: store.Pool, settings: Settings) -> list[User]:
     log); an operator or viewer without a password is left out. Raises :class:`SettingsError` for a
     password that is no password, ``StoreUnavailable``.
     """
+    if settings.glue.demo:
+        log.warning("users.demo", why="the documented passwords open, from this machine alone")
     async with store.transaction(pool) as conn:
         if not await users.nobody_yet(conn):
             return []

@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from glue import settings as settings_module
+from glue.core.roles import ROLES
 from glue.settings import PROJECT
 from glue.stack import compose, secrets
 from glue.stack import home as homes
@@ -23,7 +24,7 @@ DEGRADED = 4
 
 def up(place: Home, progress: Progress, dry_run: bool, checkout: Path = PROJECT) -> bool:
     """Write ``.env``, build, start, wait, say where it is."""
-    if compose.why_not(os.environ, place):
+    if why_not(place):
         return False
     if dry_run:
         progress.say("a Docker engine runs: docker compose up (NATIVE=1 for the native run)")
@@ -43,8 +44,14 @@ def up(place: Home, progress: Progress, dry_run: bool, checkout: Path = PROJECT)
         user = values.get("GF_SECURITY_ADMIN_USER") or settings_module.load().grafana.admin_user
         progress.say("passwords, generated now and shown this once (kept in .env):")
         progress.say(f"  Grafana   {user}  {values['GF_SECURITY_ADMIN_PASSWORD']}")
-        progress.say(f"  API       admin  {values['GLUE_ADMIN_PASSWORD']}")
+        for role in reversed(ROLES):
+            progress.say(f"  API       {role:8}  {values[f'GLUE_{role.upper()}_PASSWORD']}")
     return True
+
+
+def why_not(place: Home) -> str:
+    """Why the native run is in charge; empty when the containers are."""
+    return compose.why_not(os.environ, place)
 
 
 def down(place: Home, purge: bool, yes: bool, checkout: Path = PROJECT) -> bool:

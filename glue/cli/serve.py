@@ -24,4 +24,8 @@ def serve() -> None:
         typer.echo(f"tonypi serve: {error}", err=True)
         raise typer.Exit(2) from None
     logs.configure(loaded.glue.log_format)
-    asyncio.run(service.run(loaded))
+    try:
+        asyncio.run(service.run(loaded))
+    except settings.SettingsError as error:
+        typer.echo(f"tonypi serve: {error}", err=True)
+        raise typer.Exit(2) from None

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from glue import settings as settings_module
 from glue.cli import compose, preflight, welcome
+from glue.core import demo
 from glue.settings import SettingsError
 from glue.stack import control, home, lan, plan, report
 from glue.stack.home import Home
@@ -25,6 +26,8 @@ from glue.stack.process import StartFailed
 from glue.stack.programs import ProgramMissing
 from glue.stack.progress import Progress
 
+DEMO = "demo"
+"""A file in ``run``: what runs is a demo."""
 FAILED = 1
 UNUSABLE = 2
 NOT_RUNNING = 3
@@ -61,6 +64,13 @@ def up(
             "--no-lan.",
         ),
     ] = None,
+    demo_mode: Annotated[
+        bool | None,
+        typer.Option(
+            "--demo/--no-demo",
+            help="The documented passwords open too, from this machine alone; until it is stopped.",
+        ),
+    ] = None,
     address: Annotated[
         str, typer.Option(help="With --lan: the one address of this machine to listen on.")
     ] = lan.ANY,
@@ -76,6 +86,10 @@ def up(
             UNUSABLE,
         )
     place, progress = _home(), Progress()
+    if demo_mode and lan_mode:
+        raise _end("tonypi up: --demo is of this machine alone and --lan is not", UNUSABLE)
+    if demo_mode and not compose.why_not(place):
+        raise _end("tonypi up: --demo is of the native run alone; set NATIVE=1", UNUSABLE)
     if compose.up(place, progress, dry_run):
         if lan_mode:
             progress.say("--lan: in containers TONYPI_BIND in .env opens it, see docs/docker.md")
@@ -85,6 +99,7 @@ def up(
         if dry_run:
             _dry_run(place, progress, as_json)
             return
+        _choose_demo(place, demo_mode, bind, progress)
         _change_mode(place, bind, progress)
         if home.is_running(place):
             progress.say(f"it is running already, in {place.path}")
@@ -94,6 +109,7 @@ def up(
             home.prepare(place, os.environ, bind)
             if misfits:
                 welcome.forget(place)
+            _mark_demo(place)
             control.install_missing(place.site(), progress)
             # What cannot be started is better said here than in the supervisor's log.
             plan.names(place.site())
@@ -125,6 +141,36 @@ def _change_mode(place: Home, bind: str | None, progress: Progress) -> None:
     if bind and home.is_running(place) and place.site().settings.stack.bind != bind:
         progress.say(f"it runs on {place.site().settings.stack.bind}; starting it on {bind}")
         control.stop(place, progress)
+
+
+def _choose_demo(place: Home, wanted: bool | None, bind: str | None, progress: Progress) -> None:
+    """Put into our environment, and so into that of all that we start, whether it is a demo. Raises
+    ``SettingsError`` where others could reach it."""
+    was = (place.path / "run" / DEMO).exists() and home.is_running(place)
+    if wanted is None and was:
+        wanted = True
+    if wanted is not None:
+        os.environ["GLUE_DEMO"] = "1" if wanted else "0"
+    settings = place.site().settings
+    if bind:
+        settings = settings.model_copy(
+            update={
+                "stack": settings.stack.model_copy(update={"bind": bind}),
+                "glue": settings.glue.model_copy(update={"host": bind}),
+            }
+        )
+    demo.check(settings)
+    if home.is_running(place) and was != settings.glue.demo:
+        progress.say("it runs in demo mode; leaving it" if was else "starting it in demo mode")
+        control.stop(place, progress)
+
+
+def _mark_demo(place: Home) -> None:
+    marker = place.path / "run" / DEMO
+    if place.site().settings.glue.demo:
+        marker.touch()
+    else:
+        marker.unlink(missing_ok=True)
 
 
 def _dry_run(place: Home, progress: Progress, as_json: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from glue.core import demo
+from glue.settings import Glue
 from glue.stack import lan, public
 from glue.stack.home import Home
 from glue.stack.part import Site
@@ -34,6 +36,10 @@ def show(place: Home, site: Site, progress: Progress) -> None:
     if opened:
         progress.say("            open to the network, unencrypted; `tonypi up --no-lan` closes it")
     _secrets(place, site, progress)
+    if config.glue.demo:
+        progress.say("demo mode: these passwords open the API too, from this machine alone:")
+        for name, documented in demo.DOCUMENTED.items():
+            progress.say(f"  API       {name:8}  {documented}")
     if opened and _first(place, ROBOTS_SHOWN):
         secret = config.broker.robots_password.get_secret_value()
         progress.say("the robots' name and password, shown this once (MQTT_ROBOTS_PASSWORD there):")
@@ -51,7 +57,18 @@ def _secrets(place: Home, site: Site, progress: Progress) -> None:
     if (place.path / "run" / USERS_KEPT).exists():
         progress.say("  API       users keep theirs; `tonypi users password NAME` sets a new one")
     else:
-        progress.say(f"  API       admin  {config.glue.admin_password.get_secret_value()}")
+        for name, secret in _first_users(config.glue):
+            progress.say(f"  API       {name:8}  {secret}")
+
+
+def _first_users(glue: Glue) -> list[tuple[str, str]]:
+    """Name and password of those who are made while there is no user."""
+    made = {
+        "admin": glue.admin_password,
+        "operator": glue.operator_password,
+        "viewer": glue.viewer_password,
+    }
+    return [(name, secret.get_secret_value()) for name, secret in made.items()]
 
 
 def _first(place: Home, name: str) -> bool:

@@ -76,6 +76,7 @@ def _places(settings: Settings) -> dict[str, str]:
     for name, url in (
         ("GRAFANA_URL", settings.grafana.url),
         ("GRAFANA_PUBLIC_URL", settings.grafana.public_url),
+        ("GLUE_PUBLIC_URL", settings.sign_on.public_url),
     ):
         if url:
             found[name] = urlsplit(url).hostname or url
