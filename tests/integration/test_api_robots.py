@@ -198,3 +198,96 @@ async def test_only_an_admin_accepts_a_robot(api: Api) -> None:
     assert (await api.get("viewer", "/robots/new1")).json()["registration"] == "pending"
     changed = await api.patch("admin", "/robots/new1", {"registration": "accepted"})
     assert changed.json()["registration"] == "accepted"
+
+
+async def test_filters_sorts_and_exports(api: Api) -> None:
+    for robot_id, name in (("a", "zoe"), ("b", None), ("c", "amy")):
+        made = await api.post("operator", "/robots", {"robot_id": robot_id, "name": name})
+        assert made.status_code == 201
+    await api.rows(
+        "UPDATE robots SET status = 'error', last_seen = '2026-01-31' WHERE robot_id = 'a'"
+    )
+    await api.rows("UPDATE robots SET emergency_stopped = true WHERE robot_id = 'c'")
+    assert await ids(api, sort="-created_at") == ["tonypi_01", "a", "b", "c"][::-1]
+    assert (await ids(api, sort="-last_seen"))[0] == "a", "never seen comes last"
+    assert await ids(api, status=["error", "online"]) == ["a"]
+    assert await ids(api, never_seen=False) == ["a"]
+    assert await ids(api, seen_before="2026-02-01T00:00:00Z") == ["a"]
+    assert await ids(api, seen_since="2026-02-01T00:00:00Z") == []
+    assert await ids(api, emergency_stopped=True) == ["c"]
+    assert is_problem(await api.get("viewer", "/robots", sort="ip_address"), 422)
+    assert is_problem(await api.get("viewer", "/robots", removed="yes"), 422)
+
+    export = await api.get("viewer", "/robots/export", format="csv", status="error")
+    head, row = export.text.splitlines()
+    assert head.startswith("robot_id,name,") and row.startswith("a,zoe,")
+    export = await api.get("viewer", "/robots/export", format="json")
+    assert [robot["robot_id"] for robot in export.json()] == ["a", "b", "c", "tonypi_01"]
+
+
+async def test_nobody_overwrites_what_somebody_else_changed(api: Api) -> None:
+    path = "/api/v1/robots/tonypi_01"
+    tag = (await api.get("viewer", "/robots/tonypi_01")).headers["etag"]
+    # A sign of life is no change of its record.
+    await api.rows("UPDATE robots SET last_seen = now(), location = '{\"x\": 1}'")
+    mine = {"if-match": tag}
+    changed = await api.call("operator", "PATCH", path, json={"name": "A"}, headers=mine)
+    assert changed.status_code == 200, changed.text
+    late = await api.call("operator", "PATCH", path, json={"name": "B"}, headers=mine)
+    assert is_problem(late, 412)
+    assert late.headers["etag"] == changed.headers["etag"]
+    for method, of in (("DELETE", ""), ("PUT", "/maintenance"), ("DELETE", "/maintenance")):
+        body = {"json": {}} if method == "PUT" else {}
+        answer = await api.call("operator", method, path + of, headers=mine, **body)
+        assert is_problem(answer, 412), of
+    now = {"if-match": changed.headers["etag"]}
+    assert (await api.call("operator", "DELETE", path, headers=now)).status_code == 200
+
+
+async def test_registrations_are_decided_one_by_one_and_together(api: Api) -> None:
+    for robot_id in ("n1", "n2", "n3"):
+        await api.rows(
+            "INSERT INTO robots (robot_id, registration) VALUES (%(id)s, 'pending')", id=robot_id
+        )
+
+    async def waiting(**params: Any) -> list[str]:
+        answer = await api.get("viewer", "/robots/registrations", **params)
+        return [robot["robot_id"] for robot in answer.json()["items"]]
+
+    assert await waiting() == ["n1", "n2", "n3"]
+    answer = await api.put("admin", "/robots/n1/registration", {"registration": "accepted"})
+    assert answer.json()["registration"] == "accepted"
+    assert is_problem(
+        await api.put("operator", "/robots/n2/registration", {"registration": "accepted"}), 403
+    )
+    both = {"robot_ids": ["n2", "n3", "n2"], "registration": "refused"}
+    assert is_problem(await api.post("operator", "/robots/registrations", both), 403)
+    wrong = {**both, "robot_ids": ["n2", "nobody", "n3"]}
+    refused = await api.post("admin", "/robots/registrations", wrong)
+    assert is_problem(refused, 404)
+    assert refused.json()["errors"] == [
+        {"where": "body.robot_ids.1", "why": "nobody: no such robot"}
+    ]
+    assert await waiting() == ["n2", "n3"], "all or none"
+    done = await api.post("admin", "/robots/registrations", both)
+    assert done.json() == {"robot_ids": ["n2", "n3"]}
+    again = await api.post("admin", "/robots/registrations", both)
+    assert again.json() == {"robot_ids": []}
+    assert await waiting() == []
+    assert await waiting(registration="refused") == ["n2", "n3"]
+    assert [entry["message"] for entry in await api.logs("api")] == [
+        "admin accepted robot n1",
+        "admin refused robot n2",
+        "admin refused robot n3",
+    ]
+
+
+async def test_a_robots_own_zone_says_what_it_does_not_do(api: Api) -> None:
+    assert (await api.get("viewer", "/robots/tonypi_01")).json()["time_zone_note"] is None
+    robot = (await api.patch("operator", "/robots/tonypi_01", {"time_zone": "Asia/Tokyo"})).json()
+    assert "FLEET_ROBOT_TZ" in robot["time_zone_note"]
+
+
+async def test_words_of_the_paths_are_no_ids(api: Api) -> None:
+    for word in ("export", "registrations"):
+        assert is_problem(await api.post("operator", "/robots", {"robot_id": word}), 422)
