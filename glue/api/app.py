@@ -15,9 +15,12 @@ from glue.api import (
     alert_actions,
     alerts,
     auth,
+    commands,
     docs,
+    emergency_stop,
     figures,
     health,
+    jobs,
     live,
     logs,
     machine_tokens,
@@ -38,6 +41,7 @@ from glue.api.live_hub import Hub
 from glue.api.live_tickets import Tickets
 from glue.api.oidc_keys import Keyring
 from glue.changes import Changes
+from glue.commands import Commander
 from glue.core import demo
 from glue.core.folding import Folding
 from glue.settings import Settings
@@ -74,6 +78,7 @@ def create_app(
     app.state.changes = Changes(settings.postgres.dsn)
     app.state.live = Hub(pool, app.state.changes, settings.glue.live_listeners)
     app.state.tickets = Tickets()
+    app.state.commander = Commander(settings, pool)
     app.state.doorkeeper = Doorkeeper(pool, settings.glue)
     secret = settings.glue.jwt_secret.get_secret_value()
     app.state.keyring = Keyring(pool, secret, settings.sign_on.lives)
@@ -96,6 +101,8 @@ def _include(app: FastAPI) -> None:
         app.include_router(module.router)
     app.include_router(live.router)
     for module in (oidc, oidc_tokens):
+        app.include_router(module.router)
+    for module in (commands, emergency_stop, jobs):
         app.include_router(module.router)
     app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
 

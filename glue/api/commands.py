@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Query, Request, Response
-from pydantic import Field
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field, model_validator
 
 from glue import store
-from glue.api import access, etag, idempotency, listing
-from glue.api.fields import Body, Moment, Reply, RobotId, RobotPath, Text
+from glue.api import access, etag, export, idempotency, listing
+from glue.api.fields import Body, Instant, Name, Reply, RobotId, RobotPath
 from glue.api.orders import (
     ANYWAY,
     CONFIRM,
@@ -68,6 +69,25 @@ class ToldWithAnswers(Told):
     """A command; one to all robots with what each answered."""
 
     answers: list[RobotAnswer]
+
+
+class CommandFilter(BaseModel):
+    """Which commands; what is left out lets everything through. Several values: any of them."""
+
+    robot_id: list[RobotId] | None = Field(
+        None, max_length=100, description="A command to all robots is of none of them."
+    )
+    type: list[Type] | None = Field(None, max_length=12)
+    state: list[State] | None = Field(None, max_length=5)
+    asked_by: Name | None = None
+    since: Instant | None = Field(None, description="Asked at or after.")
+    until: Instant | None = Field(None, description="Asked before.")
+
+    @model_validator(mode="after")
+    def _range(self) -> CommandFilter:
+        if self.since and self.until and self.since >= self.until:
+            raise ValueError("until is not after since")
+        return self
 
 
 class Commands(Reply):
@@ -142,26 +162,23 @@ async def resume_all(
 async def list_commands(
     request: Request,
     user: access.Viewer,
+    wanted: Annotated[CommandFilter, Query()],
     asked: Annotated[listing.Asked, listing.of(rows.COMMANDS)],
-    robot_id: Annotated[RobotId | None, Query()] = None,
-    type: Annotated[list[Type] | None, Query(max_length=12)] = None,
-    state: Annotated[list[State] | None, Query(max_length=5)] = None,
-    asked_by: Annotated[Text | None, Query(min_length=1, max_length=100)] = None,
-    since: Moment = None,
-    until: Moment = None,
 ) -> Commands:
-    """Commands that were given through this API. `since` is included in the range, `until` is not;
-    a command to all robots has no `robot_id`."""
-    filters = {
-        "robot_id": robot_id,
-        "type": type or None,
-        "state": state or None,
-        "asked_by": asked_by,
-        "since": since,
-        "until": until,
-    }
-    found = await listing.page(request, asked, filters)
-    return Commands(items=[Told.model_validate(row) for row in found.items], next=found.next)
+    """Commands that were given through this API, newest first unless asked for another sort."""
+    return Commands.model_validate(await listing.page(request, asked, wanted.model_dump()))
+
+
+@router.get("/commands/export", response_class=StreamingResponse, responses=export.DOCUMENTED)
+async def export_commands(
+    request: Request,
+    user: access.Viewer,
+    wanted: Annotated[CommandFilter, Query()],
+    format: export.Format = "csv",
+) -> StreamingResponse:
+    """All commands that the filters let through, as a file."""
+    filters = wanted.model_dump()
+    return await export.stream(request, rows.COMMANDS, filters, Told, format, "commands")
 
 
 @router.get("/commands/{command_id}", responses=documented(401, 403, 404, 422, 503))

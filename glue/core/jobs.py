@@ -142,7 +142,8 @@ def _repeats(latest: Job, said: JobReport) -> bool:
     if said.start is not None:
         return said.start <= latest.start_time + SAME_START
     ended = said.word in ("completed", "cancelled", "failed")
-    return ended and _outcome(said) == latest.status and said.task_name == latest.task_name
+    same = said.task_name in (None, latest.task_name)
+    return ended and _outcome(said) == latest.status and same
 
 
 def _outcome(said: JobReport) -> Literal["active", "completed", "failed"]:

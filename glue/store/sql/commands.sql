@@ -88,7 +88,7 @@ SELECT {key} AS sort_key, id, robot_id, type, payload, asked_by, asked_at, sent_
  LIMIT %(rows)s;
 
 -- name: if_robot_id
-robot_id = %(robot_id)s
+robot_id = ANY (%(robot_id)s::text[])
 
 -- name: if_type
 type = ANY (%(type)s::text[])
