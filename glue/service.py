@@ -25,6 +25,7 @@ from glue.api.app import create_app
 from glue.grafana import Grafana
 from glue.series import Query
 from glue.settings import Settings
+from glue.sync.reconciler import Reconciler
 
 log = structlog.get_logger()
 
@@ -85,10 +86,22 @@ async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
         watch = Watch(settings, pool, grafana, intake)
         app = create_app(settings, pool, intake=intake, watch=watch)
         app.state.series = series
+        app.state.reconciler = await _reconciler(settings, pool, stack)
         app.state.standby = Standby(settings, pool, series, intake, watch)
         await first_users.ensure(pool, settings)
         await first_users.find_documented_passwords(pool)
         yield app
+
+
+async def _reconciler(
+    settings: Settings, pool: store.Pool, stack: contextlib.AsyncExitStack
+) -> Reconciler | None:
+    """With a connection to Grafana of its own, so that its requests are counted by themselves."""
+    if not settings.grafana.url:
+        return None
+    grafana = Grafana(settings.grafana)
+    stack.push_async_callback(grafana.close)
+    return Reconciler(settings, pool, grafana)
 
 
 def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
@@ -97,5 +110,8 @@ def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
     yield "live", state.live.run()
     yield "commands", state.commander.run()
     yield "watch", state.watch.run()
+    if state.reconciler is not None:
+        yield "sync", state.reconciler.run(state.changes)
     yield "standby", state.standby.run()
-    yield "events", events.run(state.settings, state.pool, state.series)
+    take = state.intake.take
+    yield "events", events.run(state.settings, state.pool, state.series, state.changes, take)

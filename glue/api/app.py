@@ -29,7 +29,10 @@ from glue.api import (
     own_account,
     problems,
     reports,
+    robot_maintenance,
+    robot_registration,
     robots,
+    sync,
     thresholds,
     tokens,
     users,
@@ -75,6 +78,7 @@ def create_app(
     app.state.pool = pool
     app.state.intake = intake
     app.state.watch = watch
+    app.state.reconciler = None
     app.state.changes = Changes(settings.postgres.dsn)
     app.state.live = Hub(pool, app.state.changes, settings.glue.live_listeners)
     app.state.tickets = Tickets()
@@ -94,15 +98,19 @@ def create_app(
 
 
 def _include(app: FastAPI) -> None:
+    # Before the robots, one of which could otherwise be called «registrations».
+    for module in (robot_registration, robot_maintenance):
+        app.include_router(module.router)
     for module in (health, auth, robots, thresholds, alerts, alert_actions, logs, reports):
+        app.include_router(module.router)
+    for module in (commands, emergency_stop, jobs):
+        app.include_router(module.router)
+    app.include_router(live.router)
+    app.include_router(sync.router)
+    for module in (oidc, oidc_tokens):
         app.include_router(module.router)
     # Before the users, one of whom could otherwise be called «me».
     for module in (own_account, users, machine_tokens):
-        app.include_router(module.router)
-    app.include_router(live.router)
-    for module in (oidc, oidc_tokens):
-        app.include_router(module.router)
-    for module in (commands, emergency_stop, jobs):
         app.include_router(module.router)
     app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
 

@@ -25,6 +25,7 @@ def main() -> None:
         serve,
         simulate,
         stack,
+        sync,
         telegraf,
         users,
     )
@@ -39,6 +40,7 @@ def main() -> None:
         users,
         rules,
         dashboards,
+        sync,
         init,
         docs,
     ):

@@ -21,10 +21,13 @@ TAG = "tonypi"
 """Of all our marks."""
 
 FLEET = "robot:all"
-"""Tag of a mark that concerns every robot, or more than it names."""
+"""Tag of a mark that concerns every robot, or more than have room."""
 
 NAMED = 20
-"""Robots that a mark names and is tagged with; of more it says how many."""
+"""Robots that a mark names; of more it says how many."""
+
+TAGS_LENGTH = 400
+"""Characters of tags; Grafana takes 500 in all, as JSON (``tags_length``)."""
 
 LIMITS = {
     "warning_threshold": "warning",
@@ -55,6 +58,12 @@ def key(change: FleetChange) -> str:
     return f"change:{change.id}"
 
 
+def robot_tag(robot_id: str) -> str:
+    """Grafana keeps of a tag what stands before its second colon, here and in a query: robots whose
+    ids are the same up to a colon share their marks."""
+    return f"robot:{robot_id.partition(':')[0]}"
+
+
 def marks(changes: Iterable[FleetChange]) -> dict[str, Mark]:
     """Marks by key: of each transaction one a kind, what was changed, and an end.
 
@@ -81,14 +90,18 @@ def _mark(group: Sequence[FleetChange]) -> Mark:
     first = group[0]
     robots = sorted({one.robot_id for one in group if one.robot_id})
     by = f" by {first.actor}" if first.actor else ""
-    whole = len(robots) < len({one.robot_id for one in group}) or len(robots) > NAMED
-    named = {f"robot:{robot}" for robot in robots[:NAMED]}
+    tags = {robot_tag(robot) for robot in robots}
+    if (
+        any(one.robot_id is None for one in group)
+        or sum(len(tag) + 3 for tag in tags) > TAGS_LENGTH
+    ):
+        tags = {FLEET}
     return Mark(
         key=key(first),
         at=_ms(first.at),
         until=_ms(first.until) if first.until else None,
         text=f"{_said(first)} {_whom(robots, group)}{by}",
-        tags=frozenset({TAG, key(first), first.kind, *named, *([FLEET] if whole else [])}),
+        tags=frozenset({TAG, key(first), first.kind, *tags}),
     )
 
 

@@ -24,7 +24,11 @@ Files = Literal["datasources", "dashboards", "alerting"]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user of Grafana. ``role`` is the one in our organisation; None: no member of it."""
+    """A user of Grafana. ``role`` is the one in our organisation; None: no member of it.
+
+    ``external``: has signed in through us before. Grafana then lets nobody change name and address;
+    they follow ours at the next sign-in.
+    """
 
     login: str
     email: str
@@ -32,6 +36,7 @@ class Account:
     role: OrgRole | None
     id: int = 0
     server_admin: bool = False
+    external: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from psycopg import AsyncConnection
 
 from glue.store.queries import load
@@ -21,3 +23,9 @@ async def own(conn: AsyncConnection, kind: str, name: str, grafana_id: int) -> N
 
 async def disown(conn: AsyncConnection, kind: str, name: str) -> None:
     await conn.execute(sql.disown, {"kind": kind, "name": name})
+
+
+async def repairs(conn: AsyncConnection, most: int) -> list[tuple[datetime, str]]:
+    """The last writes to Grafana, newest first: when, what."""
+    rows = await (await conn.execute(sql.repairs, {"most": most})).fetchall()
+    return [(at, message) for at, message in rows]

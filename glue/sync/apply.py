@@ -7,7 +7,7 @@ from typing import Any
 
 from glue import store
 from glue.core.grafana_plan import Change, said
-from glue.grafana import Grafana
+from glue.grafana import Grafana, GrafanaMissing
 from glue.store import audit, grafana_objects
 from glue.sync.states import Looked
 
@@ -80,9 +80,15 @@ class Writer:
 
     def _team(self, name: str) -> int:
         there = self.seen.running.teams.get(name)
-        return there.id if there else self.made["team", name]
+        number = there.id if there else self.made.get(("team", name))
+        if not number:
+            raise GrafanaMissing(f"team {name} could not be made")
+        return number
 
     def _account(self, login: str) -> int:
         known = self.made.get(("user", login)) or self.seen.owned.get(("user", login))
         there = self.seen.running.accounts.get(login)
-        return known or (there.id if there else 0)
+        number = known or (there.id if there else 0)
+        if not number:
+            raise GrafanaMissing(f"user {login} could not be made")
+        return number

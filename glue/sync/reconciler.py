@@ -20,23 +20,25 @@ import structlog
 
 from glue import store
 from glue.changes import Changes
-from glue.core.grafana_plan import Change, Plan, plan
-from glue.grafana import Grafana, GrafanaConflict, GrafanaError, GrafanaMissing
+from glue.core.grafana_plan import Change, Plan, plan, said
+from glue.grafana import Grafana, GrafanaError, GrafanaUnavailable
 from glue.settings import PROJECT, Settings
 from glue.store import heartbeats, lock
 from glue.sync.apply import Writer
 from glue.sync.files import FilesError
-from glue.sync.states import look
+from glue.sync.report import HEARTBEAT
+from glue.sync.states import Looked, look
 
 log = structlog.get_logger()
 
-HEARTBEAT = "sync"
 TABLES = ("users", "robots", "alert_thresholds")
-ROUNDS = 4
+ROUNDS = 5
 """Looks in one go: a reload makes a folder, whose permissions the next look finds wanting."""
 SETTLE_S = 0.1
 """Changes come in bunches."""
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+UNKNOWN = 401
+"""Grafana does not know us: no write will be taken."""
 RELOAD_AGAIN_S = 300.0
 """A reload that left the same differences is not tried again for so long."""
 
@@ -47,9 +49,11 @@ class Busy(Exception):
 
 @dataclass
 class Outcome:
-    """What one go did. ``requests`` and ``writes`` to Grafana; ``left`` is what still differs."""
+    """What one go did. ``requests`` and ``writes`` to Grafana; ``left`` is what still differs,
+    ``refused`` says why Grafana did not take a change."""
 
     done: list[Change] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     left: Plan = field(default_factory=Plan)
     seconds: float = 0.0
     requests: int = 0
@@ -90,23 +94,34 @@ class Reconciler:
             if held is None:
                 raise Busy("another process is writing to Grafana now; try again")
             for _ in range(ROUNDS):
-                seen, found = await self._look()
-                outcome.left = found
-                todo = [*self._worth(found.changes), *(found.leftovers if prune else ())]
-                if not todo:
+                seen, outcome.left = await self._look()
+                todo = [*self._worth(outcome.left.changes)]
+                todo += outcome.left.leftovers if prune else ()
+                if not todo or not await self._write(todo, seen, held, outcome):
                     break
-                writer = Writer(self._pool, self._grafana, seen)
-                try:
-                    for change in todo:
-                        await held.check()
-                        await writer.write(change)
-                        outcome.done.append(change)
-                except (GrafanaConflict, GrafanaMissing) as error:
-                    # Somebody was faster, or it is gone: what differs now tells the next look.
-                    log.info("sync.looks_again", why=str(error))
         outcome.seconds = time.monotonic() - began
         outcome.requests, outcome.writes = calls.requests - requests, calls.writes - writes
         return outcome
+
+    async def _write(
+        self, todo: list[Change], seen: Looked, held: lock.Held, outcome: Outcome
+    ) -> bool:
+        """Whether anything was written. What Grafana refuses stops nothing else."""
+        writer = Writer(self._pool, self._grafana, seen)
+        outcome.refused.clear()
+        written = False
+        for change in todo:
+            await held.check()
+            try:
+                await writer.write(change)
+            except GrafanaError as error:
+                if isinstance(error, GrafanaUnavailable) or error.status == UNKNOWN:
+                    raise
+                outcome.refused.append(f"{said(change)}: {error}")
+            else:
+                outcome.done.append(change)
+                written = True
+        return written
 
     async def run(self, changes: Changes) -> None:
         """Until cancelled. What is away is waited for."""
@@ -138,13 +153,14 @@ class Reconciler:
                 "requests": outcome.requests,
                 "writes": outcome.writes,
                 "drift": len(outcome.left.changes),
+                "refused": outcome.refused,
                 "conflicts": [f"{c.kind} {c.name}: {c.why}" for c in outcome.left.conflicts],
                 "leftovers": len(outcome.left.leftovers),
             }
         )
         return True
 
-    async def _look(self) -> tuple[Any, Plan]:
+    async def _look(self) -> tuple[Looked, Plan]:
         now = self._clock()
         seen = await look(self._settings, self._pool, self._grafana, self._checkout, now)
         return seen, plan(seen.wanted, seen.running, seen.owned)

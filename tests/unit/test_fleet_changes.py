@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from glue.core.fleet_changes import NAMED, FleetChange, marks
+from glue.core.fleet_changes import FleetChange, marks
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MS = int(AT.timestamp() * 1000)
@@ -60,8 +60,14 @@ def test_one_transaction_is_one_mark_a_kind_however_many_robots() -> None:
     same = [change(n, txid=7, robot_id=f"r{n:03}") for n in range(500)]
     mark = one(*same)
     assert mark.text.endswith("for 500 robots")
-    assert "robot:all" in mark.tags
-    assert len([tag for tag in mark.tags if tag.startswith("robot:r0")]) == NAMED
+    assert mark.tags == {"tonypi", "change:0", "limits", "robot:all"}
+
+
+def test_tags_fit_into_what_grafana_takes() -> None:
+    """At most 500 characters, and of each what stands before its second colon."""
+    long = [change(n, txid=7, robot_id=f"{n}".rjust(50, "x")) for n in range(15)]
+    assert one(*long).tags == {"tonypi", "change:0", "limits", "robot:all"}
+    assert "robot:aa" in one(change(3, robot_id="aa:bb:cc")).tags
 
 
 def test_robots_that_leave_maintenance_one_by_one_are_drawn_one_by_one() -> None:

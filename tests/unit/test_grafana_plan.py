@@ -177,6 +177,19 @@ def test_a_mark_that_ended_is_changed_and_one_nobody_knows_is_left_for_a_prune()
     assert [one.key for one in found.leftovers] == [99]
 
 
+def test_a_mark_that_loses_a_tag_is_made_anew() -> None:
+    """Grafana would go on finding it by that tag."""
+    mark = Mark("change:1", 1000, 5000, "Maintenance", frozenset({"tonypi", "change:1"}))
+    want = wanted(ADA, marks={mark.key: mark})
+    running, owned = in_step(want)
+    tagged = replace(running.marks["change:1"], tags=mark.tags | {"robot:r2"})
+    found = plan(want, replace(running, marks={"change:1": tagged}), owned)
+    assert [(one.verb, one.name) for one in found.changes] == [
+        ("remove", "change:1"),
+        ("add", "change:1"),
+    ]
+
+
 def test_files_that_differ_are_reloaded_with_the_difference_told() -> None:
     files = {"datasources": {"influxdb": {"url": "http://a", "secureJsonData": {"x": "y"}}}}
     want = wanted(ADA, files=files)

@@ -1,0 +1,140 @@
+"""Grafana in step at size: ``python -m tests.bench.sync [--robots 1000] [--users 200]``.
+
+A real glue process, a real Grafana behind a counting proxy, real PostgreSQL. Tells how long it
+takes to bring an empty Grafana in step, what a look costs when nothing differs, how soon a changed
+role is seen in Grafana and with which writes, and how soon what is changed by hand is set back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import psycopg
+
+from glue.settings import Settings
+from glue.stack.parts import influxdb, mosquitto
+from tests import http_proxy, programs
+from tests.alert_stack import running_glue
+
+ROLES = ("viewer", "operator", "admin")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--robots", type=int, default=1000)
+    parser.add_argument("--users", type=int, default=200)
+    asked = parser.parse_args()
+    ground = programs.lay_ground()
+    try:
+        measure(ground, asked.robots, asked.users)
+    finally:
+        ground.clear()
+
+
+def measure(ground: Any, robots: int, users: int) -> None:
+    from glue.series import admin
+
+    cluster = programs.migrated_cluster(ground)
+    ground.start(mosquitto.part(ground.site()))
+    ground.start(influxdb.part(ground.site()))
+    tokens = admin.prepare(ground.settings().influx)
+    ground.environ |= {
+        "INFLUXDB_TOKEN": tokens.admin,
+        "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
+        "PGDATABASE": cluster.create().database,
+    }
+    settings = ground.settings()
+    programs.running_grafana(ground, settings)
+    fill(settings, robots, users)
+    with http_proxy.before(settings.grafana.url) as proxy:
+        behind = settings.grafana.model_copy(update={"url": proxy.url})
+        served = settings.model_copy(update={"grafana": behind})
+        began = time.monotonic()
+        with running_glue(ground, served), grafana_of(settings) as grafana:
+            await_so(lambda: len(members(grafana)) >= users, 300)
+            beat = await_so(lambda: idle(settings), 120)
+            print(f"{robots} robots, {users} users, empty Grafana to in step:"
+                  f" {time.monotonic() - began:.1f} s, {len(proxy.writes)} writes")  # fmt: skip
+            print(f"no change: {beat['writes']} writes, {beat['requests']} requests,"
+                  f" {beat['seconds']:.2f} s")  # fmt: skip
+            took = [role_change(settings, grafana, proxy, n) for n in range(10)]
+            writes = sorted({count for _, count in took})
+            seconds = [second for second, _ in took]
+            print(f"role changed to seen in Grafana: median {statistics.median(seconds):.2f} s,"
+                  f" worst {max(seconds):.2f} s, writes {writes}")  # fmt: skip
+            print(f"role changed by hand, set back after {by_hand(grafana):.1f} s")
+
+
+def fill(settings: Settings, robots: int, users: int) -> None:
+    with psycopg.connect(settings.postgres.dsn) as conn:
+        conn.execute(
+            "INSERT INTO robots (robot_id, name) SELECT 'bot_' || n, 'Bot ' || n"
+            " FROM generate_series(1, %s) n",
+            (robots,),
+        )
+        conn.execute(
+            "INSERT INTO users (username, email, password_hash, role)"
+            " SELECT 'user' || n, 'user' || n || '@example.org', '!', (%s::text[])[1 + n %% 3]"
+            " FROM generate_series(1, %s) n",
+            (list(ROLES), users),
+        )
+
+
+def grafana_of(settings: Settings) -> httpx.Client:
+    grafana = settings.grafana
+    admin = (grafana.admin_user, grafana.admin_password.get_secret_value())
+    return httpx.Client(base_url=grafana.url, auth=admin, timeout=30)
+
+
+def members(grafana: httpx.Client) -> dict[str, dict[str, Any]]:
+    return {one["login"]: one for one in grafana.get("/api/orgs/1/users").json()}
+
+
+def idle(settings: Settings) -> dict[str, Any] | None:
+    """The last go's figures, once it found nothing to do."""
+    with psycopg.connect(settings.postgres.dsn) as conn:
+        row = conn.execute("SELECT details FROM heartbeats WHERE name = 'sync'").fetchone()
+    told = row[0] if row else {}
+    return told if told.get("writes") == 0 and not told.get("error") else None
+
+
+def role_change(
+    settings: Settings, grafana: httpx.Client, proxy: http_proxy.Proxy, n: int
+) -> tuple[float, int]:
+    """(seconds to the new role, writes) of one user's change."""
+    login = f"user{3 * n + 3}"
+    proxy.forget()
+    with psycopg.connect(settings.postgres.dsn) as conn:
+        conn.execute("UPDATE users SET role = 'admin' WHERE username = %s", (login,))
+    began = time.monotonic()
+    await_so(lambda: members(grafana)[login]["role"] == "Admin", 30, every=0.02)
+    took = time.monotonic() - began
+    time.sleep(2)
+    return took, len(proxy.writes)
+
+
+def by_hand(grafana: httpx.Client) -> float:
+    user = members(grafana)["user3"]
+    body = {"role": "Viewer"}
+    grafana.patch(f"/api/orgs/1/users/{user['userId']}", json=body).raise_for_status()
+    began = time.monotonic()
+    await_so(lambda: members(grafana)["user3"]["role"] == "Admin", 90, every=0.1)
+    return time.monotonic() - began
+
+
+def await_so(is_so: Callable[[], Any], within: float, every: float = 0.2) -> Any:
+    until = time.monotonic() + within
+    while not (found := is_so()):
+        if time.monotonic() > until:
+            raise SystemExit(f"not so within {within:g} s")
+        time.sleep(every)
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,262 @@
+"""Grafana follows PostgreSQL and the files: on a real Grafana, every write counted."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from glue.core.grafana_plan import said
+from glue.grafana import GrafanaUnavailable
+from tests.sync import Synced
+
+
+def done(outcome) -> list[str]:
+    return [said(change) for change in outcome.done]
+
+
+async def test_people_get_their_account_role_and_team(synced: Synced) -> None:
+    synced.add_user("Ada", "admin")
+    synced.add_user("bob", "operator")
+    synced.add_user("eve", "viewer")
+    synced.add_user("zed", active=False)
+    async with synced.reconciler() as reconciler:
+        outcome = await reconciler.apply()
+        assert not outcome.left.drift
+        roles = synced.roles()
+        assert (roles["ada"], roles["bob"], roles["eve"]) == ("Admin", "Editor", "Viewer")
+        assert "zed" not in roles
+        assert synced.team("TonyPi operators") == {"bob"}
+        # In step: a look costs requests, and not one write.
+        synced.proxy.forget()
+        again = await reconciler.apply()
+    assert (again.done, again.writes, synced.proxy.writes) == ([], 0, [])
+    assert again.requests == len(synced.proxy.seen)
+
+
+async def test_a_plan_writes_nothing(synced: Synced) -> None:
+    synced.add_user("mia", "operator")
+    synced.row("INSERT INTO robots (robot_id) VALUES ('plan1') ON CONFLICT DO NOTHING")
+    synced.row("UPDATE robots SET status = 'maintenance' WHERE robot_id = 'plan1'")
+    before = count(synced, "SELECT count(*) FROM grafana_objects")
+    async with synced.reconciler() as reconciler:
+        found = await reconciler.plan()
+    assert next(said(one) for one in found.changes).startswith("+ user mia")
+    assert any(one.kind == "mark" for one in found.changes)
+    assert synced.proxy.seen, "it looked"
+    assert synced.proxy.writes == []
+    assert count(synced, "SELECT count(*) FROM grafana_objects") == before
+
+
+def count(synced: Synced, query: str) -> int:
+    with psycopg.connect(synced.settings.postgres.dsn) as conn:
+        row = conn.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+async def test_one_role_changed_is_exactly_three_writes(synced: Synced) -> None:
+    synced.add_user("ann", "operator")
+    synced.add_user("ben", "viewer")
+    async with synced.reconciler() as reconciler:
+        await reconciler.apply()
+        synced.row("UPDATE users SET role = 'viewer' WHERE username = 'ann'")
+        synced.proxy.forget()
+        outcome = await reconciler.apply()
+    assert done(outcome) == [
+        "- member ann in TonyPi operators: was ann",
+        "~ role ann: Editor → Viewer",
+        "+ member ann in TonyPi viewers: ann",
+    ]
+    assert [method for method, _ in synced.proxy.writes] == ["DELETE", "PATCH", "POST"]
+    assert synced.roles()["ann"] == "Viewer"
+
+
+async def test_who_is_deactivated_is_signed_out_and_out_of_the_organisation(synced: Synced) -> None:
+    synced.add_user("cai", "operator")
+    async with synced.reconciler() as reconciler:
+        await reconciler.apply()
+        number = synced.user_id("cai")
+        synced.row("UPDATE users SET is_active = false WHERE username = 'cai'")
+        synced.proxy.forget()
+        await reconciler.apply()
+        assert "cai" not in synced.roles()
+        assert ("POST", f"/api/admin/users/{number}/logout") in synced.proxy.writes
+        assert synced.user_id("cai") == number, "the account stays"
+        # And comes back as the same one.
+        synced.row("UPDATE users SET is_active = true WHERE username = 'cai'")
+        await reconciler.apply()
+    assert synced.roles()["cai"] == "Editor"
+    assert synced.user_id("cai") == number
+
+
+async def test_what_is_changed_by_hand_is_set_back(synced: Synced) -> None:
+    synced.add_user("dot", "viewer")
+    async with synced.reconciler() as reconciler:
+        await reconciler.apply()
+        number = synced.user_id("dot")
+        synced.send("PATCH", f"/orgs/1/users/{number}", {"role": "Admin"})
+        (team,) = synced.get("/teams/search", name="TonyPi viewers")["teams"]
+        synced.send("DELETE", f"/teams/{team['id']}/members/{number}")
+        open_to_all = {"items": [{"role": "Viewer", "permission": 2}]}
+        synced.send("POST", "/folders/robots/permissions", open_to_all)
+        outcome = await reconciler.apply()
+        *people, folder = done(outcome)
+        assert people == ["~ role dot: Admin → Viewer", "+ member dot in TonyPi viewers: dot"]
+        assert folder.startswith("~ permissions Robots: ")
+        assert "role Viewer: Edit → View" in folder
+        assert not (await reconciler.plan()).drift
+
+
+async def test_deleted_and_renamed_by_hand_it_comes_back(synced: Synced) -> None:
+    synced.add_user("eli", "operator")
+    async with synced.reconciler() as reconciler:
+        await reconciler.apply()
+        number = synced.user_id("eli")
+        hers = {"login": "elias", "email": "eli@example.org", "name": "Elias"}
+        synced.send("PUT", f"/users/{number}", hers)
+        (team,) = synced.get("/teams/search", name="TonyPi operators")["teams"]
+        synced.send("DELETE", f"/teams/{team['id']}")
+        rules = next(f for f in synced.get("/folders") if f["title"] == "Robot rules")
+        synced.send("PUT", f"/folders/{rules['uid']}", {"title": "Mine", "overwrite": True})
+        synced.send("PUT", "/folders/robots", {"title": "Ours", "overwrite": True})
+        outcome = await reconciler.apply()
+        assert not outcome.left.drift, done(outcome)
+    assert synced.user_id("eli") == number
+    assert synced.team("TonyPi operators") == {"eli"}
+    titles = {folder["uid"]: folder["title"] for folder in synced.get("/folders")}
+    assert titles["robots"] == "Robots"
+    assert titles[rules["uid"]] == "Robot rules"
+    assert len([title for title in titles.values() if title == "Robot rules"]) == 1
+
+
+async def test_others_objects_are_never_touched(synced: Synced) -> None:
+    stranger = {"login": "fay", "email": "fay@other.org", "name": "Fay", "password": "other's"}
+    synced.send("POST", "/admin/users", {**stranger, "OrgId": 1})
+    synced.send("POST", "/teams", {"name": "Others"})
+    synced.send("POST", "/folders", {"uid": "others", "title": "Others"})
+    text = {"text": "a note", "tags": ["note"], "time": int(datetime.now(UTC).timestamp() * 1000)}
+    synced.send("POST", "/annotations", text)
+    synced.add_user("fay", "admin")
+    synced.add_user("gil", "viewer")
+    before = others(synced)
+    async with synced.reconciler() as reconciler:
+        outcome = await reconciler.apply(prune=True)
+        assert [(one.kind, one.name) for one in outcome.left.conflicts] == [("user", "fay")]
+        synced.row("DELETE FROM users")
+        await reconciler.apply(prune=True)
+    assert others(synced) == before
+
+
+def others(synced: Synced) -> str:
+    """All that is not ours, as Grafana tells it."""
+    user = synced.get("/users/lookup", loginOrEmail="fay")
+    kept = {key: user[key] for key in ("id", "login", "email", "name", "isDisabled")}
+    teams = [t for t in synced.get("/teams/search")["teams"] if t["name"] == "Others"]
+    folder = synced.get("/folders/others")
+    rights = sorted(
+        (row["role"] if "role" in row else row["userLogin"], row["permissionName"])
+        for row in synced.get("/folders/others/permissions")
+    )
+    notes = [a["text"] for a in synced.get("/annotations", tags="note")]
+    return json.dumps([kept, synced.roles()["fay"], teams, folder["version"], rights, notes])
+
+
+async def test_changes_of_the_fleet_become_marks_once(synced: Synced) -> None:
+    for robot in ("m1", "m2"):
+        synced.row("INSERT INTO robots (robot_id) VALUES (%s) ON CONFLICT DO NOTHING", robot)
+    synced.row("UPDATE robots SET status = 'maintenance' WHERE robot_id IN ('m1', 'm2')")
+    synced.row(
+        "INSERT INTO alert_thresholds (robot_id, metric_type, warning_threshold,"
+        " critical_threshold) VALUES ('m1', 'cpu', 60, 85)"
+    )
+    async with synced.reconciler() as reconciler:
+        outcome = await reconciler.apply()
+        assert len([one for one in outcome.done if one.kind == "mark"]) == 2
+        assert marks(synced, "robot:m1") == [
+            "Limits of CPU load: warning 60, critical 85, for m1",
+            "Maintenance for m1, m2",
+        ]
+        assert (await reconciler.apply()).done == []
+        synced.row("UPDATE robots SET status = 'offline' WHERE robot_id = 'm1'")
+        await reconciler.apply()
+        ended = [a for a in synced.get("/annotations", tags="robot:m1") if a["timeEnd"] > a["time"]]
+        assert [a["text"] for a in ended] == ["Maintenance for m1"]
+        assert marks(synced, "robot:m2") == ["Maintenance for m2"]
+        assert (await reconciler.apply()).done == []
+
+
+def marks(synced: Synced, tag: str) -> list[str]:
+    return sorted(one["text"] for one in synced.get("/annotations", tags=tag))
+
+
+async def test_a_changed_file_is_loaded_and_hand_edits_are_refused(synced: Synced) -> None:
+    points = synced.checkout / "provisioning" / "alerting" / "contact_points.yml"
+    text = points.read_text()
+    async with synced.reconciler() as reconciler:
+        assert not (await reconciler.plan()).drift
+        points.write_text(text.replace('maxAlerts: "2000"', 'maxAlerts: "1999"'))
+        try:
+            outcome = await reconciler.apply()
+            assert done(outcome)[0].startswith("↻ files alerting: contact point glue")
+            assert not outcome.left.drift
+        finally:
+            points.write_text(text)
+        await reconciler.apply()
+    dashboard = synced.get("/dashboards/uid/tonypi-robot")["dashboard"]
+    answer = synced.direct.post(
+        "/api/dashboards/db", json={"dashboard": dashboard, "overwrite": True}
+    )
+    assert answer.status_code == 400, answer.text
+    rule = synced.get("/v1/provisioning/alert-rules/tonypi-cpu-warning")
+    headers = {"X-Disable-Provenance": "true"}
+    path = "/api/v1/provisioning/alert-rules/tonypi-cpu-warning"
+    answer = synced.direct.put(path, json={**rule, "title": "mine"}, headers=headers)
+    assert answer.status_code >= 400, answer.text
+
+
+async def test_every_write_is_logged_with_the_difference(synced: Synced) -> None:
+    synced.add_user("hal", "viewer")
+    async with synced.reconciler() as reconciler:
+        await reconciler.apply()
+        synced.send("PATCH", f"/orgs/1/users/{synced.user_id('hal')}", {"role": "Editor"})
+        await reconciler.apply()
+    with psycopg.connect(synced.settings.postgres.dsn) as conn:
+        message, details = conn.execute(
+            "SELECT message, details FROM system_logs WHERE details ->> 'grafana' = 'role'"
+            " AND details ->> 'name' = 'hal' ORDER BY id DESC LIMIT 1"
+        ).fetchone()  # type: ignore[misc]
+    assert message == "Grafana: ~ role hal: Editor → Viewer"
+    assert (details["before"], details["after"]) == ("Editor", "Viewer")
+
+
+async def test_a_prune_removes_what_is_ours_alone(synced: Synced) -> None:
+    synced.add_user("ivy", "viewer")
+    async with synced.reconciler() as reconciler:
+        await reconciler.apply()
+        synced.row("DELETE FROM users WHERE username = 'ivy'")
+        kept = await reconciler.apply()
+        assert "ivy" not in synced.roles()
+        assert [one.name for one in kept.left.leftovers] == ["ivy"]
+        await reconciler.apply(prune=True)
+    assert synced.direct.get("/api/users/lookup", params={"loginOrEmail": "ivy"}).status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["hang", "lose"])
+async def test_a_lost_answer_is_not_written_twice(synced: Synced, kind: str) -> None:
+    """Grafana did it, or not, and nobody was told: the next look knows."""
+    name = f"kim-{kind}"
+    synced.add_user(name, "operator")
+    synced.proxy.break_next(
+        kind, lambda method, path: (method, path) == ("POST", "/api/admin/users"), seconds=3
+    )
+    async with synced.reconciler(timeout=1.0) as reconciler:
+        with pytest.raises(GrafanaUnavailable):
+            await reconciler.apply()
+        outcome = await reconciler.apply()
+        assert not outcome.left.drift
+    assert synced.roles()[name] == "Editor"
+    created = [one for one in synced.proxy.writes if one == ("POST", "/api/admin/users")]
+    assert len(created) == (1 if kind == "lose" else 2)
