@@ -24,7 +24,8 @@ log = structlog.get_logger()
 
 EVERY_S = 15.0
 GOODBYE_S = 30.0
-"""Points stored so long after a clean goodbye mean that the robot is back."""
+"""Points taken so long after a clean goodbye, and beyond what a clock may be ahead, mean that the
+robot is back."""
 SOURCES = (
     ("sensors", "value"),
     ("servos", "temperature"),
@@ -87,7 +88,9 @@ class MetricsSightings:
             new = await robots.register(conn, unknown, accepted) if unknown else []  # type: ignore[arg-type]
             seen = unheard | set(new)
             if seen:
-                await robots.seen_by_metrics(conn, seen, self._listened(), GOODBYE_S)
+                points = {robot_id: newest[robot_id] for robot_id in seen}
+                goodbye_s = GOODBYE_S + self._settings.fleet.clock_ahead
+                await robots.seen_by_metrics(conn, points, self._listened(), goodbye_s)
         self._newest, self._moving = newest, seen
         if unheard:
             self._moved_at = datetime.now(UTC)

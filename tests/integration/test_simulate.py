@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections import Counter
 
@@ -209,3 +210,35 @@ async def test_a_robot_that_sends_metrics_only_is_registered_heard_and_not_blame
         write(settings, f"sensors,robot_id={name},sensor_type=x,unit=C value=3")
         await sightings.look()
         assert robots.robot(name) == ("offline",)
+
+
+async def test_metrics_from_before_a_goodbye_that_are_stored_after_an_outage_revive_nobody(
+    settings, database
+):
+    name = f"esp_{uuid.uuid4().hex[:6]}"
+
+    def sent(minutes_ago: float) -> None:
+        at = time.time_ns() - int(minutes_ago * 60e9)
+        write(settings, f"sensors,robot_id={name},sensor_type=x,unit=C value=1 {at}")
+
+    async with (
+        store.open_pool(settings.postgres) as pool,
+        Query(settings.influx) as series,
+    ):
+        robots = Robots(None, settings, database.dsn)  # type: ignore[arg-type]
+        sightings = MetricsSightings(settings, pool, series, lambda: 1.0)
+        write(settings, "internal_agent metrics_gathered=1i")
+        sent(8)
+        await sightings.look()
+        assert robots.robot(name) == ("online",)
+        goodbye = (
+            "clean_offline = true, status = 'offline', last_seen = now() - '4 min'::interval"
+        )
+        robots.rows(f"UPDATE robots SET {goodbye} WHERE robot_id = '{name}'")
+        for minutes_ago in (5, 4.1, 3.5):  # the last by a clock that is half a minute ahead
+            sent(minutes_ago)
+            await sightings.look()
+            assert robots.robot(name, "status, clean_offline") == ("offline", True)
+        sent(0)
+        await sightings.look()
+        assert robots.robot(name, "status, clean_offline") == ("online", False)
