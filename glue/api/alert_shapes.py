@@ -10,7 +10,7 @@ from glue.api.fields import Instant, Name, Reply, RobotId, Utc
 
 Severity = Literal["critical", "warning", "info"]
 AlertType = Literal["temperature", "battery", "servo", "system", "network", "performance"]
-Origin = Literal["push", "pull", "standby", "person"]
+Origin = Literal["push", "pull", "standby", "person", "events"]
 
 
 class AlertFilter(BaseModel):

@@ -76,6 +76,7 @@ class Status:
     camera_url: str | None = None
     system_info: dict[str, Any] | None = None
     emergency_stopped: bool | None = None
+    emergency_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,7 @@ def _status(said: Envelope, reader: Reader, _: RobotClocks, __: datetime) -> lis
             _camera_url(reader),
             reader.record("system_info"),
             reader.flag("emergency_stopped"),
+            reader.text("emergency_reason", most=500) or None,
         )
     ]
 
@@ -303,7 +305,12 @@ def _response(
     answer = _answer(said, reader, arrival)
     level = "INFO" if answer.success and not emergency else "WARNING"
     keys = ("command_id", "success", "command")
-    return [_line(said, level, "command", answer.message, clocks, arrival, keys), answer]
+    line = _line(said, level, "command", answer.message, clocks, arrival, keys)
+    if not (emergency and answer.success):
+        return [line, answer]
+    # Its status would say so as well, up to ten seconds later.
+    reason = reader.text("reason", "emergency_reason", most=500) or None
+    return [line, answer, Status(said.robot_id, emergency_stopped=True, emergency_reason=reason)]
 
 
 def answered(said: Envelope, arrival: datetime) -> Answer:

@@ -1,22 +1,26 @@
-"""MQTT events into robots, jobs and logs; the heartbeat that drives the listening clock."""
+"""MQTT events into robots, jobs, logs and alerts; the heartbeat that drives the listening clock."""
 
 from __future__ import annotations
 
 import asyncio
 
+from glue.changes import Changes
 from glue.events.consumer import Consumer
+from glue.events.emergencies import Emergencies, Take
 from glue.events.metrics_sightings import MetricsSightings
 from glue.series import Query
 from glue.settings import Settings
 from glue.store import Pool
 
-__all__ = ["Consumer", "MetricsSightings", "run"]
+__all__ = ["Consumer", "Emergencies", "MetricsSightings", "run"]
 
 
-async def run(settings: Settings, pool: Pool, series: Query) -> None:
-    """Works until cancelled; raises what one of its loops died of."""
-    consumer = Consumer(settings, pool)
+async def run(settings: Settings, pool: Pool, series: Query, changes: Changes, take: Take) -> None:
+    """Works until cancelled; raises what one of its loops died of. ``take`` is the intake of
+    alerts."""
+    consumer = Consumer(settings, pool, take)
     sightings = MetricsSightings(settings, pool, series, lambda: consumer.listened)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(consumer.run(), name="events.consumer")
         tasks.create_task(sightings.run(), name="events.sightings")
+        tasks.create_task(Emergencies(pool, changes, take).run(), name="events.emergencies")

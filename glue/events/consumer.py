@@ -17,10 +17,12 @@ import structlog
 
 from glue import store
 from glue.broker import Session
+from glue.core import emergency
 from glue.core import events as core
 from glue.core.events import Envelope, Refusal
 from glue.core.listening import ListeningClock
 from glue.core.robot_time import RobotClocks
+from glue.events.emergencies import Take
 from glue.events.fold import Listening, Opened, Work, fold, jobs_after, opened
 from glue.settings import Settings
 from glue.store import commands, heartbeats, jobs, logs, refusals, robots
@@ -36,8 +38,9 @@ BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 class Consumer:
     """One a process: the session's queue has one reader."""
 
-    def __init__(self, settings: Settings, pool: store.Pool) -> None:
+    def __init__(self, settings: Settings, pool: store.Pool, take: Take | None = None) -> None:
         self._settings = settings
+        self._take = take
         self._pool = pool
         self._listening: Listening | None = None
         self._seen: dict[str, tuple[str, str]] = {}
@@ -90,11 +93,13 @@ class Consumer:
             await asyncio.sleep(self._settings.glue.heartbeat_interval)
 
     async def _keep(self, batch: Sequence[Opened]) -> None:
-        """Returns when the batch is committed, however long that takes."""
+        """Returns when the batch is committed and told, however long that takes."""
         attempt = 0
+        work: Work | None = None
         while True:
             try:
-                await self._store(batch)
+                work = work or await self._store(batch)
+                await self._raise(work)
             except refusals.Unstorable as error:
                 await self._split(batch, str(error))
                 return
@@ -121,7 +126,14 @@ class Consumer:
         no = Refusal(family, "wrong_type", f"PostgreSQL refuses it: {why}")
         await self._keep([Opened(one.message, no)])
 
-    async def _store(self, batch: Sequence[Opened]) -> None:
+    async def _raise(self, work: Work) -> None:
+        """Alerts of what was said, before it is acknowledged: told twice they are one."""
+        if self._take is not None and work.emergencies:
+            with refusals.unstorable():
+                for seen in emergency.rounds(work.emergencies):
+                    await self._take(seen, frozenset())
+
+    async def _store(self, batch: Sequence[Opened]) -> Work:
         new: list[str] = []
         async with store.transaction(self._pool) as conn:
             with refusals.unstorable():
@@ -143,6 +155,7 @@ class Consumer:
         self._seen |= work.seen
         if new:
             log.info("robots.registered", count=len(new), policy=policy, first=sorted(new)[:5])
+        return work
 
     async def _write(self, conn: Any, work: Work) -> None:
         await robots.heard(conn, work.heard.values())

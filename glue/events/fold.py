@@ -15,6 +15,7 @@ import structlog
 from glue.broker import Message
 from glue.core import events, jobs
 from glue.core.commands import Answer
+from glue.core.emergency import Moment
 from glue.core.events import Envelope, JobReport, Location, LogLine, Refusal, Scan, Status, Vision
 from glue.core.listening import ListeningClock
 from glue.core.payload import Refused, read
@@ -61,6 +62,7 @@ class Work:
     reports: list[JobReport | Scan] = field(default_factory=list)
     lines: list[LogLine] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    emergencies: list[Moment] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     seen: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -150,10 +152,11 @@ def _hear(
     clocks = replace(clocks, waited_s=max(0.0, waited))
     made, refused = events.events(said, clocks, one.arrival)
     work.refusals += refused
-    _sighting(work, said, clocks, one.arrival)
+    last_seen = _sighting(work, said, clocks, one.arrival)
     for event in made:
         match event:
             case Status():
+                _emergency(work, robot, event, last_seen)
                 _status(work.heard[said.robot_id], event)
             case Location():
                 work.heard[said.robot_id].location = event.location
@@ -172,25 +175,45 @@ def _hear(
                 work.answers.append(event)
 
 
-def _sighting(work: Work, said: Envelope, clocks: RobotClocks, arrival: datetime) -> None:
+def _sighting(work: Work, said: Envelope, clocks: RobotClocks, arrival: datetime) -> datetime:
     at = clocks.at(said.robot_id, said.doc.get("timestamp"), arrival)
     last_seen, heard_at = clocks.seen(at, arrival), work.listening.clock.listened
     robot = work.heard.get(said.robot_id)
     if robot is None:
         work.heard[said.robot_id] = Heard(said.robot_id, last_seen, heard_at)
-        return
+        return last_seen
     robot.last_seen = max(robot.last_seen, last_seen)
     robot.heard_at = heard_at
     robot.clean_offline = False
     if robot.status == "offline":
         robot.status = "online"
+    return last_seen
+
+
+def _emergency(work: Work, robot: Known, said: Status, at: datetime) -> None:
+    """Every word of a stop, and the first of its end: as much as the alerts need."""
+    before = work.heard[said.robot_id].emergency_stopped
+    stopped = robot.emergency_stopped if before is None else before
+    if said.emergency_stopped is None or not robot.watched:
+        return
+    if said.emergency_stopped or stopped:
+        moment = Moment(said.robot_id, said.emergency_stopped, at, said.emergency_reason)
+        work.emergencies.append(moment)
 
 
 def _status(robot: Heard, event: Status) -> None:
     if event.status is not None:
         robot.status = event.status
     robot.clean_offline = event.status == "offline"
-    for name in ("ip_address", "camera_url", "system_info", "emergency_stopped"):
+    if event.emergency_stopped is False:
+        robot.emergency_reason = None
+    for name in (
+        "ip_address",
+        "camera_url",
+        "system_info",
+        "emergency_stopped",
+        "emergency_reason",
+    ):
         value = getattr(event, name)
         if value is not None:
             setattr(robot, name, value)
