@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import bcrypt
+import httpx
 import pytest
 
+from glue import store
 from glue.api import first_users
+from glue.api.accounts import Attempt
+from glue.api.app import create_app
+from glue.api.clients import Client
 from glue.core import passwords
-from glue.core.login_throttle import PAIR
+from glue.core.login_throttle import ADDRESS, NAME, PAIR
 from glue.core.roles import ROLES
 from glue.settings import SettingsError
 from tests.api import Api, is_problem
@@ -154,3 +161,88 @@ async def test_a_password_that_is_none_makes_no_first_user(
         api.pool, settings_for(GLUE_OPERATOR_PASSWORD="", GLUE_VIEWER_PASSWORD="")
     )
     assert admin.username == "admin"
+
+
+@asynccontextmanager
+async def elsewhere(
+    api: Api, address: str
+) -> AsyncIterator[Callable[..., Awaitable[httpx.Response]]]:
+    """``try_(name, password, **headers)`` logs in from ``address``, at the same glue."""
+    transport = httpx.ASGITransport(api.app, client=(address, 5), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://glue") as client:
+
+        async def attempt(name: str, password: str, **headers: str) -> httpx.Response:
+            given = {"username": name, "password": password}
+            return await client.post(LOGIN, json=given, headers=headers)
+
+        yield attempt
+
+
+async def test_a_guesser_elsewhere_locks_nobody_out(api: Api, ada: str) -> None:
+    assert (await api.client.post(LOGIN, json={"username": "ada", "password": PASSWORD})).is_success
+    for number in range(NAME.free // PAIR.free + 1):
+        async with elsewhere(api, f"6.6.6.{number}") as guess:
+            for _ in range(PAIR.free + 1):
+                last = await guess("ada", "guess")
+    assert is_problem(last, 429)
+    given = {"username": "ada", "password": PASSWORD}
+    for _ in range(3):
+        wrong = {"username": "ada", "password": "typing error"}
+        assert is_problem(await api.client.post(LOGIN, json=wrong), 401)
+    assert (await api.client.post(LOGIN, json=given)).is_success, "where she has been before"
+    async with elsewhere(api, "192.168.9.9") as fresh:
+        assert (await fresh("ada", PASSWORD)).is_success, "her first try from a new address"
+    folded = [e for e in await api.logs("auth") if "too many failures" in e["message"]]
+    assert folded
+    assert len({e["details"]["address"] for e in folded}) == len(folded), "once for each address"
+
+
+async def test_an_address_that_guesses_names_waits_for_all_of_them(api: Api, ada: str) -> None:
+    async with elsewhere(api, "6.6.6.6") as guess:
+        # Some are forgotten meanwhile, where a processor takes its time for each.
+        for number in range(ADDRESS.free * 2):
+            if (await guess(f"user{number}", "guess")).status_code == 429:
+                break
+        assert number >= ADDRESS.free
+        answer = await guess("ada", PASSWORD)
+        assert is_problem(answer, 429)
+        assert int(answer.headers["retry-after"]) <= ADDRESS.longest
+    async with elsewhere(api, "6.6.6.7") as another:
+        assert (await another("ada", PASSWORD)).is_success
+
+
+async def test_forwarded_addresses_count_only_from_proxies_that_are_named(
+    api: Api, ada: str, settings_for: SettingsFor
+) -> None:
+    async def recorded() -> str:
+        entry = (await api.logs("auth"))[-1]
+        return str(entry["details"]["address"])
+
+    named = settings_for(
+        PGDATABASE=api.settings.postgres.database, GLUE_TRUSTED_PROXIES="10.0.0.0/8, ::1"
+    )
+    through = {"x-forwarded-for": "6.6.6.6, 1.2.3.4"}
+    async with elsewhere(api, "10.0.0.1") as unnamed:
+        await unnamed("ada", "x", **through)
+        assert await recorded() == "10.0.0.1"
+    api.app = create_app(named, api.pool)
+    async with elsewhere(api, "10.0.0.1") as proxy:
+        await proxy("ada", "x", **through)
+        assert await recorded() == "1.2.3.4"
+    async with elsewhere(api, "9.9.9.9") as stranger:
+        await stranger("ada", "x", **through)
+        assert await recorded() == "9.9.9.9"
+
+
+async def test_while_postgresql_is_away_nobody_fails(
+    api: Api, ada: str, settings_for: SettingsFor
+) -> None:
+    keeper = api.app.state.doorkeeper
+    attempt = Attempt("ada", PASSWORD, Client("1.2.3.4"))
+    keeper._pool, pool = store.open_pool(settings_for(PGPORT=1).postgres), keeper._pool
+    for _ in range(PAIR.free * 2):
+        with pytest.raises(store.StoreUnavailable):
+            await keeper.admit(attempt)
+    keeper._pool = pool
+    assert (await keeper.admit(attempt, "signed in to Grafana")).id == ada
+    assert (await api.logs("auth"))[-1]["message"] == "Ada signed in to Grafana"
