@@ -27,7 +27,7 @@ main{width:100%;max-width:25rem;background:var(--card);border-radius:12px;paddin
 box-shadow:0 1px 2px #0002,0 8px 24px #0001}
 svg{display:block;width:3rem;height:3rem;color:var(--accent)}
 h1{margin:.75rem 0 .25rem;font-size:1.5rem;line-height:1.25}
-p{margin:0 0 1rem;color:var(--quiet)}
+p{margin:0 0 1rem;color:var(--quiet);text-wrap:balance}
 label{display:block;margin:1rem 0 .25rem;font-weight:600}
 input{width:100%;padding:.625rem .75rem;border:1px solid var(--line);border-radius:8px;
 background:var(--ground);color:inherit;font:inherit}
