@@ -59,7 +59,7 @@ class Accounts(Client):
         return number
 
     async def edit_account(self, account_id: int, account: Account) -> None:
-        """Login, address and name.
+        """Login, address and name. That nobody has this number Grafana does not say.
 
         Grafana refuses it (403, :class:`~glue.grafana.GrafanaDenied`) for who has ever signed in
         through somebody else (the glue): theirs follow when they sign in the next time.

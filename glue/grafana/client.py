@@ -7,6 +7,7 @@ The third-party client is imported here alone. Every noun of Grafana's API is a 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -145,7 +146,9 @@ class Client:
             ) from error
         # The client's HTTP library (niquests) derives its errors from OSError, and some escape.
         except OSError as error:
-            raise GrafanaUnavailable(f"Grafana at {self.url}: {error!r}") from error
+            raise GrafanaUnavailable(
+                f"Grafana at {self.url} cannot be reached: {_reason(error)}"
+            ) from error
         except ValueError as error:
             raise GrafanaError(
                 f"{self.url} does not answer as Grafana does; is GRAFANA_URL right?"
@@ -171,6 +174,12 @@ class Client:
             case 409 | 412:
                 return GrafanaConflict(said, status)
         return GrafanaError(said, status)
+
+
+def _reason(error: OSError) -> str:
+    """The system's words out of the HTTP library's, which name objects by address."""
+    found = re.search(r"\[Errno -?\d+\] [^'\"()]+", str(error))
+    return found[0].strip() if found else type(error).__name__
 
 
 def _text(error: GrafanaClientError) -> str:

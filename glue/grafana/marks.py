@@ -49,13 +49,19 @@ class Marks(Client):
             limit *= 4
 
     async def add_mark(self, mark: Mark) -> int:
-        """Of the organisation, on no dashboard. Returns its id."""
+        """Of the organisation, on no dashboard. Returns its id.
+
+        Grafana keeps of each tag what stands before its second colon, and takes at most 500
+        characters of tags (``tags_length``), else :class:`~glue.grafana.GrafanaError` (400).
+        """
         return int((await self.write("POST", "/annotations", _body(mark)))["id"])
 
     async def edit_mark(self, mark_id: int, mark: Mark) -> None:
+        """Time, end, text and tags. Raises :class:`~glue.grafana.GrafanaMissing`."""
         await self.write("PUT", f"/annotations/{mark_id}", _body(mark))
 
     async def remove_mark(self, mark_id: int) -> None:
+        """What is gone already is no error."""
         await self.write("DELETE", f"/annotations/{mark_id}")
 
 
