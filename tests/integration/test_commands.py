@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import sys
 import time
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from glue import store
 from glue.broker import BrokerUnavailable, Session
 from glue.commands import Commander, Order, orders
+from glue.settings import Settings, load
+from glue.stack.probe import free_port
 from tests.api import is_problem, served
 from tests.commanding import Cuttable, command, commanding, fleet_of, simulating
-from tests.events import consuming, own, talking
+from tests.events import own, talking
 
 
 async def test_the_robots_answer_is_the_answer_and_what_moves_it_is_confirmed_first(
@@ -53,6 +60,8 @@ async def test_the_robots_answer_is_the_answer_and_what_moves_it_is_confirmed_fi
         assert (await api.get("viewer", "/commands", state="refused")).json()["items"] == [
             {k: v for k, v in kept.json().items() if k != "answers"}
         ]
+        table = (await api.get("viewer", "/commands/export", robot_id="sim_01")).text
+        assert len(table.splitlines()) == 7
         listed = (await api.get("viewer", "/commands", sort="asked_at", limit=2)).json()
         assert [one["type"] for one in listed["items"]] == ["stop", "move"]
         more = await api.get("viewer", "/commands", sort="asked_at", cursor=listed["next"])
@@ -243,30 +252,62 @@ async def test_of_two_glues_the_one_that_sent_gets_the_answer(mosquitto, databas
         assert [one.answer.message for one in found[3:]] == ["Status sent"] * 3
 
 
+@asynccontextmanager
+async def serving(settings: Settings, environ: dict[str, str]) -> AsyncIterator[Any]:
+    """The glue as a process of its own, which hears events."""
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "glue.cli", "serve"),
+        env={**os.environ, **environ},
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{settings.glue.port}"
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+            for _ in range(300):
+                assert program.returncode is None
+                with contextlib.suppress(httpx.TransportError):
+                    ready = await client.get("/readyz")
+                    if "events" in ready.json().get("checks", {}) and (
+                        ready.json()["checks"]["events"] == "ok"
+                    ):
+                        break
+                await asyncio.sleep(0.1)
+            yield program, client
+    finally:
+        if program.returncode is None:
+            program.kill()
+        await program.wait()
+
+
 async def test_an_answer_to_a_glue_that_was_killed_is_recorded_by_the_next_one(
-    mosquitto, database, settings_for
+    ground, mosquitto, database
 ):
-    settings = own(settings_for, database.database)
+    environ = {
+        **ground.environ,
+        "PGDATABASE": database.database,
+        "MQTT_GLUE_CLIENT_ID": f"glue-{uuid.uuid4().hex[:8]}",
+        "GLUE_PORT": str(free_port()),
+        "GLUE_COMMAND_TIMEOUT": "2",
+        "GRAFANA_URL": "",
+    }
+    settings = load(environ)
     async with served(settings) as api, talking(settings, database.dsn) as robots:
         await api.rows("INSERT INTO robots (robot_id, status) VALUES ('r1', 'online')")
-        async with consuming(settings):
-            pass  # its queue is there from now on
-        killed = Commander(settings, api.pool)
-        run = asyncio.create_task(killed.run())
-        assert await killed.connected(10)
-        tasks = [
-            asyncio.create_task(orders.give(killed, Order(kind, "r1", {}, "ada"), 1.0))
-            for kind in ("move", "stop")
-        ]
-        await robots.until(lambda: len(robots.rows("SELECT 1 FROM commands")) == 2)
-        await asyncio.sleep(0.2)
-        for task in (*tasks, run):
-            task.cancel()
-        await asyncio.gather(*tasks, run, return_exceptions=True)
+        headers = {"authorization": f"Bearer {await api.token('operator')}"}
+        path = "/api/v1/robots/r1/commands"
+        async with serving(settings, environ) as (program, client):
+            asking = [
+                asyncio.create_task(client.post(path, json=body, headers=headers))
+                for body in (command("move", True), command("stop"))
+            ]
+            await robots.until(lambda: len(robots.rows("SELECT 1 FROM commands")) == 2)
+            await asyncio.sleep(0.3)
+            program.kill()
+            await asyncio.gather(*asking, return_exceptions=True)
         (move,) = robots.rows("SELECT id FROM commands WHERE type = 'move'")[0]
         answer = {"robot_id": "r1", "command_id": str(move), "success": True, "message": "There"}
         robots.say("tonypi/commands/response", answer)
-        async with consuming(settings), commanding(api):
+        async with serving(settings, environ):
             found = await robots.until(
                 lambda: (
                     not robots.rows("SELECT 1 FROM commands WHERE state = 'sent'")
