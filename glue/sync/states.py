@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,13 @@ from glue import store
 from glue.core import fleet_changes as core_changes
 from glue.core import grafana_desired as desired
 from glue.core.grafana_plan import Owned
-from glue.core.grafana_state import State
+from glue.core.grafana_state import Definitions, Files, State
 from glue.core.provisioning import RULE_FOLDER
 from glue.core.rules import RULES
 from glue.grafana import Grafana
 from glue.settings import Settings
 from glue.store import fleet_changes, grafana_objects, users
-from glue.sync import files
+from glue.sync.files import defined
 
 MARKED_DAYS = 30
 """How far back changes are marked on charts: longer than series are kept by default."""
@@ -44,7 +45,7 @@ async def look(
         people = await users.listed(conn)
         changes = await fleet_changes.since(conn, since, MARKED)
         owned = await grafana_objects.owned(conn)
-    defined = await asyncio.to_thread(files.defined, checkout, settings)
+    files = await asyncio.to_thread(defined, checkout, settings)
     rules_uid = await grafana.rule_folder(RULES[0].uid) or await grafana.folder_uid(RULE_FOLDER)
     accounts = desired.accounts(people)
     wanted = State(
@@ -52,22 +53,35 @@ async def look(
         teams=desired.teams(accounts),
         folders=desired.folders(rules_uid),
         marks=core_changes.marks(changes),
-        files=defined,
+        files=files,
     )
     return Looked(wanted, await _running(grafana, wanted, since, now), owned)
 
 
 async def _running(grafana: Grafana, wanted: State, since: datetime, now: datetime) -> State:
     first, last = _ms(since), _ms(now + timedelta(days=1))
-    marks = await grafana.marks(core_changes.TAG, first, last)
+    accounts, teams, folders, marks, files = await asyncio.gather(
+        grafana.accounts(),
+        grafana.teams(wanted.teams),
+        grafana.folders(wanted.folders),
+        grafana.marks(core_changes.TAG, first, last),
+        _defined(grafana, wanted.files),
+    )
     return State(
-        accounts=await grafana.accounts(),
-        teams=await grafana.teams(wanted.teams),
-        folders=await grafana.folders(wanted.folders),
+        accounts=accounts,
+        teams=teams,
+        folders=folders,
         # Grafana also finds a stretch that began before and reaches into the range.
         marks={key: mark for key, mark in marks.items() if mark.at >= first},
-        files={kind: await grafana.defined(kind, names) for kind, names in wanted.files.items()},
+        files=files,
     )
+
+
+async def _defined(
+    grafana: Grafana, wanted: Mapping[Files, Definitions]
+) -> dict[Files, Definitions]:
+    found = await asyncio.gather(*(grafana.defined(kind, wanted[kind]) for kind in wanted))
+    return dict(zip(wanted, found, strict=True))
 
 
 def _since(now: datetime) -> datetime:
