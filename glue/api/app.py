@@ -15,6 +15,7 @@ from glue.api import (
     alert_actions,
     alerts,
     auth,
+    bulk_thresholds,
     commands,
     docs,
     emergency_stop,
@@ -98,8 +99,8 @@ def create_app(
 
 
 def _include(app: FastAPI) -> None:
-    # Before the robots, one of which could otherwise be called «registrations».
-    for module in (robot_registration, robot_maintenance):
+    # Before the robots, one of which could otherwise be called «registrations», and the metrics.
+    for module in (robot_registration, robot_maintenance, bulk_thresholds):
         app.include_router(module.router)
     for module in (health, auth, robots, thresholds, alerts, alert_actions, logs, reports):
         app.include_router(module.router)

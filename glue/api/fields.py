@@ -61,7 +61,8 @@ def _of_our_time(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-def _known_metric(name: str) -> str:
+def known_metric(name: str) -> str:
+    """``name`` when limits can be set for it. Raises ``ValueError``."""
     if name not in METRICS:
         raise ValueError(f"no metric with limits; there are {', '.join(METRICS)}")
     return name
@@ -76,7 +77,7 @@ JsonObject = Annotated[dict[str, Any], AfterValidator(_storable_object)]
 RobotId = Annotated[str, Field(pattern=f"^{PATTERN}$", max_length=50, examples=["tonypi_01"])]
 RobotPath = Annotated[str, Path(pattern=f"^{PATTERN}$", max_length=50, examples=["tonypi_01"])]
 MetricPath = Annotated[
-    str, Path(json_schema_extra={"enum": list(METRICS)}), AfterValidator(_known_metric)
+    str, Path(json_schema_extra={"enum": list(METRICS)}), AfterValidator(known_metric)
 ]
 AlertPath = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 

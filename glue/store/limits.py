@@ -7,16 +7,31 @@ read the same numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from glue.core.limit_sources import Level
+from glue.core.sorting import Column
+from glue.store.listing import Listing
 from glue.store.queries import load
 
 sql = load("limits")
 
-Source = Literal["robot", "global", "default"]
+LIMITS = Listing(
+    sql,
+    {
+        "key": Column(str),
+        "robot_id": Column(str),
+        "metric": Column(str),
+        "source": Column(str),
+        "warning": Column(float),
+        "critical": Column(float),
+    },
+    default="key",
+    key="key",
+)
+"""``key`` is robot and metric together."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +48,7 @@ class Limit:
     warning_recovery: float
     critical: float
     critical_recovery: float
-    source: Source
+    source: Level
     enabled: bool
     watched: bool
 

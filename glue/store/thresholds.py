@@ -16,10 +16,14 @@ from psycopg import AsyncConnection, Rollback, errors
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from glue.core.sorting import Column
+from glue.store.listing import Listing
 from glue.store.pool import StoreError
 from glue.store.queries import load
 
 sql = load("thresholds")
+
+ROWS = Listing(sql, {"id": Column(int)}, default="id")
 
 
 class InvalidThreshold(StoreError):

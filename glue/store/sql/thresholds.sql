@@ -92,3 +92,19 @@ DELETE FROM alert_thresholds t
 -- name: reset_all
 DELETE FROM alert_thresholds WHERE robot_id IS NOT DISTINCT FROM %(robot_id)s
 RETURNING metric_type;
+
+-- name: page
+SELECT t.robot_id, t.metric_type AS metric, t.warning_threshold AS warning,
+       t.critical_threshold AS critical, t.warning_recovery, t.critical_recovery, t.enabled,
+       t.updated_at, {key} AS sort_key
+  FROM alert_thresholds t
+ WHERE t.metric_type IN (SELECT metric FROM metrics) AND {where}
+ ORDER BY {order}
+ LIMIT %(rows)s;
+
+-- name: by_id
+t.id
+-- name: if_robot_id
+t.robot_id = ANY (%(robot_id)s)
+-- name: if_metric
+t.metric_type = ANY (%(metric)s)
