@@ -23,6 +23,7 @@ from glue.alerts.standby import Standby
 from glue.api import first_users
 from glue.api.app import create_app
 from glue.grafana import Grafana
+from glue.retention import Retention
 from glue.series import Query
 from glue.settings import Settings
 from glue.sync.reconciler import Reconciler
@@ -113,5 +114,6 @@ def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
     if state.reconciler is not None:
         yield "sync", state.reconciler.run(state.changes)
     yield "standby", state.standby.run()
+    yield "retention", Retention(state.settings, state.pool).run()
     take = state.intake.take
     yield "events", events.run(state.settings, state.pool, state.series, state.changes, take)
