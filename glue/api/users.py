@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
-from psycopg import AsyncConnection
 
 from glue import store
 from glue.api import access, etag, idempotency, listing, signed_in
@@ -167,7 +166,7 @@ async def change(
     return etag.tagged(response, Account.model_validate(after))
 
 
-async def _edited(conn: AsyncConnection, user_id: str, values: dict[str, Any]) -> User:
+async def _edited(conn: Any, user_id: str, values: dict[str, Any]) -> User:
     try:
         return _there(await users.edit(conn, user_id, **values))
     except users.Taken as error:
@@ -191,6 +190,6 @@ def _password(given: str | None, username: str) -> tuple[str, bool]:
     return given, False
 
 
-async def _record(conn: AsyncConnection, by: Caller, whom: User, what: str, **details: Any) -> None:
+async def _record(conn: Any, by: Caller, whom: User, what: str, **details: Any) -> None:
     told = {"by": by.username, "username": whom.username, "user_id": whom.id, **details}
     await audit.record(conn, "auth", f"{by.username} {what} user {whom.username}", details=told)

@@ -18,7 +18,7 @@ from glue.backup.manifest import Manifest, check_fits, differences
 from glue.series.transfer import Transfer, Written
 from glue.settings import Settings
 from glue.store import dump as store
-from glue.store import migrations
+from glue.store import migrations, sessions
 
 
 class RestoreFailed(Exception):
@@ -141,6 +141,8 @@ def _exchange(
             raise
         try:
             finish()
+            # Who logged out since the backup was made, or was shut out, must not be in again.
+            sessions.end_everybodys(admin_dsn, names[0], "restored from a backup")
         except BaseException:
             store.swap_back(admin_dsn, names)
             store.clear(admin_dsn, names, store.COMING)

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import class_row
 
 from glue.core.token_family import Shown, Verdict, digest, judge
+from glue.store.pool import unavailable
 from glue.store.queries import load
 from glue.store.users import User
 
@@ -135,3 +138,13 @@ async def end_all(conn: AsyncConnection, user_id: str, reason: str) -> int:
 async def forget(conn: AsyncConnection) -> int:
     """Remove those that are over for long; how many."""
     return (await conn.execute(sql.forget, {"days": REMEMBERED_DAYS})).rowcount
+
+
+def end_everybodys(admin_dsn: str, database: str, reason: str) -> int:
+    """End all sessions of a database that was restored: of some of them the end may be younger than
+    the backup. How many. Raises :class:`StoreUnavailable`."""
+    dsn = make_conninfo(admin_dsn, dbname=database)
+    with unavailable(), psycopg.connect(dsn, connect_timeout=10) as conn:
+        if conn.execute(sql.are_kept).fetchone() != (True,):
+            return 0
+        return conn.execute(sql.end_everybodys, {"reason": reason}).rowcount

@@ -78,3 +78,9 @@ RETURNING expires_at > now() AS live;
 -- name: forget
 -- What is over, kept for as long as addresses are remembered.
 DELETE FROM sessions WHERE coalesce(ended_at, expires_at) < now() - make_interval(days => %(days)s);
+
+-- name: are_kept
+SELECT to_regclass('sessions') IS NOT NULL;
+
+-- name: end_everybodys
+UPDATE sessions SET ended_at = now(), end_reason = %(reason)s WHERE ended_at IS NULL;
