@@ -170,6 +170,12 @@ def events(
     return made, [Refusal(said.family, no.reason, no.detail) for no in reader.bad]
 
 
+def introduces(made: list[Event], refused: list[Refusal]) -> bool:
+    """Whether a message makes its sender known: something in it is usable, or nothing is wrong
+    with it. A status that is none is not enough."""
+    return not refused or any(not isinstance(one, Status) or one.status for one in made)
+
+
 def _status(said: Envelope, reader: Reader, _: RobotClocks, __: datetime) -> list[Event]:
     word = reader.text("status", most=50)
     status = STATUS_WORDS.get(word.lower()) if word else None

@@ -23,7 +23,7 @@ from glue.core.events import Envelope, Refusal
 from glue.core.listening import ListeningClock
 from glue.core.robot_time import RobotClocks
 from glue.events.emergencies import Take
-from glue.events.fold import Listening, Opened, Work, fold, jobs_after, opened
+from glue.events.fold import Listening, Opened, Work, fold, introduced, jobs_after, opened
 from glue.settings import Settings
 from glue.store import commands, heartbeats, jobs, logs, refusals, robots
 
@@ -142,7 +142,7 @@ class Consumer:
                 )
                 ids = {one.robot_id for one in batch if one.robot_id}
                 known = await robots.known(conn, ids) if ids else {}
-                if unknown := ids - known.keys():
+                if unknown := introduced(batch, ids - known.keys(), self._clocks(known)):
                     policy = self._settings.fleet.registration
                     accepted = "accepted" if policy == "automatic" else "pending"
                     new = await robots.register(conn, unknown, accepted)  # type: ignore[arg-type]

@@ -6,7 +6,8 @@ transaction failed is folded and written again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -99,6 +100,18 @@ def fold(
     return work
 
 
+def introduced(batch: Sequence[Opened], unknown: Set[str], clocks: RobotClocks) -> set[str]:
+    """Those of the ``unknown`` who say something that can be used."""
+    found: set[str] = set()
+    for one in batch:
+        said = one.envelope
+        if isinstance(said, Envelope) and said.robot_id in unknown - found:
+            with suppress(Exception):  # our own mistake; fold() counts the message
+                if events.introduces(*events.events(said, clocks, one.arrival)):
+                    found.add(said.robot_id)
+    return found
+
+
 def jobs_after(
     latest: Mapping[str, jobs.Job], reports: Sequence[JobReport | Scan]
 ) -> list[jobs.Job]:
@@ -145,13 +158,20 @@ def _hear(
     seen: Mapping[str, tuple[str, str]],
 ) -> None:
     robot = known.get(said.robot_id)
-    if robot is None or robot.registration == "refused":
+    if robot is not None and robot.registration == "refused":
         return
     published = work.listening.published
     waited = (one.arrival - published).total_seconds() if published else OLDEST_S
     clocks = replace(clocks, waited_s=max(0.0, waited))
     made, refused = events.events(said, clocks, one.arrival)
     work.refusals += refused
+    if robot is None:
+        return
+    if robot.removed:
+        _sighting(work, said, clocks, one.arrival)
+        no = Refusal(said.family, "removed", f"{said.robot_id} was removed and still sends")
+        work.refusals.append(no)
+        return
     last_seen = _sighting(work, said, clocks, one.arrival)
     for event in made:
         match event:

@@ -33,6 +33,7 @@ class Known:
     emergency_stopped: bool = False
     watched: bool = True
     """It may have alerts: accepted, active, not in maintenance."""
+    removed: bool = False
 
 
 @dataclass(slots=True)

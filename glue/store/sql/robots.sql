@@ -1,8 +1,9 @@
 -- name: known
 -- What decides how a robot's messages are taken.
-SELECT robot_id, registration, is_active, time_zone, emergency_stopped,
-       is_active AND registration = 'accepted' AND status <> 'maintenance' AS watched
-  FROM robots WHERE robot_id = ANY(%(ids)s);
+SELECT r.robot_id, r.registration, r.is_active, r.time_zone, r.emergency_stopped, w.watched,
+       r.removed_at IS NOT NULL AS removed
+  FROM robots r JOIN robot_watch w USING (robot_id)
+ WHERE r.robot_id = ANY(%(ids)s);
 
 -- name: register
 -- Nothing comes back for a robot that somebody else has just added.
@@ -13,7 +14,8 @@ RETURNING robot_id;
 
 -- name: heard
 -- What robots said of themselves since the last batch. A status set by a person (maintenance) and
--- that of an inactive robot stay. status 'heard': a sign of life that names no status.
+-- that of an inactive robot stay. status 'heard': a sign of life that names no status. Of a removed
+-- robot only signs of life come here.
 UPDATE robots r
    SET last_seen = greatest(r.last_seen, n.last_seen),
        heard_at = greatest(r.heard_at, n.heard_at),
@@ -36,7 +38,8 @@ UPDATE robots r
            WHEN n.emergency_stopped AND r.emergency_stopped
            THEN coalesce(n.emergency_reason, r.emergency_reason)
            WHEN n.emergency_stopped THEN n.emergency_reason END,
-       location = coalesce(n.location, r.location)
+       location = coalesce(n.location, r.location),
+       removed_heard_at = CASE WHEN r.removed_at IS NOT NULL THEN now() END
   FROM jsonb_to_recordset(%(rows)s) AS n(
        robot_id text, last_seen timestamptz, heard_at double precision, clean_offline boolean,
        status text, ip_address text, camera_url text, system_info jsonb,
@@ -50,16 +53,19 @@ UPDATE robots r
    SET last_seen = greatest(r.last_seen, now()),
        heard_at = greatest(r.heard_at, %(listened)s),
        clean_offline = false,
-       status = CASE WHEN r.status = 'offline' AND r.is_active THEN 'online' ELSE r.status END
+       status = CASE WHEN r.status = 'offline' AND r.is_active THEN 'online' ELSE r.status END,
+       removed_heard_at = CASE
+           WHEN to_timestamp(newest.point) > r.removed_at + interval '10 s' THEN now()
+           ELSE r.removed_heard_at END
   FROM unnest(%(ids)s::text[], %(points)s::float8[]) AS newest(robot_id, point)
  WHERE r.robot_id = newest.robot_id AND r.registration <> 'refused'
    AND (NOT r.clean_offline OR r.last_seen IS NULL
         OR to_timestamp(newest.point) > r.last_seen + make_interval(secs => %(goodbye_s)s));
 
 -- name: stopped
-SELECT robot_id, emergency_at AS at, emergency_reason AS reason,
-       is_active AND registration = 'accepted' AND status <> 'maintenance' AS watched
-  FROM robots WHERE emergency_stopped;
+SELECT r.robot_id, r.emergency_at AS at, r.emergency_reason AS reason, w.watched
+  FROM robots r JOIN robot_watch w USING (robot_id)
+ WHERE r.emergency_stopped;
 
 -- name: carry_on
 -- Metrics cannot be seen now, so robots known by them alone are not held to be silent.
