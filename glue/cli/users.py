@@ -1,4 +1,5 @@
-"""``tonypi users``: who may log in, and as what. Passwords are asked for, or read from a pipe."""
+"""``tonypi users``: who may log in, and as what. Passwords are asked for, read from a pipe, or
+generated."""
 
 from __future__ import annotations
 
@@ -11,15 +12,18 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from glue import settings, store
-from glue.core import passwords
+from glue.core import passwords, people
 from glue.core.roles import ROLES, Role
-from glue.store import audit, users
+from glue.store import audit, sessions, users
 from glue.store.users import User
 
 app = typer.Typer(help="Users of the API: list, add, change.", no_args_is_help=True)
 
 WHO = "tonypi users"
 Name = Annotated[str, typer.Argument(help="User name, whatever its case.")]
+Generate = Annotated[
+    bool, typer.Option("--generate", help="Make a password and show it, this once.")
+]
 
 
 class Refused(Exception):
@@ -49,16 +53,18 @@ def add(
     username: Annotated[str, typer.Argument(help="At most 50 characters.")],
     email: Annotated[str, typer.Option(help="Address, unique.")],
     role: Annotated[str, typer.Option(help=f"One of {', '.join(ROLES)}.")] = "viewer",
+    generate: Generate = False,
 ) -> None:
     """Add a user; asks for the password."""
     chosen = _role(role)
-    if not 1 <= len(username.strip()) <= 50 or len(email) > 100 or email.count("@") != 1:
-        _end("a user name has 1 to 50 characters, an e-mail address one @ and at most 100")
-    kept = passwords.hashed(_password(username))
+    if why := people.name_objection(username) or people.email_objection(email):
+        _end(why)
+    password = _password(username, generate)
+    kept = passwords.hashed(password)
 
     async def work(conn: Any) -> User:
         user = await users.add(
-            conn, username=username.strip(), email=email, password_hash=kept, role=chosen
+            conn, username=username, email=email, password_hash=kept, role=chosen
         )
         if user is None:
             raise Refused(f"the name {username} or the address {email} is taken")
@@ -66,26 +72,60 @@ def add(
         return user
 
     typer.echo(f"{_run(work).username} may log in as {chosen}")
+    _show(password, generate)
 
 
 @app.command()
-def password(username: Name) -> None:
-    """Set a new password; asks for it."""
-    kept = passwords.hashed(_password(username))
-    _change(username, "new password", password_hash=kept)
+def password(username: Name, generate: Generate = False) -> None:
+    """Set a new password; asks for it. Ends all sessions of the user."""
+    chosen = _password(username, generate)
+    _change(username, "new password", password_hash=passwords.hashed(chosen))
+    _show(chosen, generate)
+
+
+@app.command()
+def email(username: Name, new: Annotated[str, typer.Argument(help="Address, unique.")]) -> None:
+    """Give another e-mail address."""
+    if why := people.email_objection(new):
+        _end(why)
+    _change(username, f"address {new}", email=new)
+
+
+@app.command()
+def rename(username: Name, new: Annotated[str, typer.Argument(help="Name, unique.")]) -> None:
+    """Give another name. What was done under the old one stays there."""
+    if why := people.name_objection(new):
+        _end(why)
+    _change(username, f"is now {new}", new_name=new)
+
+
+@app.command("sign-out")
+def sign_out(username: Name) -> None:
+    """End all sessions of a user, who may log in again. Counts at once."""
+
+    async def work(conn: Any) -> tuple[User, int]:
+        user = await users.by_username(conn, username)
+        if user is None:
+            raise _nobody(username)
+        ended = await sessions.end_all(conn, user.id, "ended at the command line")
+        await audit.record(conn, "auth", f"{WHO}: ended {ended} sessions of {user.username}")
+        return user, ended
+
+    user, ended = _run(work)
+    typer.echo(f"{user.username}: sessions ended: {ended}")
 
 
 @app.command()
 def role(
     username: Name, new: Annotated[str, typer.Argument(help=f"One of {', '.join(ROLES)}.")]
 ) -> None:
-    """Give another role. Counts at once, also for who is logged in."""
+    """Give another role. Counts at once, also for who is logged in. The last active admin stays."""
     _change(username, f"role {new}", role=_role(new))
 
 
 @app.command()
 def deactivate(username: Name) -> None:
-    """Let nobody in by this name. Counts at once."""
+    """Let nobody in by this name. Sessions and tokens end at once. Not the last active admin."""
     _change(username, "deactivated", is_active=False)
 
 
@@ -95,15 +135,19 @@ def activate(username: Name) -> None:
     _change(username, "activated", is_active=True)
 
 
-def _change(username: str, what: str, **values: Any) -> None:
+def _change(username: str, what: str, *, new_name: str | None = None, **values: Any) -> None:
     async def work(conn: Any) -> User:
-        user = await users.change(conn, username, **values)
-        if user is None:
-            raise Refused(f"there is no user {username}; `tonypi users list` shows who there is")
-        await audit.record(conn, "auth", f"{WHO}: {user.username}: {what}")
-        return user
+        found = await users.by_username(conn, username)
+        if not found or not await users.edit(conn, found.id, username=new_name, **values):
+            raise _nobody(username)
+        await audit.record(conn, "auth", f"{WHO}: {found.username}: {what}")
+        return found
 
     typer.echo(f"{_run(work).username}: {what}")
+
+
+def _nobody(username: str) -> Refused:
+    return Refused(f"there is no user {username}; `tonypi users list` shows who there is")
 
 
 def _run(work: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -120,7 +164,14 @@ def _run(work: Callable[[Any], Awaitable[Any]]) -> Any:
         _end(str(error))
 
 
-def _password(username: str) -> str:
+def _show(password: str, generated: bool) -> None:
+    if generated:
+        typer.echo(f"password, shown this once: {password}")
+
+
+def _password(username: str, generate: bool) -> str:
+    if generate:
+        return passwords.generated()
     if sys.stdin.isatty():
         given = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:

@@ -158,29 +158,6 @@ async def replace_hash(conn: AsyncConnection, user: User, renewed: str) -> None:
     await conn.execute(sql.same_password, {"same": ""})
 
 
-async def change(
-    conn: AsyncConnection,
-    username: str,
-    *,
-    password_hash: str | None = None,
-    role: str | None = None,
-    is_active: bool | None = None,
-) -> User | None:
-    """The changed user, or None when there is none of this name. None leaves a value as it is.
-
-    Raises :class:`LastAdmin`.
-    """
-    named = {
-        "username": username,
-        "password_hash": password_hash,
-        "role": role,
-        "is_active": is_active,
-    }
-    with _refused():
-        async with conn.cursor(row_factory=class_row(User)) as cursor:
-            return await (await cursor.execute(sql.change, named)).fetchone()
-
-
 @contextmanager
 def _refused() -> Iterator[None]:
     """Turn the database's refusals (migrations 0003, 0009) into ours."""

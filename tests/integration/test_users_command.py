@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -50,6 +51,59 @@ def test_users_are_added_changed_and_listed(tonypi: Tonypi) -> None:
     assert tonypi("activate", "ada")[0] == 0
     assert tonypi("password", "ada", typed="another long phrase\n")[0] == 0
     assert PASSWORD not in tonypi("list")[1]
+
+
+def test_a_generated_password_is_shown_this_once(tonypi: Tonypi) -> None:
+    code, said = tonypi("add", "ada", "--email", "ada@example.org", "--generate")
+    assert code == 0, said
+    first = said.rpartition(": ")[2].strip()
+    code, said = tonypi("password", "ada", "--generate")
+    second = said.rpartition(": ")[2].strip()
+    assert code == 0
+    assert first != second
+    assert min(len(first), len(second)) >= 16
+    assert second not in tonypi("list", "--json")[1]
+
+
+def test_name_and_address_change_and_stay_unique(tonypi: Tonypi) -> None:
+    for name in ("ada", "bob"):
+        made = tonypi("add", name, "--email", f"{name}@example.org", typed=f"{PASSWORD}\n")
+        assert made[0] == 0
+    assert tonypi("email", "Ada", "ada@home.example")[0] == 0
+    assert tonypi("rename", "ada", "Grace")[0] == 0
+    assert tonypi("rename", "grace", "BOB")[0] == 1
+    assert tonypi("email", "grace", "bob@EXAMPLE.org")[0] == 1
+    assert tonypi("email", "grace", "nothing")[0] == 1
+    assert tonypi("rename", "ada", "eve")[0] == 1, "nobody is called ada now"
+    names = {user["username"]: user["email"] for user in json.loads(tonypi("list", "--json")[1])}
+    assert names == {"Grace": "ada@home.example", "bob": "bob@example.org"}
+
+
+def test_sessions_end_at_the_command_line(tonypi: Tonypi, database: Postgres) -> None:
+    tonypi("add", "ada", "--email", "ada@example.org", typed=f"{PASSWORD}\n")
+
+    def open_sessions() -> int:
+        with psycopg.connect(database.dsn) as conn:
+            row = conn.execute("SELECT count(*) FROM sessions WHERE ended_at IS NULL").fetchone()
+        assert row
+        return int(row[0])
+
+    def log_in() -> None:
+        with psycopg.connect(database.dsn) as conn:
+            conn.execute(
+                "INSERT INTO sessions (user_id, expires_at)"
+                " SELECT id, now() + interval '1 day' FROM users"
+            )
+
+    log_in()
+    assert "ended: 1" in tonypi("sign-out", "ADA")[1]
+    assert open_sessions() == 0
+    log_in()
+    assert tonypi("email", "ada", "a@b")[0] == 0
+    assert open_sessions() == 1
+    assert tonypi("password", "ada", "--generate")[0] == 0
+    assert open_sessions() == 0
+    assert tonypi("sign-out", "nobody")[0] == 1
 
 
 def test_what_makes_no_sense_is_refused(tonypi: Tonypi) -> None:

@@ -47,19 +47,6 @@ UPDATE users
    SET password_hash = %(renewed)s, updated_at = now()
  WHERE id = %(id)s AND password_hash = %(checked)s;
 
--- name: change
--- NULL leaves a column as it is.
-UPDATE users
-   SET password_hash = coalesce(%(password_hash)s, password_hash),
-       role = coalesce(%(role)s, role),
-       is_active = coalesce(%(is_active)s, is_active),
-       updated_at = now()
- WHERE id = (SELECT id FROM users
-              WHERE lower(username) = lower(%(username)s)
-              ORDER BY username = %(username)s DESC, is_active DESC, updated_at DESC, id
-              LIMIT 1)
-RETURNING id, username, email, password_hash, role, is_active, created_at, updated_at;
-
 -- name: hold
 SELECT id, username, email, password_hash, (users_mended(users)).role, is_active, created_at,
        updated_at
