@@ -28,6 +28,7 @@ from glue.api import (
     oidc,
     oidc_tokens,
     own_account,
+    pipeline,
     problems,
     reports,
     robot_maintenance,
@@ -106,7 +107,8 @@ def _include(app: FastAPI) -> None:
         app.include_router(module.router)
     for module in (commands, emergency_stop, jobs):
         app.include_router(module.router)
-    app.include_router(live.router)
+    for module in (live, pipeline):
+        app.include_router(module.router)
     app.include_router(sync.router)
     for module in (oidc, oidc_tokens):
         app.include_router(module.router)

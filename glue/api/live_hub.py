@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from psycopg import AsyncConnection
 from pydantic import ValidationError
 
 from glue import store
@@ -44,10 +43,10 @@ class Topic:
     event: str
     key: str
     reply: type[Reply]
-    read: Callable[[AsyncConnection, str], Awaitable[Mapping[str, Any] | None]]
+    read: Callable[[Any, str], Awaitable[Mapping[str, Any] | None]]
 
 
-async def _alert(conn: AsyncConnection, key: str) -> Mapping[str, Any] | None:
+async def _alert(conn: Any, key: str) -> Mapping[str, Any] | None:
     return await alert_reads.one(conn, int(key))
 
 
@@ -176,7 +175,7 @@ class Hub:
             return await _news(conn, look.told, last), True
 
 
-async def _news(conn: AsyncConnection, told: list[Told], position: Position) -> list[News]:
+async def _news(conn: Any, told: list[Told], position: Position) -> list[News]:
     said: list[News] = []
     for name, topic in TOPICS.items():
         keys = list(dict.fromkeys(one.key for one in told if one.topic == name))

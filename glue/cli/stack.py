@@ -272,11 +272,25 @@ def _table(facts: dict[str, Any]) -> None:
     for refused in facts["refused"]:
         console.print(
             f"refused by {refused['by']}: {refused['count']} × {refused['reason']} "
-            f"on {refused['topic']}",
+            f"on {refused['topic']}{_last(refused)}",
             markup=False,
         )
+    if retention := facts["retention"]:
+        console.print(f"retention: {_retention(retention)}", markup=False)
     for unknown in facts["unknown"]:
         console.print(f"{unknown['what']}: cannot be asked: {unknown['reason']}", markup=False)
+
+
+def _last(refused: dict[str, Any]) -> str:
+    if not refused.get("last_at"):
+        return ""
+    return f", last {refused['last_at']:%Y-%m-%d %H:%M:%S} UTC: {refused['last_detail']}"
+
+
+def _retention(told: dict[str, Any]) -> str:
+    gone = [f"{count} of {table}" for table, count in told["deleted"].items() if count]
+    text = f"at {told['at'][:19].replace('T', ' ')} UTC removed {', '.join(gone) or 'nothing'}"
+    return "; ".join([text, *told["errors"].values()])
 
 
 def logs(

@@ -1,4 +1,5 @@
-"""What ``tonypi status`` tells: each part, who evaluates the rules, what was refused and why.
+"""What ``tonypi status`` tells: each part, who evaluates the rules, what was refused and why, what
+was removed because its time was over.
 
 Asks only what answers; a database that is away leaves its lines out and says so.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import asdict
 from typing import Any
 
 from glue import store
@@ -14,7 +16,7 @@ from glue.series.query import Query, SeriesError
 from glue.settings import Settings
 from glue.stack import home as homes
 from glue.stack.home import Home
-from glue.store import StoreError, heartbeats, pulse
+from glue.store import StoreError, heartbeats, refusals
 
 Facts = dict[str, Any]
 
@@ -45,20 +47,26 @@ def parts(home: Home) -> Facts:
     }
 
 
-async def told_by_store(settings: Settings) -> tuple[Facts, list[Facts]]:
-    """Who evaluates the rules (``name``, ``since``, ``reason``), and what the glue refused."""
+async def told_by_store(settings: Settings) -> Facts:
+    """Who evaluates the rules (``name``, ``since``, ``reason``), what the glue refused, and what
+    became of what is over."""
     # The pool reports every attempt; what it comes to is told once, by whoever catches it.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     single = settings.postgres.model_copy(update={"pool_size": 1, "pool_max": 1})
     async with store.open_pool(single) as pool, store.transaction(pool) as conn:
-        beat = (await heartbeats.read(conn)).get("evaluator")
-        refused = await pulse.refused(conn)
+        beats = await heartbeats.read(conn)
+        refused = await refusals.listed(conn)
+    beat, retention = beats.get("evaluator"), beats.get("retention")
     if beat is None:
         charge: Facts = {"name": None, "reason": "the glue has not said yet"}
     else:
         name = beat.details.get("evaluator")
         charge = {"name": name, **beat.details, "beat_at": beat.at.isoformat()}
-    return charge, [{"by": "glue", "topic": t, "reason": r, "count": n} for t, r, n in refused]
+    return {
+        "evaluator": charge,
+        "refused": [{"by": "glue", **asdict(one)} for one in refused],
+        "retention": {"at": retention.at.isoformat(), **retention.details} if retention else None,
+    }
 
 
 async def refused_metrics(settings: Settings) -> list[Facts]:
@@ -79,12 +87,15 @@ async def refused_metrics(settings: Settings) -> list[Facts]:
 
 
 async def pipeline(settings: Settings) -> Facts:
-    """Evaluator and refused messages; ``unknown`` names what could not be asked, and why."""
-    facts: Facts = {"evaluator": None, "refused": [], "unknown": []}
+    """Evaluator, refused messages, retention; ``unknown`` names what could not be asked, and
+    why."""
+    facts: Facts = {"evaluator": None, "refused": [], "retention": None, "unknown": []}
     try:
-        facts["evaluator"], facts["refused"] = await told_by_store(settings)
+        facts |= await told_by_store(settings)
     except StoreError as error:
-        facts["unknown"].append({"what": "evaluator, refused events", "reason": str(error)})
+        facts["unknown"].append(
+            {"what": "evaluator, refused events, retention", "reason": str(error)}
+        )
     try:
         facts["refused"] += await refused_metrics(settings)
     except SeriesError as error:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg import AsyncConnection, errors
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from glue.core.events import Refusal
@@ -37,6 +40,24 @@ def unstorable() -> Iterator[None]:
         yield
     except BLAMED as error:
         raise Unstorable(str(error).strip()[:500]) from error
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Messages of a topic family that were refused for the same reason; ``last_detail`` says what
+    was wrong with the last one."""
+
+    topic: str
+    reason: str
+    count: int
+    last_at: datetime | None
+    last_detail: str | None
+
+
+async def listed(conn: AsyncConnection) -> list[Refused]:
+    """All, the newest first. There are few: a row a topic family and reason."""
+    async with conn.cursor(row_factory=class_row(Refused)) as cursor:
+        return await (await cursor.execute(sql.listed)).fetchall()
 
 
 async def count(conn: AsyncConnection, refusals: Iterable[Refusal]) -> None:

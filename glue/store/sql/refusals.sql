@@ -1,3 +1,7 @@
+-- name: listed
+SELECT topic, reason, count, last_at, last_detail FROM refused_messages
+ ORDER BY last_at DESC NULLS LAST, topic, reason;
+
 -- name: count
 INSERT INTO refused_messages (topic, reason, count, last_at, last_detail)
 SELECT topic, reason, count, now(), detail
