@@ -13,7 +13,7 @@ from typing import Any
 
 from glue.settings import PROJECT
 from glue.stack import home as homes
-from glue.stack import leftovers, process
+from glue.stack import leftovers, pidfiles, process
 from glue.stack.home import Home
 from glue.stack.install import install
 from glue.stack.part import Site
@@ -52,7 +52,7 @@ def start(home: Home, environ: Mapping[str, str]) -> None:
             start_new_session=True,
         )
     deadline = time.monotonic() + 60
-    while leftovers.recall(home.pidfile("supervisor")) != child.pid:
+    while pidfiles.recall(home.pidfile("supervisor")) != child.pid:
         if child.poll() is not None or time.monotonic() > deadline:
             raise UpFailed(f"the supervisor did not start; its last words ({log}):\n{_said(home)}")
         time.sleep(0.05)
@@ -100,7 +100,7 @@ def _give_up(home: Home, name: str, deadline: float) -> None:
 def stop(home: Home, progress: Progress) -> bool:
     """Stop the supervisor and whatever outlived one; False when nothing ran."""
     ran = homes.is_running(home)
-    pid = leftovers.recall(home.pidfile("supervisor"))
+    pid = pidfiles.recall(home.pidfile("supervisor"))
     if ran and pid is not None:
         with progress.step("stopping") as step:
             with suppress(ProcessLookupError):
@@ -111,9 +111,9 @@ def stop(home: Home, progress: Progress) -> bool:
 
 def _await_end(home: Home, pid: int, tick: Any) -> None:
     deadline = time.monotonic() + STOP_WITHIN
-    since = leftovers.began(pid)
+    since = pidfiles.began(pid)
     # Its lock is free a moment before it has gone.
-    while homes.is_running(home) or (since is not None and leftovers.began(pid) == since):
+    while homes.is_running(home) or (since is not None and pidfiles.began(pid) == since):
         if time.monotonic() > deadline:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from glue import settings as settings_module
-from glue.stack import lan, listeners, ports, secrets
+from glue.stack import lan, listeners, pidfiles, ports, secrets
 from glue.stack.part import Site
 from glue.stack.parts import influxdb
 from glue.stack.programs import Programs
@@ -107,10 +107,8 @@ def prepare(home: Home, environ: Mapping[str, str], bind: str | None = None) -> 
 
 def ports_for(home: Home, explicit: Mapping[str, str]) -> list[ports.Choice]:
     """Ports as they are or would be chosen now. ``explicit`` is the environment."""
-    from glue.stack import leftovers
-
     known = secrets.read(home.path)
-    found = (leftovers.recall(path) for path in (home.path / "run").glob("*.pid"))
+    found = (pidfiles.recall(path) for path in (home.path / "run").glob("*.pid"))
     taken = listeners.taken({pid for pid in found if pid})
     local = (*ports.LOOPBACK, known.get(lan.BIND, lan.LOOPBACK), explicit.get(lan.BIND, ""))
     return ports.choose(known, explicit, taken, local)

@@ -11,38 +11,12 @@ import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 
-from glue.stack import process
+from glue.stack import pidfiles, process
 from glue.stack.home import Home
 
 PATIENCE = 30.0
 """Seconds for an orderly end: PostgreSQL may have much to write."""
-
-
-def began(pid: int) -> str | None:
-    """When the process began, in the kernel's ticks since boot; None when there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The second field is a name in parentheses that may hold anything.
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]
-
-
-def remember(pidfile: Path, pid: int) -> None:
-    """Write a pidfile."""
-    pidfile.write_text(f"{pid} {began(pid)}\n")
-
-
-def recall(pidfile: Path) -> int | None:
-    """The process that the pidfile names, if it is still the same one."""
-    try:
-        pid, _, since = pidfile.read_text().strip().partition(" ")
-        return int(pid) if since and began(int(pid)) == since else None
-    except (FileNotFoundError, ValueError):
-        return None
 
 
 def end(home: Home, names: Iterable[str] | None = None) -> list[str]:
@@ -51,7 +25,7 @@ def end(home: Home, names: Iterable[str] | None = None) -> list[str]:
     everything = [path.stem for path in sorted((home.path / "run").glob("*.pid"))]
     chosen = everything if names is None else names
     for name in chosen:
-        pid = recall(home.pidfile(name))
+        pid = pidfiles.recall(home.pidfile(name))
         if pid is None:
             home.pidfile(name).unlink(missing_ok=True)
         else:
@@ -61,9 +35,9 @@ def end(home: Home, names: Iterable[str] | None = None) -> list[str]:
             os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE
     for name, pid in found.items():
-        while recall(home.pidfile(name)) is not None and time.monotonic() < deadline:
+        while pidfiles.recall(home.pidfile(name)) is not None and time.monotonic() < deadline:
             time.sleep(0.1)
-        if recall(home.pidfile(name)) is not None:
+        if pidfiles.recall(home.pidfile(name)) is not None:
             process.kill_group(pid)
         home.pidfile(name).unlink(missing_ok=True)
     return list(found)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from glue.stack import accounts, leftovers, process, secrets
+from glue.stack import accounts, leftovers, pidfiles, process, secrets
 from glue.stack import home as homes
 from glue.stack.home import Home
 from glue.stack.part import Part
@@ -59,7 +59,7 @@ def databases_alone(home: Home, progress: Progress) -> Iterator[None]:
                 log = home.log(part.name)
                 with progress.step(part.name):
                     child = process.start(part, log)
-                    leftovers.remember(home.pidfile(part.name), child.pid)
+                    pidfiles.remember(home.pidfile(part.name), child.pid)
                     started.append((part, child))
                     process.await_ready(part, child, log)
             yield

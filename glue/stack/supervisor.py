@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from glue.settings import PROJECT
-from glue.stack import accounts, leftovers, plan, process, recovery
+from glue.stack import accounts, leftovers, pidfiles, plan, process, recovery
 from glue.stack.home import Home, hold_lock
 from glue.stack.keeper import Keeper, back_off
 from glue.stack.part import Part, Site
@@ -76,7 +76,7 @@ class Supervisor:
     def _keep(self, part: Part) -> Keeper:
         pidfile = self._home.pidfile(part.name)
         return Keeper(
-            part, self._home.log(part.name), tell, lambda pid: leftovers.remember(pidfile, pid)
+            part, self._home.log(part.name), tell, lambda pid: pidfiles.remember(pidfile, pid)
         )
 
     def _dependencies_serve(self, part: Part) -> bool:
@@ -134,7 +134,7 @@ def main() -> int:
         if not taken:
             tell("supervisor.refused", {"reason": f"another one runs for {home.path}"})
             return 3
-        leftovers.remember(home.pidfile("supervisor"), os.getpid())
+        pidfiles.remember(home.pidfile("supervisor"), os.getpid())
         tell("supervisor.started", {"pid": os.getpid(), "home": home.path})
         if ended := leftovers.end(home, _others(home)):
             tell("leftovers.ended", {"parts": ended})

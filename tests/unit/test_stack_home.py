@@ -15,7 +15,7 @@ import pytest
 from glue.environment import exported
 from glue.settings import load
 from glue.stack import home as homes
-from glue.stack import keeper, leftovers, process, secrets
+from glue.stack import keeper, leftovers, pidfiles, process, secrets
 from glue.stack.home import Home
 
 
@@ -101,7 +101,7 @@ def test_a_number_used_again_is_not_mistaken_for_our_program(home: Home) -> None
     homes.prepare(home, {})
     pidfile = home.pidfile("telegraf")
     pidfile.write_text(f"{os.getpid()} 1\n")
-    assert leftovers.recall(pidfile) is None
+    assert pidfiles.recall(pidfile) is None
     assert leftovers.end(home) == []
     assert not pidfile.exists()
 
@@ -109,7 +109,7 @@ def test_a_number_used_again_is_not_mistaken_for_our_program(home: Home) -> None
 def test_a_leftover_is_ended(home: Home) -> None:
     homes.prepare(home, {})
     with subprocess.Popen(["sleep", "60"]) as sleeper:
-        leftovers.remember(home.pidfile("telegraf"), sleeper.pid)
+        pidfiles.remember(home.pidfile("telegraf"), sleeper.pid)
         assert leftovers.end(home) == ["telegraf"]
         assert sleeper.wait(5) != 0
 
