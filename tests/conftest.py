@@ -22,6 +22,7 @@ from tests import influx as influxes
 from tests import programs
 from tests.alert_stack import fast_grafana, with_grafana, without_grafana  # noqa: F401
 from tests.api import Api, served
+from tests.oidc import sign_on  # noqa: F401
 from tests.sync import synced, synced_grafana  # noqa: F401
 
 RAN = pytest.StashKey[dict[str, str]]()

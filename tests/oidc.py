@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pytest_asyncio
 
 from glue.api.oidc import client
 from glue.core import oidc, passwords
@@ -94,10 +99,16 @@ class SignOn:
 
     async def add_user(self, name: str, role: str, in_grafana: bool = True) -> str:
         """Somebody with :data:`PASSWORD`, whose account in Grafana the glue has made, or not."""
-        user_id = await self.api.add_user(name, role, passwords.hashed(PASSWORD))
+        user_id = await self.api.add_user(name, role, kept_password())
         if in_grafana:
             await own_in_grafana(self.api, name)
         return user_id
+
+
+@cache
+def kept_password() -> str:
+    """The hash of :data:`PASSWORD`, made once: it takes long."""
+    return passwords.hashed(PASSWORD)
 
 
 async def own_in_grafana(api: Api, name: str, grafana_id: int = 7) -> None:
@@ -108,9 +119,32 @@ async def own_in_grafana(api: Api, name: str, grafana_id: int = 7) -> None:
     )
 
 
+def asgi(app: Any, **cookies: str) -> httpx.AsyncClient:
+    """Who comes from Grafana, which has left its own cookie on the same host."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    made = httpx.AsyncClient(transport=transport, base_url="http://glue.test")
+    for name, value in {"oauth_state": "grafana's", **cookies}.items():
+        made.cookies.set(name, value, domain="glue.test", path="/")
+    return made
+
+
+@pytest_asyncio.fixture
+async def sign_on(api: Api) -> AsyncIterator[SignOn]:
+    """A browser in which nobody is signed in, and Ada, an operator."""
+    async with asgi(api.app) as browser, asgi(api.app) as server:
+        made = SignOn(api, browser, server)
+        await made.add_user("Ada", "operator")
+        yield made
+
+
 def form_of(page: httpx.Response) -> tuple[str, str]:
     """Where the form goes, and what is hidden in it."""
     action = re.search(r'action="([^"]+)"', page.text)
     token = re.search(r'name="form_token" value="([^"]+)"', page.text)
     assert action and token, page.text
     return html.unescape(action[1]), token[1]
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    body = token.split(".")[1]
+    return dict(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))))

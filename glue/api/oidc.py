@@ -33,8 +33,8 @@ ID_TOKEN = "JWT"
 
 FORM_GONE = "This page was open for too long, or cookies are off. Please try again."
 NOT_SET_UP = (
-    "Single sign-on is not set up: the glue has no GRAFANA_OAUTH_CLIENT_SECRET. Grafana has a"
-    " sign-in of its own."
+    "Single sign-on is not set up: the glue has no GRAFANA_OAUTH_CLIENT_SECRET, or no Grafana. What"
+    " Grafana there is has a sign-in of its own."
 )
 
 
@@ -46,7 +46,7 @@ class Page(access.Declared):
 
         async def shown(request: Request) -> Response:
             settings: Settings = request.app.state.settings
-            if not settings.sign_on.client_secret.get_secret_value():
+            if not client(settings).secret:
                 return oidc_pages.failed("Not set up", NOT_SET_UP, 404)
             try:
                 return await handle(request)
@@ -295,9 +295,10 @@ async def _posted(request: Request) -> Pairs:
 
 
 def client(settings: Settings) -> oidc.Client:
-    """Grafana, as the settings describe it."""
-    secret = settings.sign_on.client_secret.get_secret_value()
-    return oidc.client(secret, settings.grafana_for_browsers)
+    """Grafana, as the settings describe it; nobody where there is none."""
+    grafana = settings.grafana_for_browsers
+    secret = settings.sign_on.client_secret.get_secret_value() if grafana else ""
+    return oidc.client(secret, grafana)
 
 
 def _links(settings: Settings) -> Links:

@@ -52,7 +52,7 @@ async def test_too_large_on_every_route_announced_or_not(api: Api) -> None:
 
     checked = 0
     for method, path, operation in operations(document):
-        if "requestBody" not in operation:
+        if "requestBody" not in operation or path.startswith(OAUTH):
             continue
         for content in (large, chunks()):
             answer = await api.call(

@@ -22,7 +22,7 @@ def part(site: Site) -> Part:
         # As Grafana is told, which sends browsers here and takes them back.
         | {
             "GLUE_PUBLIC_URL": public.glue(site.settings),
-            "GRAFANA_PUBLIC_URL": public.grafana(site.settings),
+            "GRAFANA_PUBLIC_URL": public.grafana(site.settings) if site.grafana_url else "",
         },
         cwd=site.checkout,
         depends=("postgres", "influxdb", "mosquitto"),
