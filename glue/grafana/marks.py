@@ -57,7 +57,10 @@ class Marks(Client):
         return int((await self.write("POST", "/annotations", _body(mark)))["id"])
 
     async def edit_mark(self, mark_id: int, mark: Mark) -> None:
-        """Time, end, text and tags. Raises :class:`~glue.grafana.GrafanaMissing`."""
+        """Time, end, text and tags. Raises :class:`~glue.grafana.GrafanaMissing`.
+
+        11.0 goes on finding it by a tag that is taken away: then remove it and add another.
+        """
         await self.write("PUT", f"/annotations/{mark_id}", _body(mark))
 
     async def remove_mark(self, mark_id: int) -> None:
