@@ -18,20 +18,21 @@ from glue.core.grafana_state import Account, Folder, Mark, State, Team
 Kind = Literal["files", "user", "role", "team", "member", "folder", "permissions", "mark"]
 Verb = Literal["add", "adopt", "change", "remove", "reload"]
 
-ORDER: tuple[tuple[Kind, bool], ...] = (
-    ("files", False),
-    ("user", False),
-    ("team", False),
+ORDER = (
+    # A reload finds the rules' folder by its title, and makes another where it is not there.
+    "folder change",
+    "files",
+    "user",
+    "team",
     # Who leaves the organisation leaves its teams with it.
-    ("member", True),
-    ("role", False),
-    ("role", True),
-    ("member", False),
-    ("folder", False),
-    ("permissions", False),
-    ("mark", False),
+    "member remove",
+    "role",
+    "member",
+    "folder",
+    "permissions",
+    "mark",
 )
-"""What others depend on first: (kind, whether it is removed)."""
+"""What others depend on first: kinds, and a kind's verb where that goes elsewhere."""
 
 Owned = Mapping[tuple[str, str], int]
 """Grafana's id by (``user`` or ``team``, name) of what we made."""
@@ -230,6 +231,10 @@ def _permissions(folder: Folder) -> dict[str, str]:
 
 
 def _marks(wanted: Mapping[str, Mark], running: Mapping[str, Mark]) -> Iterator[Change]:
+    for name, there in running.items():
+        if name != there.key and there.key in wanted:
+            # The same one twice: an answer was lost, and the look after it came too early.
+            yield Change("mark", "remove", name, before=_told(there), key=there.id)
     for key, want in wanted.items():
         there = running.get(key)
         if there is not None and there.tags - want.tags:
@@ -245,7 +250,7 @@ def _marks(wanted: Mapping[str, Mark], running: Mapping[str, Mark]) -> Iterator[
 
 def _gone_marks(wanted: Mapping[str, Mark], running: Mapping[str, Mark]) -> Iterator[Change]:
     for key, there in running.items():
-        if key not in wanted:
+        if there.key not in wanted:
             yield Change("mark", "remove", key, before=_told(there), key=there.id)
 
 
@@ -266,8 +271,8 @@ def _once(changes: Iterable[Change]) -> Iterator[Change]:
 
 
 def _rank(change: Change) -> int:
-    removed = change.verb == "remove" and change.kind in ("member", "role")
-    return ORDER.index((change.kind, removed))
+    special = f"{change.kind} {change.verb}"
+    return ORDER.index(special if special in ORDER else change.kind)
 
 
 SIGNS: Mapping[Verb, str] = {"add": "+", "adopt": "=", "change": "~", "remove": "-", "reload": "↻"}

@@ -190,6 +190,25 @@ def test_a_mark_that_loses_a_tag_is_made_anew() -> None:
     ]
 
 
+def test_a_mark_that_is_there_twice_goes_at_once() -> None:
+    mark = Mark("change:1", 1000, 5000, "Maintenance", frozenset({"tonypi", "change:1"}))
+    want = wanted(ADA, marks={mark.key: mark})
+    running, owned = in_step(want)
+    twice = {**running.marks, "change:1 again 7": replace(mark, id=7)}
+    found = plan(want, replace(running, marks=twice), owned)
+    assert [(one.verb, one.key) for one in found.changes] == [("remove", 7)]
+    assert not found.leftovers
+
+
+def test_a_folder_gets_its_title_back_before_files_are_read_again() -> None:
+    files = {"datasources": {"influxdb": {"url": "http://a"}}}
+    want = wanted(ADA, files=files)
+    running, owned = in_step(wanted(ADA))
+    renamed = {**running.folders, "f1": Folder("f1", "Mine", running.folders["f1"].permissions)}
+    found = plan(want, replace(running, folders=renamed), owned)
+    assert [one.kind for one in found.changes] == ["folder", "files"]
+
+
 def test_files_that_differ_are_reloaded_with_the_difference_told() -> None:
     files = {"datasources": {"influxdb": {"url": "http://a", "secureJsonData": {"x": "y"}}}}
     want = wanted(ADA, files=files)
