@@ -23,6 +23,7 @@ async def commanding(api: Api) -> AsyncIterator[Commander]:
     """The running loop of commands of ``api``."""
     commander: Commander = api.app.state.commander
     task = asyncio.create_task(commander.run())
+    await asyncio.sleep(0.05)
     try:
         assert await commander.connected(10)
         yield commander

@@ -70,24 +70,27 @@ class Commander:
         self._waiters: dict[uuid.UUID, Waiter] = {}
         self._owed: deque[Write] = deque(maxlen=OWED_MOST)
         self._trouble = False
+        self._running = False
         # The process may run twice, and two sessions of one name throw each other out.
         name = f"{settings.broker.glue_client_id}-commands-{secrets.token_hex(4)}"
         self._session = Session(settings.broker, name, events.RESPONSES, volatile=True)
 
     async def run(self) -> None:
         """Until cancelled. A broker or PostgreSQL that is away is waited for."""
+        self._running = True
         await self._session.start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(), name="commands.answers")
                 tasks.create_task(self._sweep(), name="commands.sweep")
         finally:
+            self._running = False
             await self._session.stop()
 
     async def connected(self, within: float) -> bool:
         """Whether the broker is there, at the latest ``within`` s from now."""
         deadline = time.monotonic() + within
-        while not self._session.connected and time.monotonic() < deadline:
+        while self._running and not self._session.connected and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         return self._session.connected
 

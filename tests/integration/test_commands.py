@@ -239,6 +239,7 @@ async def test_of_two_glues_the_one_that_sent_gets_the_answer(mosquitto, databas
         async with store.open_pool(settings.postgres) as pool:
             other = Commander(settings, pool)
             task = asyncio.create_task(other.run())
+            await asyncio.sleep(0.05)
             assert await other.connected(10)
             ours = [api.post("operator", "/robots/sim_01/commands", command("stop")) for _ in "123"]
             theirs = [
