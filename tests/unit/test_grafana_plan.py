@@ -149,8 +149,8 @@ def test_what_was_renamed_by_hand_is_renamed_back_without_leaving_its_team() -> 
         },
     )
     assert lines(plan(want, running, owned)) == [
-        "~ user bob: login: robert → bob",
         "~ folder Robot rules: Others → Robot rules",
+        "~ user bob: login: robert → bob",
     ]
 
 
