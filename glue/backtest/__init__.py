@@ -1,0 +1,1 @@
+"""What limits would have done, and which to set."""
