@@ -1,0 +1,79 @@
+"""InfluxQL for the past of what the rules read: the newest reading in each window of time.
+
+What a rule reads at one instant is in :mod:`glue.core.limit_rules`; measurement and field are taken
+from there. A rule evaluated at the end of a window sees the window's last point as the newest, so
+the newest (and not the worst) reading is kept. A peak between two evaluations makes no alert, and
+makes none here. Rules look a minute ahead of themselves for robots whose clock is fast; the past is
+read without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glue.core.limit_rules import READINGS
+from glue.core.metrics import Metric
+
+PART = {"servo_temp": "servo_id"}
+"""The tag of a robot's parts, where the worst of them counts."""
+
+CHARGING = "charging"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """From (included) to (excluded), Unix milliseconds."""
+
+    since: int
+    until: int
+
+    @property
+    def when(self) -> str:
+        return f"time >= {self.since}ms AND time < {self.until}ms"
+
+
+def peaks(metric: Metric, stretch: Stretch) -> str:
+    """Per robot (and part): its furthest reading on the bad side (``peak``), charging or not, and
+    how many points there are (``points``)."""
+    reading = READINGS[metric.name]
+    furthest = "max" if metric.direction == "high" else "min"
+    return (
+        f'SELECT {furthest}("{reading.field}") AS "peak", count("{reading.field}") AS "points"'
+        f' FROM "{reading.measurement}" WHERE {stretch.when} GROUP BY {_tags(metric)}'
+    )
+
+
+def newest(metric: Metric, stretch: Stretch, every: int, robot_ids: list[str]) -> str:
+    """Per robot and window of ``every`` milliseconds: ``v``; for a battery also ``charging``; for
+    what has parts the worst of them, and ``parts``, how many had a reading in the window."""
+    if metric.name not in PART:
+        return newest_of_parts(metric, stretch, every, robot_ids)
+    inner = newest_of_parts(metric, stretch, every, robot_ids)
+    furthest = "max" if metric.direction == "high" else "min"
+    return (
+        f'SELECT {furthest}("v") AS "v", count("v") AS "parts" FROM ({inner})'
+        f' WHERE {stretch.when} GROUP BY time({every}ms), "robot_id" fill(none)'
+    )
+
+
+def newest_of_parts(metric: Metric, stretch: Stretch, every: int, robot_ids: list[str]) -> str:
+    """The same, each part by itself."""
+    reading = READINGS[metric.name]
+    charging = f', "{CHARGING}"' if metric.name == "battery" else ""
+    return (
+        f'SELECT last("{reading.field}") AS "v"{charging} FROM "{reading.measurement}"'
+        f" WHERE {stretch.when}{_of(robot_ids)}"
+        f" GROUP BY time({every}ms), {_tags(metric)} fill(none)"
+    )
+
+
+def _tags(metric: Metric) -> str:
+    part = PART.get(metric.name)
+    return f'"robot_id", "{part}"' if part else '"robot_id"'
+
+
+def _of(robot_ids: list[str]) -> str:
+    # Ids have no character that would end the literal (glue/core/robot_id.py).
+    if not robot_ids:
+        return ""
+    return " AND (" + " OR ".join(f"\"robot_id\" = '{r}'" for r in robot_ids) + ")"
