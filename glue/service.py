@@ -23,6 +23,7 @@ from glue.alerts.standby import Standby
 from glue.api import first_users
 from glue.api.app import create_app
 from glue.grafana import Grafana
+from glue.notify.worker import Worker
 from glue.retention import Retention
 from glue.series import Query
 from glue.settings import Settings
@@ -89,6 +90,7 @@ async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
         app.state.series = series
         app.state.reconciler = await _reconciler(settings, pool, stack)
         app.state.standby = Standby(settings, pool, series, intake, watch)
+        app.state.notifier = Worker(settings, pool)
         await first_users.ensure(pool, settings)
         await first_users.find_documented_passwords(pool)
         yield app
@@ -114,6 +116,7 @@ def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
     if state.reconciler is not None:
         yield "sync", state.reconciler.run(state.changes)
     yield "standby", state.standby.run()
+    yield "notifications", state.notifier.run(state.changes)
     yield "retention", Retention(state.settings, state.pool).run()
     take = state.intake.take
     yield "events", events.run(state.settings, state.pool, state.series, state.changes, take)

@@ -1,1 +1,1 @@
-"""Telling people: routes, messages, an outbox that is emptied until all is delivered or given up."""
+"""Telling people: routes, messages, an outbox emptied until all is delivered or given up."""

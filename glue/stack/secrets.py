@@ -12,7 +12,12 @@ from pathlib import Path
 
 FILE = "stack.env"
 
-LATER = ("GLUE_OPERATOR_PASSWORD", "GLUE_VIEWER_PASSWORD", "GRAFANA_OAUTH_CLIENT_SECRET")
+LATER = (
+    "GLUE_OPERATOR_PASSWORD",
+    "GLUE_VIEWER_PASSWORD",
+    "GRAFANA_OAUTH_CLIENT_SECRET",
+    "GLUE_SECRET_KEY",
+)
 """Came with a later release: a home that lacks them has lost nothing."""
 GENERATED = (
     "PGPASSWORD",

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from psycopg import AsyncConnection
 
-from glue.store import idempotency, live, sessions
+from glue.store import idempotency, live, outbox, sessions
 from glue.store.queries import load
 
 sql = load("retention")
@@ -32,6 +32,10 @@ async def _live_changes(conn: AsyncConnection, _: int, rows: int) -> int:
     return await live.prune(conn, live.KEEP_S, rows)
 
 
+async def _outbox(conn: AsyncConnection, days: int, rows: int) -> int:
+    return await outbox.prune(conn, days, rows)
+
+
 async def _sessions(conn: AsyncConnection, _: int, __: int) -> int:
     return await sessions.forget(conn)
 
@@ -41,6 +45,7 @@ KINDS: Mapping[str, Remove] = {
     "commands": _commands,
     "idempotency_keys": _idempotency_keys,
     "live_changes": _live_changes,
+    "notification_outbox": _outbox,
     "sessions": _sessions,
 }
 """By table. Alerts, their timeline and reports are not among them: they stay."""

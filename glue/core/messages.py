@@ -1,0 +1,311 @@
+"""What people read: transitions of one cause as one message, rendered from a template.
+
+Five hundred robots that fall silent, and the stack-wide rules that noticed too, are one message
+with a list. Templates are Jinja2 in a sandbox; a target may bring its own, which is given ``items``
+(each an :class:`Item`), ``first``, ``count``, ``more`` (items beyond the listed), ``severity``,
+``occasion`` and ``heading``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from glue.core.episodes import RANK
+from glue.core.metrics import METRICS
+from glue.core.pipeline_rules import PIPELINE_RULES
+from glue.core.routes import Occasion
+from glue.core.rules import BY_METRIC
+
+LISTED = 20
+"""Items that a message names; the others are a count."""
+
+LONGEST = 16_000
+"""Characters of a rendered text: what is more is cut."""
+
+AROUND = timedelta(minutes=30)
+"""What the linked dashboard shows before the moment, and after it."""
+
+OUTAGE = "outage"
+"""The cause that silent robots share with the rules of the pipeline."""
+
+_OUTAGE_METRICS = frozenset(
+    rule.metric for rule in PIPELINE_RULES if not rule.per_robot or rule.metric == "silence"
+)
+
+TITLE = "{{ heading }}"
+BODY = """\
+{% for item in items -%}
+{{ item.title }}{% if item.severity and item.occasion != 'resolved' %} ({{ item.severity }})\
+{% endif %}
+{% if item.value is not none %}\
+  value {{ item.value_text }}{% if item.limit is not none %}, limit {{ item.limit_text }}{% endif %}
+{% endif %}\
+  since {{ item.since_text }}\
+{% if item.ended_text %}, over {{ item.ended_text }}{% endif %}\
+{% if item.reason %} ({{ item.reason }}){% endif %}
+{% if item.dashboard %}\
+  dashboard: {{ item.dashboard }}
+{% endif %}\
+{% if item.acknowledge %}\
+  acknowledge: {{ item.acknowledge }}
+{% endif %}
+{% endfor -%}
+{% if more %}and {{ more }} more
+{% endif %}"""
+
+
+class BadTemplate(ValueError):
+    """A template cannot be rendered; the text says where."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Roots of addresses as a browser reaches them, without a slash at their end, and the fleet's
+    zone."""
+
+    grafana: str
+    glue: str
+    zone: str
+
+
+@dataclass(frozen=True)
+class Happened:
+    """One transition as the record has it. Times are aware; ``value`` and ``limit`` in the
+    metric's unit."""
+
+    alert_id: int
+    occasion: Occasion
+    severity: str
+    metric: str
+    robot_id: str
+    title: str
+    text: str
+    value: float | None
+    limit: float | None
+    since: datetime
+    ended_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One transition as templates have it. ``since_text`` and ``ended_text`` are in the fleet's
+    zone."""
+
+    alert_id: int
+    occasion: str
+    severity: str
+    metric: str
+    robot_id: str
+    title: str
+    text: str
+    value: float | None
+    limit: float | None
+    unit: str
+    value_text: str
+    limit_text: str
+    since_text: str
+    ended_text: str
+    reason: str
+    dashboard: str
+    acknowledge: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """``kind`` is how messengers colour it: failure, warning, info or success."""
+
+    title: str
+    body: str
+    kind: str = "info"
+
+
+def group_key(metric: str, occasion: Occasion) -> str:
+    """Transitions with the same key may be one message: of one cause, and all of them beginnings,
+    ends, escalations or repetitions."""
+    what = "began" if occasion in ("opened", "raised") else occasion
+    return f"{cause(metric)}/{what}"
+
+
+def cause(metric: str) -> str:
+    """What an alert of ``metric`` is put down to."""
+    return OUTAGE if metric in _OUTAGE_METRICS else metric or "other"
+
+
+def is_shared(metric: str) -> bool:
+    """Whether the cause concerns many robots at a time, so that messages of it keep a distance."""
+    return cause(metric) == OUTAGE
+
+
+def compose(
+    happened: Sequence[Happened],
+    places: Places,
+    title: str | None = None,
+    body: str | None = None,
+) -> Message:
+    """One message of all ``happened``, the worst first. Where a target's own template fails, the
+    shipped one is taken, so that nobody is left untold; the message then says so."""
+    ranked = sorted(happened, key=lambda one: -RANK.get(one.severity, 1))
+    values = _values(ranked, places)
+    kind = _kind(ranked)
+    try:
+        return Message(_line(_render(title or TITLE, values)), _render(body or BODY, values), kind)
+    except BadTemplate as error:
+        note = f"\n(The template of this target failed: {error})"
+        return Message(_line(_render(TITLE, values)), _render(BODY, values) + note, kind)
+
+
+def check(title: str | None, body: str | None) -> None:
+    """Render the templates with an example. Raises :class:`BadTemplate`."""
+    values = _values([EXAMPLE], Places("http://grafana", "http://glue", "UTC"))
+    ended = replace(EXAMPLE, occasion="resolved", ended_at=EXAMPLE.since, value=None, limit=None)
+    for some in (values, _values([ended] * (LISTED + 1), Places("", "", "UTC"))):
+        _render(title or TITLE, some)
+        _render(body or BODY, some)
+
+
+def _values(ranked: Sequence[Happened], places: Places) -> dict[str, Any]:
+    items = [_item(one, places) for one in ranked[:LISTED]]
+    return {
+        "items": items,
+        "first": items[0],
+        "count": len(ranked),
+        "more": len(ranked) - len(items),
+        "severity": ranked[0].severity,
+        "occasion": ranked[0].occasion,
+        "heading": heading(ranked),
+    }
+
+
+def heading(ranked: Sequence[Happened]) -> str:
+    """The title that ships: what happened, to how many."""
+    first = ranked[0]
+    word = {
+        "resolved": "Resolved",
+        "escalated": f"Not acknowledged, {first.severity}",
+        "repeated": f"Still {first.severity}",
+    }.get(first.occasion, first.severity.capitalize())
+    if len(ranked) == 1:
+        return f"{word}: {first.title}"
+    robots = {one.robot_id for one in ranked if one.robot_id}
+    stack = [one for one in ranked if not one.robot_id]
+    titles = list(dict.fromkeys(one.title for one in stack))
+    if robots:
+        what = _plural(next(one.metric for one in ranked if one.robot_id))
+        titles.append(f"{len(robots)} robots: {what}" if len(robots) > 1 else ranked[-1].title)
+    return f"{word}: {', '.join(titles)}"
+
+
+def _plural(metric: str) -> str:
+    known, rule = METRICS.get(metric), BY_METRIC.get(metric)
+    if known is not None:
+        return f"{known.title} too {known.direction}"
+    return rule.title.lower() if rule else "alerts"
+
+
+def dashboard_link(happened: Happened, places: Places) -> str:
+    """The rule's panel at the time of it; '' without Grafana."""
+    rule = BY_METRIC.get(happened.metric)
+    if rule is None or not places.grafana:
+        return ""
+    asked: dict[str, int | str] = {
+        "from": _milliseconds(happened.since - AROUND),
+        "to": _milliseconds((happened.ended_at or happened.since) + AROUND),
+        "viewPanel": rule.panel,
+    }
+    if happened.robot_id:
+        asked["var-robot"] = happened.robot_id
+    return f"{places.grafana}/d/{rule.dashboard}?{urlencode(asked)}"
+
+
+def _item(one: Happened, places: Places) -> Item:
+    rule = BY_METRIC.get(one.metric)
+    unit = rule.unit if rule else ""
+    zone = ZoneInfo(places.zone)
+    over = one.occasion == "resolved"
+    return Item(
+        alert_id=one.alert_id,
+        occasion=one.occasion,
+        severity=one.severity,
+        metric=one.metric,
+        robot_id=one.robot_id,
+        title=one.title,
+        text=one.text,
+        value=one.value,
+        limit=one.limit,
+        unit=unit,
+        value_text=_quantity(one.value, unit),
+        limit_text=_quantity(one.limit, unit),
+        since_text=_when(one.since, zone),
+        ended_text=_when(one.ended_at, zone) if one.ended_at else "",
+        reason=one.reason or "",
+        dashboard=dashboard_link(one, places),
+        acknowledge=""
+        if over or not places.glue
+        else f"{places.glue}/api/v1/alerts/{one.alert_id}/acknowledge",
+    )
+
+
+@cache
+def _compiled(text: str) -> Template:
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    return environment.from_string(text)
+
+
+def _render(text: str, values: dict[str, Any]) -> str:
+    try:
+        return _compiled(text).render(values)[:LONGEST].strip()
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        where = f" (line {line})" if line else ""
+        raise BadTemplate(f"{error.message or type(error).__name__}{where}") from None
+    except Exception as error:  # whatever the template's own expressions raise
+        raise BadTemplate(f"{type(error).__name__}: {error}"[:300]) from None
+
+
+def _line(text: str) -> str:
+    # A title with a line break could add headers to an e-mail.
+    return " ".join(text.split())[:250]
+
+
+def _kind(ranked: Iterable[Happened]) -> str:
+    first = next(iter(ranked))
+    if first.occasion == "resolved":
+        return "success"
+    return {"critical": "failure", "warning": "warning"}.get(first.severity, "info")
+
+
+def _quantity(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.4g} {unit}".strip()
+
+
+def _when(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+EXAMPLE = Happened(
+    alert_id=1,
+    occasion="opened",
+    severity="warning",
+    metric="temperature",
+    robot_id="tonypi_01",
+    title="tonypi_01: CPU temperature too high",
+    text="CPU temperature is 71.5 °C, above the warning limit of 70 °C.",
+    value=71.5,
+    limit=70.0,
+    since=datetime.fromisoformat("2026-01-31T08:00:00+00:00"),
+)
+"""What templates are tried with, and what a test message tells."""

@@ -1,0 +1,214 @@
+"""Notification routes: who is told of a transition, when, and through which targets.
+
+A route names conditions (an empty one lets everything through), its targets and its timing. Routes
+are tried by position; the first that fits decides, and the next ones too where it says ``go_on``.
+People are told when an episode opens, when it becomes worse, when nobody acknowledged it in time,
+again and again while it is critical, and at its end, never at every post. No clock is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from fnmatch import fnmatchcase
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+Occasion = Literal["opened", "raised", "resolved", "escalated", "repeated"]
+
+EVERY_DAY = frozenset(range(1, 8))
+
+
+@dataclass(frozen=True)
+class Window:
+    """Hours of the day in ``zone``, on ISO weekdays (1 is Monday). It may pass midnight and then
+    belongs to the day on which it starts; ``start`` = ``end`` is the whole day."""
+
+    start: time
+    end: time
+    zone: str = "UTC"
+    weekdays: frozenset[int] = EVERY_DAY
+
+    def end_of(self, at: datetime) -> datetime | None:
+        """When the window around ``at`` ends; None where ``at`` is in none."""
+        local = at.astimezone(ZoneInfo(self.zone))
+        for back in (0, 1):
+            day = local.date() - timedelta(days=back)
+            if day.isoweekday() not in self.weekdays:
+                continue
+            last = day if self.start < self.end else day + timedelta(days=1)
+            # Times of a day that the clocks skip or repeat are zoneinfo's to tell.
+            starts = datetime.combine(day, self.start, local.tzinfo)
+            ends = datetime.combine(last, self.end, local.tzinfo)
+            if starts.timestamp() <= at.timestamp() < ends.timestamp():
+                return ends.astimezone(at.tzinfo)
+        return None
+
+
+@dataclass(frozen=True)
+class Route:
+    """Times in seconds. ``hours``: the route counts only then. ``quiet_hours`` hold back what is
+    not critical until their end."""
+
+    id: int
+    name: str
+    targets: tuple[int, ...]
+    enabled: bool = True
+    severities: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+    metrics: frozenset[str] = frozenset()
+    robots: tuple[str, ...] = ()
+    hours: Window | None = None
+    quiet_hours: Window | None = None
+    escalate_after: float | None = None
+    escalate_to: tuple[int, ...] = ()
+    repeat_every: float | None = None
+    send_resolved: bool = True
+    group_wait: float = 1.0
+    group_interval: float = 60.0
+    go_on: bool = False
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One entry of an episode's timeline. ``quiet`` is why nobody is told: muted, say."""
+
+    id: int
+    alert_id: int
+    occasion: Occasion
+    severity: str
+    alert_type: str = "system"
+    metric: str = ""
+    robot_id: str = ""
+    quiet: str | None = None
+
+
+@dataclass(frozen=True)
+class Due:
+    """A target to be told at ``at``; ``suppressed`` says why it is not told after all."""
+
+    route: Route
+    target: int
+    at: datetime
+    held: bool = False
+    suppressed: str | None = None
+
+
+@dataclass(frozen=True)
+class Told:
+    """An earlier row of the same episode: ``held`` while quiet hours keep it back."""
+
+    route_id: int | None
+    target: int
+    held: bool
+
+
+def fits(route: Route, transition: Transition, now: datetime) -> bool:
+    """Whether ``route`` concerns ``transition``. What concerns the whole stack has no robot, and
+    fits no route that names some."""
+    return (
+        route.enabled
+        and (not route.severities or transition.severity in route.severities)
+        and (not route.types or transition.alert_type in route.types)
+        and (not route.metrics or transition.metric in route.metrics)
+        and (not route.robots or any(fnmatchcase(transition.robot_id, one) for one in route.robots))
+        and (route.hours is None or route.hours.end_of(now) is not None)
+    )
+
+
+def chosen(routes: Iterable[Route], transition: Transition, now: datetime) -> list[Route]:
+    """The routes that decide, in their order."""
+    found = []
+    for route in routes:
+        if fits(route, transition, now):
+            found.append(route)
+            if not route.go_on:
+                break
+    return found
+
+
+def due(transition: Transition, routes: Sequence[Route], now: datetime) -> list[Due]:
+    """Who is told of an opening or a raise, each target once, through the first route that names
+    it."""
+    found: dict[int, Due] = {}
+    for route in chosen(routes, transition, now):
+        for target in route.targets:
+            found.setdefault(target, _due(route, target, transition, now))
+    return list(found.values())
+
+
+def due_at_end(
+    transition: Transition, told: Iterable[Told], routes: Sequence[Route], now: datetime
+) -> list[Due]:
+    """Who is told of the end: whoever was told that it began. A target whose message is still held
+    back hears neither."""
+    by_id = {route.id: route for route in routes}
+    found: dict[int, Due] = {}
+    for one in told:
+        route = by_id.get(one.route_id or 0)
+        if route is not None and route.send_resolved and not one.held:
+            found.setdefault(one.target, _due(route, one.target, transition, now))
+    return list(found.values())
+
+
+def _due(route: Route, target: int, transition: Transition, now: datetime) -> Due:
+    if transition.quiet:
+        return Due(route, target, now, suppressed=transition.quiet)
+    ends = None
+    if route.quiet_hours is not None and transition.severity != "critical":
+        ends = route.quiet_hours.end_of(now)
+    if ends is not None:
+        return Due(route, target, ends, held=True)
+    return Due(route, target, now + timedelta(seconds=route.group_wait))
+
+
+def spaced(at: datetime, last: datetime | None, now: datetime, interval: float) -> datetime:
+    """When a message of a shared cause is due that would be due at ``at``: together with the one
+    that still waits, or ``interval`` s after the last one."""
+    if last is None:
+        return at
+    if last > now:
+        return last
+    return max(at, last + timedelta(seconds=interval))
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """An open episode that nobody acknowledged, as one target of a route heard of it.
+
+    ``since`` is when its opening or last raise was due, ``last`` when it was last told."""
+
+    severity: str
+    since: datetime
+    last: datetime
+    escalated: bool
+    rounds: int
+    unsent: bool
+
+
+def escalates(route: Route, episode: Unanswered, now: datetime) -> bool:
+    """Whether the next targets are told now."""
+    return (
+        route.enabled
+        and route.escalate_after is not None
+        and bool(route.escalate_to)
+        and not episode.escalated
+        and now >= episode.since + timedelta(seconds=route.escalate_after)
+    )
+
+
+def repeats(route: Route, episode: Unanswered, now: datetime) -> bool:
+    """Whether the same target is told again now. While it cannot be reached nothing piles up."""
+    return (
+        route.enabled
+        and route.repeat_every is not None
+        and episode.severity == "critical"
+        and not episode.unsent
+        and now >= episode.last + timedelta(seconds=route.repeat_every)
+    )
+
+
+def back_off(attempts: int, first: float, longest: float) -> float:
+    """Seconds until the next try after ``attempts`` that failed."""
+    return float(min(longest, first * 2.0 ** min(attempts - 1, 30)))

@@ -1,0 +1,108 @@
+"""Sending: one message after the other is leased, sent, marked.
+
+A lease that its process did not live to mark is free when its time is over, and the message is sent
+again: that is the one duplicate a crash may cost. Targets that work are served one at a time, so
+that it stays one; those that fail are tried beside them and delay nobody.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import structlog
+
+from glue import store
+from glue.core import messages, routes, sealing
+from glue.core.messages import Message, Places
+from glue.messengers.apprise import BadTarget, Messenger, NotDelivered
+from glue.settings import Settings
+from glue.store import audit, notifications, outbox
+from glue.store.outbox import Lease
+
+log = structlog.get_logger()
+
+LONGEST_WAIT = 3600.0
+"""Seconds between two tries."""
+
+
+class Sent(NamedTuple):
+    """What became of one message; ``error`` is '' when it was delivered."""
+
+    rows: int
+    error: str
+
+
+def places(settings: Settings) -> Places:
+    """Where links lead."""
+    grafana = settings.grafana_for_browsers if settings.grafana.url else ""
+    return Places(grafana, settings.glue_for_browsers, settings.fleet.tz)
+
+
+class Sender:
+    """Empties the outbox."""
+
+    def __init__(self, settings: Settings, pool: store.Pool, messenger: Messenger) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._messenger = messenger
+        self._places = places(settings)
+
+    async def send_next(self, failing: bool = False) -> Sent | None:
+        """Send the next message that is due, of targets that work or of those that fail; None when
+        there is none. Raises ``StoreUnavailable``: what was sent then is sent again."""
+        leased = await self._lease(failing)
+        if leased is None:
+            return None
+        lease, message, url, name = leased
+        try:
+            if isinstance(url, Exception):
+                raise BadTarget(str(url))
+            await self._messenger.send(url, message)
+        except (BadTarget, NotDelivered) as error:
+            return await self._failed(lease, name, str(error))
+        async with store.transaction(self._pool) as conn:
+            await outbox.delivered(conn, lease)
+        log.info("notification.delivered", target=name, rows=len(lease.ids), batch=lease.batch)
+        return Sent(len(lease.ids), "")
+
+    async def _lease(self, failing: bool) -> tuple[Lease, Message, str | Exception, str] | None:
+        key = self._settings.notify.secret_key.get_secret_value()
+        seconds = self._messenger.longest + 15
+        async with store.transaction(self._pool) as conn:
+            await outbox.lock(conn)
+            lease = await outbox.lease(conn, failing, seconds)
+            if lease is None:
+                return None
+            target = await notifications.target(conn, lease.target_id)
+            assert target is not None, "a row that can be leased has its target"
+            message = lease.message
+            if message is None:
+                happened = await outbox.happened(conn, lease.ids)
+                message = messages.compose(
+                    happened, self._places, target.title_template, target.body_template
+                )
+                await outbox.keep_message(conn, lease.batch, message)
+        try:
+            return lease, message, sealing.unseal(key, target.sealed), target.name
+        except (sealing.NoKey, sealing.SealedOtherwise) as error:
+            # Not for good: somebody may give the key.
+            return lease, message, error, target.name
+
+    async def _failed(self, lease: Lease, name: str, error: str) -> Sent:
+        notify = self._settings.notify
+        wait = routes.back_off(lease.attempts, notify.retry_first, LONGEST_WAIT)
+        why = f"{lease.attempts} tries failed" if lease.attempts >= notify.tries else None
+        async with store.transaction(self._pool) as conn:
+            ours = await outbox.failed(conn, lease, error, wait, why)
+            if ours and why is not None:
+                await audit.record(
+                    conn,
+                    "system",
+                    f"a notification to {name} was given up: {error}",
+                    level="ERROR",
+                    details={"target": name, "rows": lease.ids[:100], "attempts": lease.attempts},
+                )
+        event = "notification.given_up" if why else "notification.failed"
+        if lease.attempts == 1 or why:
+            log.warning(event, target=name, rows=len(lease.ids), why=error)
+        return Sent(len(lease.ids), error)
