@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 from typing import Any
 
@@ -15,6 +16,7 @@ from glue.api import (
     alert_actions,
     alerts,
     auth,
+    backtests,
     bulk_thresholds,
     commands,
     docs,
@@ -81,6 +83,7 @@ def create_app(
     app.state.intake = intake
     app.state.watch = watch
     app.state.reconciler = None
+    app.state.backtests = asyncio.Semaphore(1)
     app.state.changes = Changes(settings.postgres.dsn)
     app.state.live = Hub(pool, app.state.changes, settings.glue.live_listeners)
     app.state.tickets = Tickets()
@@ -101,7 +104,7 @@ def create_app(
 
 def _include(app: FastAPI) -> None:
     # Before the robots, one of which could otherwise be called «registrations», and the metrics.
-    for module in (robot_registration, robot_maintenance, bulk_thresholds):
+    for module in (robot_registration, robot_maintenance, bulk_thresholds, backtests):
         app.include_router(module.router)
     for module in (health, auth, robots, thresholds, alerts, alert_actions, logs, reports):
         app.include_router(module.router)

@@ -21,6 +21,8 @@ MOST = 1000
 """Episodes that are listed; all are counted."""
 
 LONGEST = timedelta(days=31)
+FOR_EVER = 36_500
+"""Days."""
 
 
 class BacktestRefused(Exception):
@@ -121,7 +123,7 @@ def ranged(
         raise BacktestRefused("since", f"more than {LONGEST.days} days before until")
     notes = []
     days = settings.influx.retention
-    oldest = now - timedelta(days=days)
+    oldest = now - timedelta(days=min(days, FOR_EVER))
     if start < oldest:
         kept = f"InfluxDB keeps {days} days (INFLUXDB_RETENTION_DAYS)"
         if until <= oldest:
@@ -148,7 +150,7 @@ async def reach(
         bounds = await record.bounds(conn, metric.name)
         if robot_id is not None:
             if await fleet.one(conn, robot_id) is None:
-                raise UnknownRobot(f"there is no robot {robot_id}")
+                raise UnknownRobot(f"There is no robot {robot_id}.")
             return Reach([robot_id], [], bounds)
         robots = await record.fleet(conn, metric.name)
     if all_robots:
