@@ -112,7 +112,7 @@ class Suggestion(Reply):
     until: Utc
     robots: int
     heard: int
-    readings: int = Field(description="That were counted, at most one a minute of each robot.")
+    readings: int = Field(description="That were counted: at each evaluation, or a sample of many.")
     percentiles: dict[str, float] = Field(
         description="The value that so many in a hundred readings do not exceed to the bad side."
     )

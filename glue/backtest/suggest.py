@@ -26,7 +26,6 @@ from glue.settings import Settings
 SAMPLES = 1_000_000
 """Readings of which percentiles are taken, about."""
 
-MINUTE = 60_000
 SHARES = (0.5, 0.95, 0.99, 0.999)
 
 
@@ -91,10 +90,10 @@ async def suggest(
 
 
 async def _sampled(series: Query, metric: Metric, span: Span, heard: dict[str, Peak]) -> Readings:
-    """One reading a minute and robot, fewer where that would be too many."""
+    """What the rules read at each evaluation; at fewer where that would be too many."""
     readings = Readings()
     most = max(1, SAMPLES // max(1, len(heard)))
-    every = max(span.every, MINUTE, -(-(span.last - span.first) // most))
+    every = max(span.every, -(-(span.last - span.first) // most))
     every = -(-every // span.every) * span.every
     read = history.batches(series, metric, span.read, every, sorted(heard))
     async for batch in read:

@@ -27,6 +27,7 @@ def main() -> None:
         stack,
         sync,
         telegraf,
+        thresholds,
         users,
     )
 
@@ -38,6 +39,7 @@ def main() -> None:
         telegraf,
         db,
         users,
+        thresholds,
         rules,
         dashboards,
         sync,

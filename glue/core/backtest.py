@@ -92,13 +92,13 @@ def objection(metric: Metric, limits: Pair, lowest: float, highest: float) -> st
         return f"critical {limits.critical:g} is not {side} warning {limits.warning:g}"
     for severity in SEVERITIES:
         limit, recovery = limits.of(severity)
-        if not recovery * bad < limit * bad:
-            return f"{severity} recovery {recovery:g} is not {safe} its limit {limit:g}"
         if not (lowest < limit < highest and lowest < recovery < highest):
             return (
                 f"{severity} {limit:g} and its recovery limit {recovery:g} must lie strictly"
                 f" between {lowest:g} and {highest:g} {metric.unit}"
             )
+        if not recovery * bad < limit * bad:
+            return f"{severity} recovery {recovery:g} is not {safe} its limit {limit:g}"
     return None
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue.core.backtest import Pair, Past, Row, Sweep, Worst, objection, pair
@@ -139,6 +139,7 @@ def histories(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+@settings(deadline=None)
 @given(histories())
 def test_the_sweep_gives_what_asking_at_every_instant_gives(history: dict[str, Any]) -> None:
     expected = dict(history)
@@ -146,6 +147,7 @@ def test_the_sweep_gives_what_asking_at_every_instant_gives(history: dict[str, A
     assert swept(**history) == stepped(**expected)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_the_worst_part_is_what_the_rule_reads_at_every_instant(data: st.DataObject) -> None:
     every = data.draw(st.sampled_from([7000, 10_000, 60_000]))
