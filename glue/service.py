@@ -23,7 +23,6 @@ from glue.alerts.standby import Standby
 from glue.api import first_users
 from glue.api.app import create_app
 from glue.grafana import Grafana
-from glue.notify.worker import Worker
 from glue.retention import Retention
 from glue.series import Query
 from glue.settings import Settings
@@ -90,7 +89,6 @@ async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
         app.state.series = series
         app.state.reconciler = await _reconciler(settings, pool, stack)
         app.state.standby = Standby(settings, pool, series, intake, watch)
-        app.state.notifier = Worker(settings, pool)
         await first_users.ensure(pool, settings)
         await first_users.find_documented_passwords(pool)
         yield app

@@ -27,6 +27,9 @@ from glue.api import (
     live,
     logs,
     machine_tokens,
+    notification_outbox,
+    notification_routes,
+    notification_targets,
     oidc,
     oidc_tokens,
     own_account,
@@ -51,6 +54,7 @@ from glue.changes import Changes
 from glue.commands import Commander
 from glue.core import demo
 from glue.core.folding import Folding
+from glue.notify.worker import Worker
 from glue.settings import Settings
 
 DESCRIPTION = """
@@ -91,6 +95,7 @@ def create_app(
     app.state.doorkeeper = Doorkeeper(pool, settings.glue)
     secret = settings.glue.jwt_secret.get_secret_value()
     app.state.keyring = Keyring(pool, secret, settings.sign_on.lives)
+    app.state.notifier = Worker(settings, pool)
     app.state.refusals = Folding()
     app.state.figures = figures.Figures([webhook.POSTS])
     _include(app)
@@ -111,6 +116,8 @@ def _include(app: FastAPI) -> None:
     for module in (commands, emergency_stop, jobs):
         app.include_router(module.router)
     for module in (live, pipeline):
+        app.include_router(module.router)
+    for module in (notification_targets, notification_routes, notification_outbox):
         app.include_router(module.router)
     app.include_router(sync.router)
     for module in (oidc, oidc_tokens):

@@ -86,6 +86,7 @@ async def test_what_is_over_goes_and_the_rest_stays_and_it_is_told(
             "commands": 1,
             "idempotency_keys": 1,
             "live_changes": 1,  # by transaction: the newest of the old ones marks the gap
+            "notification_outbox": 0,
             "sessions": 1,
         }
         assert counts(database) == LEFT

@@ -185,6 +185,9 @@ UPDATE notification_outbox o
    AND o.state = 'queued'
 RETURNING o.id;
 
+-- name: hold
+SELECT id, state FROM notification_outbox WHERE id = ANY (%(ids)s) ORDER BY id FOR UPDATE;
+
 -- name: prune
 DELETE FROM notification_outbox
  WHERE id = ANY (ARRAY(
