@@ -1,18 +1,18 @@
 """Reading the robots' past from InfluxDB: many robots a query, never much of it at once.
 
-Two looks. The first asks for the furthest reading of every robot: who never crossed a limit has no
-episode, and is not read again. The second reads the others window by window, some robots and at
-most a day a query, the next query under way while the last is worked on.
+Two looks. The first asks for the furthest reading of every robot and hour: nothing begins where no
+limit was crossed. The second reads the hours that matter, robots together, the next query under way
+while the last is worked on.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from glue.core import reading_history
-from glue.core.backtest import Row
+from glue.core.backtest import Pair, Row
 from glue.core.metrics import Metric
 from glue.core.reading_history import CHARGING, PART, Stretch
 from glue.core.rule import WINDOW
@@ -22,6 +22,12 @@ ROWS = 100_000
 """Windows of a query, about: what is in memory, and what the event loop parses in one go."""
 
 DAY = 86_400_000
+BLOCK = 3_600_000
+"""Longer than a reading can be the newest, so that who is silent for a block is gone by its end."""
+
+FEW = 3
+"""Points in a window, up to which all are read and the newest chosen here."""
+
 PATIENCE_S = 120.0
 """For one query; InfluxDB counts every point of a fleet's day in the first look."""
 
@@ -39,84 +45,157 @@ class Span:
         """What those evaluations look at."""
         return Stretch((self.first - WINDOW * 1000) // self.every * self.every, self.last)
 
+    @property
+    def block(self) -> int:
+        """An hour, or a little more so that no window is in two."""
+        return block_of(self.every)
+
+
+def block_of(every: int) -> int:
+    """Milliseconds of a block of windows of ``every``."""
+    return -(-BLOCK // every) * every
+
 
 @dataclass
 class Peak:
-    """A robot's furthest reading on the bad side, its points, its parts."""
+    """A robot's furthest reading on the bad side, in all and by the begin of each block that has
+    any; its points, its parts."""
 
     value: float
     points: int = 0
     parts: set[str] = field(default_factory=set)
+    blocks: dict[int, float] = field(default_factory=dict)
 
 
 async def peaks(series: Query, metric: Metric, span: Span) -> dict[str, Peak]:
     """By robot id, of those that have points. Raises ``SeriesError``."""
     furthest = max if metric.direction == "high" else min
     found: dict[str, Peak] = {}
-    for stretch in stretches(span.read):
-        for one in await series.query(reading_history.peaks(metric, stretch)):
-            _, value, points = one.rows[-1]
-            peak = found.setdefault(one.tags.get("robot_id", ""), Peak(float(value)))
-            peak.value = furthest(peak.value, float(value))
-            peak.points += int(points)
+    for stretch in stretches(span.read, DAY // span.block * span.block):
+        for one in await series.query(reading_history.peaks(metric, stretch, span.block)):
+            peak = found.setdefault(one.tags.get("robot_id", ""), Peak(one.rows[-1][1]))
             peak.parts.add(one.tags.get(PART.get(metric.name, ""), ""))
+            for block, value, points in one.rows:
+                peak.value = furthest(peak.value, value)
+                peak.blocks[block] = furthest(peak.blocks.get(block, value), value)
+                peak.points += points
     return found
 
 
-def stretches(whole: Stretch, longest: int = DAY) -> Iterator[Stretch]:
-    """``whole``, cut where its windows begin."""
-    for since in range(whole.since, whole.until, longest):
-        yield Stretch(since, min(since + longest, whole.until))
+def stretches(whole: Stretch, longest: int) -> Iterator[Stretch]:
+    """``whole``, cut at multiples of ``longest``."""
+    since = whole.since
+    while since < whole.until:
+        until = min((since // longest + 1) * longest, whole.until)
+        yield Stretch(since, until)
+        since = until
+
+
+def is_sparse(span: Span, heard: Mapping[str, Peak], every: int) -> bool:
+    """Whether all points may be read, rather than the newest of each window."""
+    windows = (span.last - span.first) / every * max(1, len(heard))
+    return sum(peak.points for peak in heard.values()) <= FEW * windows
+
+
+Plan = Iterable[tuple[Stretch, list[str]]]
+"""What to read of which robots, oldest first."""
+
+
+def of_all(whole: Stretch, every: int, robot_ids: list[str]) -> Plan:
+    """Everything."""
+    return ((stretch, robot_ids) for stretch in stretches(whole, block_of(every)))
+
+
+def of_those_that_crossed(
+    metric: Metric, limits: Pair, span: Span, heard: Mapping[str, Peak]
+) -> Plan:
+    """The hours in which a limit was crossed, those in which the alert may have gone on, and one
+    more, in which it ended."""
+    wanted = {r: blocks_of(metric, limits, peak.blocks, span.block) for r, peak in heard.items()}
+    for stretch in stretches(span.read, span.block):
+        block = stretch.since // span.block * span.block
+        if robot_ids := sorted(r for r, blocks in wanted.items() if block in blocks):
+            yield stretch, robot_ids
+
+
+def blocks_of(metric: Metric, limits: Pair, peaks: Mapping[int, float], longest: int) -> set[int]:
+    """The begins of the blocks of one robot that matter, of ``longest`` milliseconds each."""
+    bad = 1 if metric.direction == "high" else -1
+    safe = min(bad * limits.warning_recovery, bad * limits.critical_recovery)
+    found: set[int] = set()
+    goes_on = -1
+    for block in sorted(peaks):
+        level = bad * peaks[block]
+        if level > bad * limits.warning or (block == goes_on and level >= safe):
+            goes_on = block + longest
+            found.add(block)
+        elif block == goes_on:
+            found.add(block)
+    return found
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of some robots; ``is_last``: no later ones of these come."""
+    """Windows of some robots, by robot."""
 
-    robot_ids: list[str]
-    is_last: bool
-    found: list[Series]
+    rows: dict[str, list[Row]]
+    uneven: list[str]
+    """Robots not all of whose parts spoke in each window: the worst part is not known."""
 
 
 async def batches(
-    series: Query, metric: Metric, whole: Stretch, every: int, robot_ids: Sequence[str]
+    series: Query, metric: Metric, plan: Plan, every: int, heard: Mapping[str, Peak], sparse: bool
 ) -> AsyncIterator[Batch]:
-    """All windows of these robots, group by group, each group's oldest first."""
-    days = list(stretches(whole, DAY // every * every))
-    windows = max(1, (min(DAY, whole.until - whole.since)) // every)
-    at_once = max(1, ROWS // windows)
-    asked = (
-        (list(robot_ids[place : place + at_once]), day)
-        for place in range(0, len(robot_ids), at_once)
-        for day in days
-    )
+    """All that ``plan`` says, in its order."""
 
-    async def read(group: list[str], day: Stretch) -> Batch:
-        statement = reading_history.newest(metric, day, every, group)
-        return Batch(group, day is days[-1], await series.query(statement))
+    def asked() -> Iterator[tuple[Stretch, list[str]]]:
+        for stretch, robot_ids in plan:
+            at_once = max(1, ROWS * every // (stretch.until - stretch.since))
+            for place in range(0, len(robot_ids), at_once):
+                yield stretch, robot_ids[place : place + at_once]
 
-    first = next(asked, None)
+    async def read(stretch: Stretch, robot_ids: list[str]) -> list[Series]:
+        if sparse and metric.name not in PART:
+            return await series.query(reading_history.points(metric, stretch, robot_ids))
+        return await series.query(reading_history.newest(metric, stretch, every, robot_ids))
+
+    left = asked()
+    first = next(left, None)
     ahead = asyncio.create_task(read(*first)) if first else None
     try:
         while ahead is not None:
-            batch = await ahead
-            following = next(asked, None)
+            found = await ahead
+            following = next(left, None)
             ahead = asyncio.create_task(read(*following)) if following else None
-            yield batch
+            yield await asyncio.to_thread(_batch, metric, found, every, heard)
     finally:
         if ahead is not None:
             ahead.cancel()
 
 
-def windows(metric: Metric, one: Series, parts: int) -> tuple[list[Row], bool]:
-    """A robot's windows, and whether each of its ``parts`` spoke in all of them."""
-    if metric.name in PART:
-        return [(row[0], row[1]) for row in one.rows], all(row[2] == parts for row in one.rows)
+def _batch(metric: Metric, found: list[Series], every: int, heard: Mapping[str, Peak]) -> Batch:
+    rows: dict[str, list[Row]] = {}
+    uneven = []
+    for one in found:
+        robot_id = one.tags["robot_id"]
+        rows[robot_id] = windows(metric, one, every)
+        parts = len(heard[robot_id].parts)
+        if metric.name in PART and any(row[2] != parts for row in one.rows):
+            uneven.append(robot_id)
+    return Batch(rows, uneven)
+
+
+def windows(metric: Metric, one: Series, every: int) -> list[Row]:
+    """The newest reading of each window; None while it charges."""
     if metric.name == "battery":
         place = one.columns.index(CHARGING)
         # As the rule: only what is known not to be charging counts.
-        return [(row[0], row[1] if row[place] is False else None) for row in one.rows], True
-    return list(one.rows), True  # type: ignore[arg-type]
+        newest = {
+            row[0] - row[0] % every: row[1] if row[place] is False else None for row in one.rows
+        }
+    else:
+        newest = {row[0] - row[0] % every: row[1] for row in one.rows}
+    return list(newest.items())
 
 
 async def parts(

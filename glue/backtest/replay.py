@@ -9,52 +9,44 @@ from glue.backtest import history
 from glue.backtest.history import Batch, Peak, Span
 from glue.core.backtest import Pair, Past, Sweep, Worst
 from glue.core.metrics import Metric
+from glue.core.reading_history import PART
 from glue.series import Query
 
 
 async def episodes(
     series: Query, metric: Metric, limits: Pair, span: Span, peaks: Mapping[str, Peak]
 ) -> AsyncIterator[Past]:
-    """Episodes of the robots of ``peaks``, robot by robot. Raises ``SeriesError``.
+    """Episodes of the robots of ``peaks``, as they end. Raises ``SeriesError``.
 
-    Memory does not grow with the fleet or the time.
+    Memory does not grow with the time, and with the fleet only by what is known of a robot at one
+    moment; of what has parts the episodes are held until it is known that all of them spoke.
     """
-    bad = 1 if metric.direction == "high" else -1
-    crossed = sorted(r for r, p in peaks.items() if bad * p.value > bad * limits.warning)
-    uneven: list[str] = []
     sweeps: dict[str, Sweep] = {}
     held: dict[str, list[Past]] = {}
-    async for batch in history.batches(series, metric, span.read, span.every, crossed):
-        for robot_id in batch.robot_ids:
+    uneven: set[str] = set()
+    plan = history.of_those_that_crossed(metric, limits, span, peaks)
+    sparse = history.is_sparse(span, peaks, span.every)
+    async for batch in history.batches(series, metric, plan, span.every, peaks, sparse):
+        for robot_id in batch.rows:
             if robot_id not in sweeps:
                 sweeps[robot_id] = Sweep(metric, robot_id, limits, span.every, span.first)
-        uneven += await asyncio.to_thread(_feed, metric, sweeps, batch, peaks, held)
-        for robot_id in batch.robot_ids if batch.is_last else ():
-            found = held.pop(robot_id, []) + sweeps.pop(robot_id).finish(span.last)
-            for past in found if robot_id not in uneven else ():
+        uneven.update(batch.uneven)
+        for past in await asyncio.to_thread(_feed, sweeps, batch):
+            if metric.name in PART:
+                held.setdefault(past.robot_id, []).append(past)
+            else:
                 yield past
-    for robot_id in sorted(set(uneven)):
-        count = len(peaks[robot_id].parts)
-        for past in await _part_by_part(series, metric, limits, span, robot_id, count):
+    for robot_id, sweep in sweeps.items():
+        for past in (
+            await _part_by_part(series, metric, limits, span, robot_id, len(peaks[robot_id].parts))
+            if robot_id in uneven
+            else held.pop(robot_id, []) + sweep.finish(span.last)
+        ):
             yield past
 
 
-def _feed(
-    metric: Metric,
-    sweeps: dict[str, Sweep],
-    batch: Batch,
-    peaks: Mapping[str, Peak],
-    held: dict[str, list[Past]],
-) -> list[str]:
-    """Ids of robots whose parts do not all speak in each window."""
-    uneven = []
-    for one in batch.found:
-        robot_id = one.tags["robot_id"]
-        rows, even = history.windows(metric, one, len(peaks[robot_id].parts))
-        if not even:
-            uneven.append(robot_id)
-        held.setdefault(robot_id, []).extend(sweeps[robot_id].feed(rows))
-    return uneven
+def _feed(sweeps: Mapping[str, Sweep], batch: Batch) -> list[Past]:
+    return [past for robot_id, rows in batch.rows.items() for past in sweeps[robot_id].feed(rows)]
 
 
 async def _part_by_part(

@@ -95,13 +95,13 @@ async def _sampled(series: Query, metric: Metric, span: Span, heard: dict[str, P
     most = max(1, SAMPLES // max(1, len(heard)))
     every = max(span.every, -(-(span.last - span.first) // most))
     every = -(-every // span.every) * span.every
-    read = history.batches(series, metric, span.read, every, sorted(heard))
-    async for batch in read:
-        await asyncio.to_thread(_count, metric, batch, readings)
+    plan = history.of_all(span.read, every, sorted(heard))
+    sparse = history.is_sparse(span, heard, every)
+    async for batch in history.batches(series, metric, plan, every, heard, sparse):
+        await asyncio.to_thread(_count, batch, readings)
     return readings
 
 
-def _count(metric: Metric, batch: Batch, readings: Readings) -> None:
-    for one in batch.found:
-        rows, _ = history.windows(metric, one, 0)
+def _count(batch: Batch, readings: Readings) -> None:
+    for rows in batch.rows.values():
         readings.add(value for _, value in rows)

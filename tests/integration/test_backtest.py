@@ -184,20 +184,24 @@ def a_mixed_hour(past: Past24) -> list[str]:
     return written
 
 
-@pytest.mark.parametrize("name", ["servo_temp", "battery"])
-async def test_what_is_replayed_is_what_the_rules_read(past: Past24, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "sparse"), [("servo_temp", False), ("battery", False), ("battery", True)]
+)
+async def test_what_is_replayed_is_what_the_rules_read(
+    past: Past24, name: str, sparse: bool
+) -> None:
     past.write(a_mixed_hour(past))
     metric = METRICS[name]
     span = Span(past.second(900) * 1000, past.second(3600) * 1000, 60_000)
     async with Query(past.settings.influx) as series:
         heard = await history.peaks(series, metric, span)
         rows: dict[str, list[Row]] = {robot_id: [] for robot_id in heard}
-        found = history.batches(series, metric, span.read, span.every, sorted(heard))
+        plan = history.of_all(span.read, span.every, sorted(heard))
+        found = history.batches(series, metric, plan, span.every, heard, sparse)
         async for batch in found:
-            for one in batch.found:
-                told, even = history.windows(metric, one, len(heard[one.tags["robot_id"]].parts))
-                assert even or one.tags["robot_id"] == "r1"
-                rows[one.tags["robot_id"]] += told
+            assert set(batch.uneven) <= {"r1"}
+            for robot_id, told in batch.rows.items():
+                rows[robot_id] += told
         for now in range(span.first, span.last + 1, span.every):
             when = f"time >= {now - WINDOW * 1000}ms AND time < {now}ms"
             asked = READINGS[name].influxql.replace("$timeFilter", when)

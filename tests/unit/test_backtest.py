@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glue.backtest.history import blocks_of
 from glue.core.backtest import Pair, Past, Row, Sweep, Worst, objection, pair
 from glue.core.episodes import RANK, Circumstances, Known, Observation, decide, why
 from glue.core.evaluation import Verdict, evaluate
 from glue.core.metrics import METRICS, SEVERITIES
 from glue.core.rule import WINDOW
 from glue.core.rules import BY_KEY
+from glue.core.suggestion import Readings, suggested
 
 T0 = 1_767_225_600_000
 CPU = METRICS["cpu"]
@@ -148,6 +150,25 @@ def test_the_sweep_gives_what_asking_at_every_instant_gives(history: dict[str, A
 
 
 @settings(deadline=None)
+@given(histories())
+def test_hours_in_which_nothing_could_begin_or_go_on_need_not_be_read(
+    history: dict[str, Any],
+) -> None:
+    every, limits, metric = history["every"], history["limits"], METRICS[history["name"]]
+    block = (WINDOW * 1000 // every + 3) * every
+    furthest = max if metric.direction == "high" else min
+    peaks: dict[int, float] = {}
+    for begin, value in history["rows"]:
+        # While it charges there is a value too.
+        point = limits.critical if value is None else value
+        of = begin // block * block
+        peaks[of] = furthest(peaks.get(of, point), point)
+    wanted = blocks_of(metric, limits, peaks, block)
+    rows = [row for row in history["rows"] if row[0] // block * block in wanted]
+    assert swept(**{**history, "rows": rows, "cuts": ()}) == swept(**history)
+
+
+@settings(deadline=None)
 @given(st.data())
 def test_the_worst_part_is_what_the_rule_reads_at_every_instant(data: st.DataObject) -> None:
     every = data.draw(st.sampled_from([7000, 10_000, 60_000]))
@@ -210,3 +231,26 @@ def test_limits_that_nobody_could_set_are_refused(
 ) -> None:
     said = objection(metric, pair(metric, *given), 0, 100)
     assert said is None if says is None else says in (said or "")
+
+
+def read(metric: Any, *values: float) -> Pair | None:
+    readings = Readings()
+    readings.add([*values, None])
+    return suggested(metric, readings, 0, 100)
+
+
+def test_suggested_limits_stand_beyond_what_is_usual_and_can_be_set() -> None:
+    assert read(CPU, *[30.0] * 990, *[40.0] * 10) == pair(CPU, 35, 50)
+    assert read(BATTERY, *[80.0] * 980, *[30.0] * 20) == pair(BATTERY, 28, 24)
+    assert read(CPU, *[30.0] * 99) is None
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([CPU, BATTERY]),
+    st.lists(st.floats(-1e300, 1e300) | st.floats(0, 100), min_size=1),
+)
+def test_whatever_was_read_what_is_suggested_could_be_set(metric: Any, values: list[float]) -> None:
+    found = read(metric, *(values * 100))
+    assert found is not None
+    assert objection(metric, found, 0, 100) is None
