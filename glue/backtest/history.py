@@ -17,6 +17,7 @@ from glue.core.metrics import Metric
 from glue.core.reading_history import CHARGING, PART, Stretch
 from glue.core.rule import WINDOW
 from glue.series import Query, Series
+from glue.settings import Influx
 
 ROWS = 100_000
 """Windows of a query, about: what is in memory, and what the event loop parses in one go."""
@@ -30,6 +31,11 @@ FEW = 3
 
 PATIENCE_S = 120.0
 """For one query; InfluxDB counts every point of a fleet's day in the first look."""
+
+
+def asking(settings: Influx) -> Query:
+    """A connection with the patience that it takes."""
+    return Query(settings, timeout=PATIENCE_S, compressed=False)
 
 
 @dataclass(frozen=True)

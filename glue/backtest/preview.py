@@ -178,7 +178,7 @@ async def preview(
     whom = await reach(pool, metric, robot_id)
     if why := objection(metric, limits, *whom.bounds):
         raise BacktestRefused("limits", why)
-    async with Query(settings.influx, timeout=history.PATIENCE_S) as series:
+    async with history.asking(settings.influx) as series:
         heard = await heard_of(series, metric, asked.span, whom.robot_ids)
         would = await replayed(series, metric, limits, asked, heard)
     notes = [*asked.notes, *whom.notes]

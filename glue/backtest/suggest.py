@@ -62,7 +62,7 @@ async def suggest(
     whom = await reach(pool, metric, robot_id, all_robots=True)
     notes = list(asked.notes)
     would = Tally()
-    async with Query(settings.influx, timeout=history.PATIENCE_S) as series:
+    async with history.asking(settings.influx) as series:
         heard = await heard_of(series, metric, asked.span, whom.robot_ids)
         readings = await _sampled(series, metric, asked.span, heard)
         limits = suggested(metric, readings, *whom.bounds)
