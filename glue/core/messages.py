@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from jinja2 import StrictUndefined, Template, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 from glue.core.episodes import RANK
 from glue.core.metrics import METRICS
@@ -255,10 +255,30 @@ def _item(one: Happened, places: Places) -> Item:
     )
 
 
-@cache
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja2's, without what makes a short template fill the memory or take for ever."""
+
+    intercepted_binops = frozenset(("**", "*", "%"))
+    endless = frozenset(("center", "ljust", "rjust", "zfill", "format", "format_map", "replace"))
+
+    def __init__(self) -> None:
+        super().__init__(undefined=StrictUndefined, autoescape=False)
+        del self.globals["range"], self.globals["lipsum"]
+        for name in ("center", "indent", "format", "replace", "wordwrap", "xmlattr"):
+            del self.filters[name]
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" or not all(isinstance(one, int | float) for one in (left, right)):
+            raise SecurityError(f"{operator} is for two numbers here, and powers are not allowed")
+        return super().call_binop(context, operator, left, right)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        return attr not in self.endless and super().is_safe_attribute(obj, attr, value)
+
+
+@lru_cache(maxsize=100)
 def _compiled(text: str) -> Template:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    return environment.from_string(text)
+    return _Sandbox().from_string(text)
 
 
 def _render(text: str, values: dict[str, Any]) -> str:

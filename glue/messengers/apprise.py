@@ -55,7 +55,7 @@ def parse(url: str, allowed: Collection[str]) -> Address:
     """The address, when its scheme is among ``allowed``. Raises :class:`BadTarget`."""
     url = url.strip()
     match = _SCHEME.match(url)
-    if match is None or len(url.split()) != 1:
+    if match is None or len(url.split()) != 1 or not url.isprintable():
         raise BadTarget("not an address like mailto://… or json://…, without spaces")
     scheme = match[1].lower()
     if scheme not in allowed:

@@ -17,6 +17,7 @@ from glue.messengers.apprise import Messenger
 from glue.notify.router import Router
 from glue.notify.sender import Sender
 from glue.settings import Settings
+from glue.store import outbox
 
 log = structlog.get_logger()
 
@@ -24,6 +25,8 @@ LOOK_S = 1.0
 """At most between two looks at what waits."""
 WATCH_S = 2.0
 """Between two looks at what nobody acknowledged."""
+SHORTEST_S = 0.1
+"""Between two looks at what is due."""
 AGAIN_S = 2.0
 """After PostgreSQL was away."""
 FAILING_LANES = 3
@@ -40,6 +43,7 @@ class Worker:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.messenger = Messenger(settings.notify.allowed, settings.notify.timeout)
+        self._pool = pool
         self.router = Router(pool, clock)
         self.sender = Sender(settings, pool, self.messenger)
         self._wake = asyncio.Event()
@@ -73,17 +77,21 @@ class Worker:
         await asyncio.sleep(WATCH_S)
 
     async def _send(self) -> None:
+        # Before the look, so that what is queued during it is seen by the next one.
+        self._wake.clear()
         if await self.sender.send_next() is None:
             await self._pause()
 
     async def _send_failing(self) -> None:
         if await self.sender.send_next(failing=True) is None:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(WATCH_S)
 
     async def _pause(self) -> None:
-        self._wake.clear()
+        async with store.transaction(self._pool) as conn:
+            due = await outbox.next_due(conn)
+        wait = LOOK_S if due is None or due < SHORTEST_S else min(LOOK_S, due)
         try:
-            async with asyncio.timeout(LOOK_S / 4):
+            async with asyncio.timeout(wait):
                 await self._wake.wait()
         except TimeoutError:
             pass

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue.core import messages, sealing
@@ -36,6 +36,7 @@ happened = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(happened, min_size=1, max_size=60))
 def test_whatever_happened_is_one_title_line_and_a_list_that_is_cut_with_a_count(items):
     message = compose(items, PLACES)
@@ -46,6 +47,7 @@ def test_whatever_happened_is_one_title_line_and_a_list_that_is_cut_with_a_count
     assert (f"and {more} more" in message.body) == (more > 0)
 
 
+@settings(deadline=None)
 @given(st.lists(happened, min_size=1, max_size=60))
 def test_groups_hold_one_cause_and_beginnings_apart_from_ends(items):
     groups = {}
@@ -74,6 +76,11 @@ def test_silent_robots_and_what_concerns_the_whole_stack_are_one_cause():
         "{{ first.nothing }}",
         "{% include 'x' %}",
         "{% for i in range(10000000) %}{% endfor %}",
+        "{{ 'x' * 10000000000 }}",
+        "{{ 9 ** 9 ** 9 }}",
+        "{{ '%10000000000d' % 1 }}",
+        "{{ 'x'.ljust(10000000000) }}",
+        "{{ 'x'|center(10000000000) }}",
     ],
 )
 def test_a_template_that_cannot_be_rendered_or_reaches_out_is_refused(template):
@@ -107,6 +114,7 @@ def test_what_is_sealed_opens_with_its_key_and_with_a_later_one_beside_it():
 secrets = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123456789", min_size=6, max_size=20)
 
 
+@settings(deadline=None)
 @given(secrets, secrets)
 def test_no_credential_is_in_what_is_shown_or_told(password, token):
     url = f"json://bot:{password}@host.example:8080/hook?-token={token}"
@@ -119,7 +127,8 @@ def test_no_credential_is_in_what_is_shown_or_told(password, token):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "json", "syslog://", "exec://rm", "JSON://", "mailto://", "json://a b"]
+    "url",
+    ["", "json", "syslog://", "exec://rm", "JSON://", "mailto://", "json://a b", "json://a\x00b/"],
 )
 def test_no_address_or_one_of_another_kind_is_refused(url):
     with pytest.raises(apprise.BadTarget):

@@ -4,7 +4,7 @@ import itertools
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue.core.routes import (
@@ -68,6 +68,7 @@ def routes(draw):
     ]
 
 
+@settings(deadline=None)
 @given(routes(), transitions, moments)
 def test_each_target_is_told_once_by_the_first_route_that_names_it(listed, transition, now):
     found = due(transition, listed, now)
@@ -87,6 +88,7 @@ def test_each_target_is_told_once_by_the_first_route_that_names_it(listed, trans
         assert not any(fits(route, transition, now) for route in listed)
 
 
+@settings(deadline=None)
 @given(windows, moments)
 def test_a_window_ends_after_now_within_two_days_and_not_inside_of_itself(window, now):
     ends = window.end_of(now)
@@ -139,6 +141,7 @@ def test_escalation_and_repetition_when_their_time_has_come():
     assert not repeats(route, open_(unsent=True), at(1800))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 600), max_size=30), st.floats(0, 120), st.floats(0, 10))
 def test_messages_of_an_outage_keep_their_distance(gaps, interval, wait):
     last, now, sent = None, T0, set()
@@ -153,6 +156,7 @@ def test_messages_of_an_outage_keep_their_distance(gaps, interval, wait):
         assert (other - one).total_seconds() >= interval - 1e-3
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000))
 def test_waits_double_up_to_the_longest(attempts):
     assert back_off(1, 10, 3600) == 10 and back_off(2, 10, 3600) == 20
