@@ -188,9 +188,11 @@ class Unanswered:
 
 
 def escalates(route: Route, episode: Unanswered, now: datetime) -> bool:
-    """Whether the next targets are told now."""
+    """Whether the next targets are told now. Quiet hours put it off, as they do any message."""
+    quiet = route.quiet_hours is not None and route.quiet_hours.end_of(now) is not None
     return (
         route.enabled
+        and (episode.severity == "critical" or not quiet)
         and route.escalate_after is not None
         and bool(route.escalate_to)
         and not episode.escalated

@@ -1,6 +1,7 @@
 """Who is told, when: conditions, quiet hours, escalation, repetition."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -136,6 +137,9 @@ def test_escalation_and_repetition_when_their_time_has_come():
 
     assert not escalates(route, open_(), at(599)) and escalates(route, open_(), at(600))
     assert not escalates(route, open_(escalated=True), at(9999))
+    night = replace(route, quiet_hours=Window(time(0), time(0)))
+    assert escalates(night, open_(), at(600))
+    assert not escalates(night, open_("warning"), at(600))
     assert not repeats(route, open_(), at(1799)) and repeats(route, open_(), at(1800))
     assert not repeats(route, open_("warning"), at(1800))
     assert not repeats(route, open_(unsent=True), at(1800))
