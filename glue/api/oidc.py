@@ -88,24 +88,36 @@ router = APIRouter(
 )
 
 
+REQUEST = (
+    *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"),
+    *("code_challenge", "code_challenge_method", "prompt", "max_age"),
+)
+LOGOUT = ("id_token_hint", "post_logout_redirect_uri", "state")
+
+
+def _query(*names: str) -> dict[str, Any]:
+    text = {"type": "string", "maxLength": oidc.LONGEST}
+    return {"parameters": [{"name": name, "in": "query", "schema": text} for name in names]}
+
+
 def _form(*names: str) -> dict[str, Any]:
     schema = {"type": "object", "properties": {name: {"type": "string"} for name in names}}
     return {"requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": schema}}}}
 
 
-@router.get("/authorize", name="authorize")
+@router.get("/authorize", name="authorize", openapi_extra=_query(*REQUEST))
 async def authorize(request: Request) -> Response:
     """Grafana's request to sign somebody in; the query is that of OpenID Connect."""
     return await _authorize(request, request.query_params.multi_items())
 
 
-@router.post("/authorize", name="authorize_by_form", openapi_extra=_form("client_id", "state"))
+@router.post("/authorize", name="authorize_by_form", openapi_extra=_form(*REQUEST))
 async def authorize_by_form(request: Request) -> Response:
     """The same as a form."""
     return await _authorize(request, await _posted(request))
 
 
-@router.post("/sign-in", name="sign_in", openapi_extra=_form(*FIELDS))
+@router.post("/sign-in", name="sign_in", openapi_extra={**_query(*REQUEST), **_form(*FIELDS)})
 async def sign_in(request: Request) -> Response:
     """The sign-in form. The query is the request that it answers."""
     settings: Settings = request.app.state.settings
@@ -136,7 +148,7 @@ async def sign_in(request: Request) -> Response:
     return answer
 
 
-@router.get("/logout", name="logout")
+@router.get("/logout", name="logout", openapi_extra=_query(*LOGOUT))
 async def logout(request: Request) -> Response:
     """Signs out here (OpenID Connect RP-Initiated Logout), and leads back to Grafana's sign-in.
 
@@ -145,7 +157,7 @@ async def logout(request: Request) -> Response:
     return await _logout(request, dict(request.query_params), confirmed=False)
 
 
-@router.post("/logout", name="logout_by_form", openapi_extra=_form("form_token", "state"))
+@router.post("/logout", name="logout_by_form", openapi_extra=_form("form_token", *LOGOUT))
 async def logout_by_form(request: Request) -> Response:
     """The same as a form, and the answer to the question."""
     form = dict(await _posted(request))
