@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -38,7 +39,10 @@ class Caller(User):
 async def of(request: Request, token: str | None) -> Caller:
     """The caller. Raises :class:`ProblemError` 401, and ``StoreUnavailable``."""
     if not token:
-        raise _unauthorized("Log in, and send the token as `Authorization: Bearer …`.")
+        said = "Log in, and send the token as `Authorization: Bearer …`."
+        with suppress(store.StoreUnavailable):
+            await refusals.record_anonymous(request, clients.of(request).address)
+        raise _unauthorized(said)
     if token.startswith(MACHINE):
         return await _machine(request, token)
     try:

@@ -13,6 +13,16 @@ from glue.core.folding import Folding
 from glue.store import audit
 
 
+async def record_anonymous(request: Request, address: str) -> None:
+    """Record that ``address`` asked without a token: once a minute, whatever it asked for. Raises
+    ``StoreUnavailable``."""
+    what = f"{request.method} {request.scope['route'].path}"
+    details = {"address": address, "asked": what}
+    await _fold(
+        request, ("anonymous", address), "refused a request without a token", details, "INFO"
+    )
+
+
 async def record(
     request: Request,
     who: Hashable,
@@ -22,8 +32,18 @@ async def record(
 ) -> None:
     """Record that the request was refused; ``who`` and the route say which refusals are the same.
     Raises ``StoreUnavailable``."""
-    folding: Folding = request.app.state.refusals
     key = (who, request.method, request.scope["route"].path, message)
+    await _fold(request, key, message, details, level)
+
+
+async def _fold(
+    request: Request,
+    key: Hashable,
+    message: str,
+    details: Mapping[str, Any],
+    level: audit.Level,
+) -> None:
+    folding: Folding = request.app.state.refusals
     times = folding.times(key, time.monotonic())
     if not times:
         return

@@ -55,7 +55,10 @@ async def start(request: Request, user: User) -> Token | None:
         session_id = await sessions.start(
             conn, user, refresh, _life(settings), address=client.address, user_agent=client.agent
         )
-    return _token(user, session_id, refresh, settings) if session_id else None
+    if session_id is None:
+        return None
+    life = _life(settings)
+    return _token(user, session_id, refresh, settings, min(life.idle, life.longest))
 
 
 async def refreshed(request: Request, refresh: str) -> Token:
@@ -72,7 +75,8 @@ async def refreshed(request: Request, refresh: str) -> Token:
         elif rotation and rotation.verdict == "reuse":
             await _record_reuse(request, conn, rotation)
     if rotation and user:
-        return _token(user, rotation.session_id, rotation.successor, settings)
+        session, remaining = rotation.session_id, rotation.remaining
+        return _token(user, session, rotation.successor, settings, remaining)
     address = clients.of(request).address
     why = {"reuse": "used before", "over": "of a session that has ended"}
     what = why[rotation.verdict] if rotation else "never given out"
@@ -98,11 +102,11 @@ def _life(settings: Glue) -> sessions.Life:
     return sessions.Life(settings.session_idle, settings.session_longest)
 
 
-def _token(user: User, session_id: str, refresh: str, settings: Glue) -> Token:
+def _token(user: User, session_id: str, refresh: str, settings: Glue, remaining: float) -> Token:
     return Token(
         access_token=tokens.issue(user.id, user.role, settings, session_id),
         expires_in=settings.jwt_ttl,
         refresh_token=refresh,
-        refresh_expires_in=min(settings.session_idle, settings.session_longest),
+        refresh_expires_in=int(remaining),
         user=Person.model_validate(user),
     )

@@ -89,6 +89,14 @@ async def test_a_refusal_is_recorded_once_a_minute(api: Api) -> None:
     }
 
 
+async def test_who_has_no_token_is_recorded_once_a_minute(api: Api) -> None:
+    for path in ("/robots", "/robots", "/alerts"):
+        assert is_problem(await api.get(None, path), 401)
+    (entry,) = await api.logs("auth")
+    assert entry["level"] == "INFO"
+    assert entry["details"] == {"address": "127.0.0.1", "asked": "GET /api/v1/robots"}
+
+
 async def test_deactivation_and_a_new_role_count_at_once(api: Api) -> None:
     assert (await api.get("operator", "/auth/me")).json()["role"] == "operator"
     await api.rows("UPDATE users SET role = 'viewer' WHERE username = 'operator'")
