@@ -108,7 +108,7 @@ class Declared(APIRoute):
             extra |= idempotency.CREATES
         if idempotency.of(extra):
             extra["parameters"] = [*extra.get("parameters", []), idempotency.PARAMETER]
-            self.responses = {**documented(409), **self.responses}
+            self.responses = {**documented(409, 422), **self.responses}
         self.openapi_extra = extra
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
