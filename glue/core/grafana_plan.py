@@ -236,16 +236,16 @@ def _marks(wanted: Mapping[str, Mark], running: Mapping[str, Mark]) -> Iterator[
             # The same one twice: an answer was lost, and the look after it came too early.
             yield Change("mark", "remove", name, before=_told(there), key=there.id)
     for key, want in wanted.items():
-        there = running.get(key)
-        if there is not None and there.tags - want.tags:
+        found = running.get(key)
+        if found is None:
+            yield Change("mark", "add", key, after=_told(want), key=key)
+        elif found.tags - want.tags:
             # Grafana goes on finding a mark by a tag that an edit took away (11.0:
             # annotationsimpl/xorm_store.go deletes where the tag is also 0).
-            yield Change("mark", "remove", key, before=_told(there), key=there.id)
-            there = None
-        if there is None:
+            yield Change("mark", "remove", key, before=_told(found), key=found.id)
             yield Change("mark", "add", key, after=_told(want), key=key)
-        elif _told(there) != _told(want):
-            yield Change("mark", "change", key, _told(there), _told(want), there.id)
+        elif _told(found) != _told(want):
+            yield Change("mark", "change", key, _told(found), _told(want), found.id)
 
 
 def _gone_marks(wanted: Mapping[str, Mark], running: Mapping[str, Mark]) -> Iterator[Change]:
@@ -281,6 +281,8 @@ SIGNS: Mapping[Verb, str] = {"add": "+", "adopt": "=", "change": "~", "remove": 
 def said(change: Change) -> str:
     """One line for people: ``~ role ada: Viewer → Editor``."""
     start = f"{SIGNS[change.verb]} {change.kind} {change.name}"
+    if change.kind == "mark" and None in (change.before, change.after):
+        return f"{start}: {(change.after or change.before)['text']}"
     match change.before, change.after:
         case None, None:
             return start
