@@ -132,7 +132,8 @@ class Broker(_Group):
     in_flight: int = _setting(
         1000,
         "MQTT_GLUE_IN_FLIGHT",
-        "Events the broker may send before the glue has stored them: the bound of its memory.",
+        "Events the broker may send before the glue has stored them (Mosquitto 2.0.11 keeps to it"
+        " only at first; then its max_inflight_messages, 20,000, bounds the glue's memory).",
         "messages",
         ge=1,
         le=65535,
