@@ -151,7 +151,9 @@ async def list_sessions(request: Request, user: access.Viewer) -> list[Session]:
     return [Session(**vars(one), current=one.id == user.session_id) for one in found]
 
 
-@router.delete("/sessions/{session_id}", status_code=204, responses=documented(401, 403, 404, 503))
+@router.delete(
+    "/sessions/{session_id}", status_code=204, responses=documented(401, 403, 404, 422, 503)
+)
 async def end_session(request: Request, user: access.Viewer, session_id: UUID) -> None:
     """End one of your sessions: its access and refresh tokens are over at once."""
     async with store.transaction(request.app.state.pool) as conn:
