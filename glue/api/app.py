@@ -54,7 +54,9 @@ from glue.settings import Settings
 DESCRIPTION = """
 Robots, limits and alerts of the fleet. *Authorize* with a user name and password, then try the
 routes. `x-roles` of a route names who may call it: a viewer reads, an operator handles robots and
-alerts, an admin may everything. Errors are problem details (RFC 9457).
+alerts, an admin may everything. `x-scope` is what a token of a machine (`/tokens`) needs besides;
+`session` is for people who logged in. An access token lives for minutes, `/auth/refresh` gets the
+next. Errors are problem details (RFC 9457).
 """
 
 
