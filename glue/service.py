@@ -45,7 +45,7 @@ async def run(settings: Settings) -> None:
             port=settings.glue.port,
             log_config=None,
             access_log=False,
-            # By itself uvicorn believes X-Forwarded-For from loopback; GLUE_TRUSTED_PROXIES decides.
+            # uvicorn would believe X-Forwarded-For from loopback; GLUE_TRUSTED_PROXIES decides.
             proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
