@@ -71,6 +71,17 @@ async def start(
     conn: AsyncConnection, user: User, refresh: str, life: Life, *, address: str, user_agent: str
 ) -> str | None:
     """The new session's id; None when ``user`` has another password by now, or is deactivated."""
+    session_id = await begin(conn, user, life, address=address, user_agent=user_agent)
+    if session_id is not None:
+        first = {"session_id": session_id, "token_hash": digest(refresh)}
+        await conn.execute(sql.first_token, first)
+    return session_id
+
+
+async def begin(
+    conn: AsyncConnection, user: User, life: Life, *, address: str, user_agent: str
+) -> str | None:
+    """As :func:`start`, for a session that something else than a refresh token stands for."""
     held = {"user_id": user.id, "checked": user.password_hash}
     if await (await conn.execute(sql.hold_user, held)).fetchone() is None:
         return None
@@ -83,7 +94,6 @@ async def start(
     }
     row = await (await conn.execute(sql.start, named)).fetchone()
     assert row is not None
-    await conn.execute(sql.first_token, {"session_id": row[0], "token_hash": digest(refresh)})
     await conn.execute(sql.end_surplus, {"user_id": user.id, "most": MOST})
     return str(row[0])
 
