@@ -50,9 +50,15 @@ async def _alert(conn: Any, key: str) -> Mapping[str, Any] | None:
     return await alert_reads.one(conn, int(key))
 
 
+async def _robot(conn: Any, key: str) -> Mapping[str, Any] | None:
+    """None for a removed one too, which the list leaves out."""
+    row = await fleet.one(conn, key)
+    return None if row is None or row["removed_at"] else row
+
+
 TOPICS: Mapping[str, Topic] = {
     "alerts": Topic("alert", "id", Alert, _alert),
-    "robots": Topic("robot", "robot_id", Robot, fleet.one),
+    "robots": Topic("robot", "robot_id", Robot, _robot),
 }
 
 

@@ -79,6 +79,18 @@ async def test_a_robots_record_is_told_and_its_signs_of_life_are_not(live: Api) 
         assert (said.event, said.data) == ("robot_removed", {"robot_id": "r1"})
 
 
+async def test_a_robot_taken_out_of_the_fleet_is_gone_and_comes_back(live: Api) -> None:
+    await live.rows("INSERT INTO robots (robot_id, status) VALUES ('r1', 'online')")
+    async with stream(live.client, await live.token("viewer"), topics="robots") as reader:
+        answer = await live.delete("admin", "/robots/r1")
+        assert answer.status_code < 300, answer.text
+        said = await reader.next()
+        assert (said.event, said.data) == ("robot_removed", {"robot_id": "r1"})
+        answer = await live.post("admin", "/robots/r1/restore")
+        assert answer.status_code < 300, answer.text
+        assert (await reader.next("robot")).data["robot_id"] == "r1"
+
+
 async def test_only_what_was_asked_for(live: Api) -> None:
     await live.rows("INSERT INTO robots (robot_id) VALUES ('r1'), ('r2')")
     token = await live.token("viewer")
