@@ -10,7 +10,7 @@ import secrets
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from glue.core.commands import Asked
 from glue.core.events import Envelope
 from glue.settings import Settings
 from glue.store import commands as rows
+from glue.store.commands import Sent
 
 log = structlog.get_logger()
 
@@ -103,24 +104,21 @@ class Commander:
         finally:
             del self._waiters[asked.command_id]
 
-    async def send(
-        self, command_id: uuid.UUID, kind: str, robot_id: str | None, members: Mapping[str, Any],
-        expiry: float,
-    ) -> bool:  # fmt: skip
+    async def send(self, sent: Sent, expiry: float) -> bool:
         """Now or never; the broker forgets it after ``expiry`` s. Whether the broker said that it
-        has taken it. Raises
-        :class:`glue.broker.BrokerUnavailable` when it certainly did not leave."""
-        message = json.dumps(core.message(command_id, kind, members))
+        has taken it. Raises :class:`glue.broker.BrokerUnavailable` when it certainly did not
+        leave."""
+        message = json.dumps(core.message(sent.command_id, sent.kind, sent.members))
         try:
             await self._session.send(
-                core.topic(kind, robot_id),
+                core.topic(sent.kind, sent.robot_id),
                 message,
                 expiry=max(1, math.ceil(expiry)),
                 within=ACKNOWLEDGED_WITHIN_S,
             )
         except Unconfirmed as error:
             # The robots' answers tell more than the broker's silence.
-            log.warning("commands.unconfirmed", command_id=str(command_id), why=str(error))
+            log.warning("commands.unconfirmed", command_id=str(sent.command_id), why=str(error))
             return False
         return True
 
