@@ -137,6 +137,17 @@ async def sign_on(api: Api) -> AsyncIterator[SignOn]:
         yield made
 
 
+def signed_in(url: str, username: str, password: str) -> httpx.Response:
+    """Grafana's answer to who one is, for whoever opens ``url`` of it and gives name and password
+    where that leads. Like a browser the client keeps cookies by host, whatever the port."""
+    with httpx.Client(follow_redirects=True, trust_env=False, timeout=30) as browser:
+        page = browser.get(url)
+        action, token = form_of(page)
+        data = {"form_token": token, "username": username, "password": password}
+        there = browser.post(page.url.join(action), data=data)
+        return browser.get(there.url.join("/api/user"))
+
+
 def form_of(page: httpx.Response) -> tuple[str, str]:
     """Where the form goes, and what is hidden in it."""
     action = re.search(r'action="([^"]+)"', page.text)
