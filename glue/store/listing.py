@@ -15,6 +15,7 @@ the next one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -65,7 +66,7 @@ async def page(
         await cursor.execute(query, {**wanted, **placed, "rows": rows + 1}, prepare=False)
         found = await cursor.fetchall()
     keys = [row.pop("sort_key") for row in found]
-    return Page(found[:rows], keys[rows - 1] if len(found) > rows else None)
+    return Page(found[:rows], json.loads(keys[rows - 1]) if len(found) > rows else None)
 
 
 async def selected(
@@ -101,7 +102,9 @@ def _query(
     if after is not None:
         conditions += _after(listing, sort, by, after)
     return SQL(listing.queries.page).format(
-        key=SQL("jsonb_build_array({})").format(SQL(", ").join(by[step.name] for step in sort)),
+        key=SQL("jsonb_build_array({})::text").format(
+            SQL(", ").join(by[step.name] for step in sort)
+        ),
         where=SQL(" AND ").join(conditions),
         order=SQL(", ").join(_order(listing, step, by[step.name]) for step in sort),
     )
