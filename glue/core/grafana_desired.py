@@ -65,6 +65,11 @@ def accounts(people: Iterable[Person]) -> dict[str, Account]:
     return wanted
 
 
+def root(login: str, email: str) -> Account:
+    """Grafana's own administrator, as its settings name it."""
+    return Account(login.lower(), email.lower(), login, role=None, server_admin=True)
+
+
 def teams(wanted: Mapping[str, Account]) -> dict[str, Team]:
     """One a role, by name."""
     return {

@@ -37,6 +37,9 @@ ORDER = (
 Owned = Mapping[tuple[str, str], int]
 """Grafana's id by (``user`` or ``team``, name) of what we made."""
 
+FIRST_ADDRESS = "admin@localhost"
+"""What Grafana gives its administrator, unless told."""
+
 SHOWN = 5
 """Differences of files that a plan shows."""
 
@@ -107,6 +110,8 @@ def _files(wanted: State, running: State) -> Iterator[Change]:
 
 
 def _accounts(wanted: State, running: State, owned: Owned) -> Iterator[Change | Conflict]:
+    if wanted.root:
+        yield from _root(wanted.root, running)
     by_id = {one.id: one for one in running.accounts.values()}
     for login, want in wanted.accounts.items():
         there = by_id.get(owned.get(("user", login), 0)) or running.accounts.get(login)
@@ -131,6 +136,15 @@ def _accounts(wanted: State, running: State, owned: Owned) -> Iterator[Change | 
             yield Change(
                 "role", _verb(there.role, want.role), login, there.role, want.role, there.id
             )
+
+
+def _root(want: Account, running: State) -> Iterator[Change]:
+    """Of Grafana's own administrator only the address that it was born with: our first user has it
+    too, and Grafana takes none twice."""
+    there = running.accounts.get(want.login)
+    if there and there.server_admin and there.email == FIRST_ADDRESS != want.email:
+        before, after = {"email": there.email}, {"email": want.email}
+        yield Change("user", "change", want.login, before, after, there.id)
 
 
 def _person(account: Account) -> dict[str, str]:

@@ -77,10 +77,12 @@ Definitions = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All of it. Keys: login, team name, folder uid, mark key, kind of files."""
+    """All of it. Keys: login, team name, folder uid, mark key, kind of files. ``root`` is Grafana's
+    own administrator, wanted only."""
 
     accounts: Mapping[str, Account] = field(default_factory=dict)
     teams: Mapping[str, Team] = field(default_factory=dict)
     folders: Mapping[str, Folder] = field(default_factory=dict)
     marks: Mapping[str, Mark] = field(default_factory=dict)
     files: Mapping[Files, Definitions] = field(default_factory=dict)
+    root: Account | None = None

@@ -41,7 +41,9 @@ class Writer:
             case "user", "add":
                 self.made["user", name] = await grafana.create_account(wanted.accounts[name])
             case "user", "change":
-                await grafana.edit_account(number, wanted.accounts[name])
+                account = wanted.accounts.get(name) or wanted.root
+                assert account is not None, "a plan names what is wanted"
+                await grafana.edit_account(number, account)
             case "user", "remove":
                 await grafana.delete_account(number)
             case "role", _:

@@ -54,6 +54,7 @@ async def look(
         folders=desired.folders(rules_uid),
         marks=core_changes.marks(changes),
         files=files,
+        root=desired.root(settings.grafana.admin_user, settings.grafana.admin_email),
     )
     return Looked(wanted, await _running(grafana, wanted, since, now), owned)
 

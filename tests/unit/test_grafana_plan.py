@@ -209,6 +209,21 @@ def test_a_folder_gets_its_title_back_before_files_are_read_again() -> None:
     assert [one.kind for one in found.changes] == ["folder", "files"]
 
 
+def test_grafanas_administrator_leaves_our_first_user_its_address() -> None:
+    admin = Person("admin", "admin", email="admin@localhost")
+    want = wanted(admin, root=desired.root("tonypi-root", "root@tonypi.invalid"))
+    born = Account("tonypi-root", "admin@localhost", "tonypi-root", "Admin", 1, server_admin=True)
+    running = replace(in_step(wanted())[0], accounts={born.login: born})
+    owned = in_step(wanted())[1]
+    found = plan(want, running, owned)
+    assert lines(found) == ["~ user tonypi-root: email: admin@localhost → root@tonypi.invalid"]
+    told = replace(born, email="root@tonypi.invalid")
+    found = plan(want, replace(running, accounts={told.login: told}), owned)
+    assert lines(found)[0].startswith("+ user admin")
+    own = replace(born, email="boss@example.org")
+    assert "~" not in lines(plan(want, replace(running, accounts={own.login: own}), owned))[0]
+
+
 def test_files_that_differ_are_reloaded_with_the_difference_told() -> None:
     files = {"datasources": {"influxdb": {"url": "http://a", "secureJsonData": {"x": "y"}}}}
     want = wanted(ADA, files=files)
