@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest_asyncio
 
-from glue.api.oidc import client
+from glue.api.sign_on.authorize import client
 from glue.core import oidc, passwords
 from tests.api import Api
 

@@ -8,9 +8,9 @@ from fastapi import Request
 from pydantic import Field
 
 from glue import store
-from glue.api import access
-from glue.api.fields import Body, Reply, Utc
-from glue.api.problems import ProblemError, documented
+from glue.api.conventions import access
+from glue.api.conventions.fields import Body, Reply, Utc
+from glue.api.conventions.problems import ProblemError, documented
 from glue.core import grafana_plan
 from glue.grafana import GrafanaError
 from glue.store import audit

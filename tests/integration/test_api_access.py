@@ -11,7 +11,8 @@ import jwt
 import pytest
 from fastapi import APIRouter
 
-from glue.api import access, tokens
+from glue.api.conventions import access
+from glue.api.people import tokens
 from glue.core.roles import ROLES
 from glue.core.scopes import SCOPES, SESSION
 from tests.api import Api, is_problem

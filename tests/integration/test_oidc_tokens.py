@@ -15,8 +15,8 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from glue import store
-from glue.api import body_limit
 from glue.api.app import create_app
+from glue.api.conventions import body_limit
 from glue.core import oidc, passwords, signing
 from tests.api import Api, is_problem
 from tests.conftest import SettingsFor
