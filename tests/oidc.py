@@ -112,9 +112,12 @@ def kept_password() -> str:
 
 
 async def own_in_grafana(api: Api, name: str, grafana_id: int = 7) -> None:
+    """The reconciler has made the account there, and has seen it since."""
     await api.rows(
-        "INSERT INTO grafana_objects (kind, name, grafana_id) VALUES ('user', %(n)s, %(id)s)",
-        n=name.lower(),
+        "INSERT INTO grafana_objects (kind, name, grafana_id, user_id, email)"
+        " SELECT 'user', lower(username), %(id)s, id, upper(email)"
+        " FROM users WHERE lower(username) = lower(%(n)s)",
+        n=name,
         id=grafana_id,
     )
 

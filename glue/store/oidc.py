@@ -157,7 +157,7 @@ def hashed(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
-async def ours_in_grafana(conn: AsyncConnection, username: str) -> bool:
-    """Whether the account that Grafana has of this name is the one that we made there."""
-    row = await (await conn.execute(sql.ours_in_grafana, {"username": username})).fetchone()
+async def ours_in_grafana(conn: AsyncConnection, user_id: str) -> bool:
+    """Whether Grafana would take this user for the account that we made there for them."""
+    row = await (await conn.execute(sql.ours_in_grafana, {"user_id": user_id})).fetchone()
     return row is not None and bool(row[0])

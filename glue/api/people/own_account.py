@@ -1,4 +1,4 @@
-"""One's own account: what everybody may change about oneself."""
+"""One's own account: what everybody may see and change of oneself."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from fastapi import Request, Response
 from glue import store
 from glue.api.conventions import access, clients, etag
 from glue.api.conventions.problems import ProblemError, Refused, documented
-from glue.api.people import signed_in, users
+from glue.api.people import signed_in
 from glue.api.people.accounts import Attempt, TooManyTries, WrongCredentials
-from glue.api.people.shapes import Account, OwnEdit, OwnPassword
+from glue.api.people.shapes import Account, OwnPassword
 from glue.api.people.signed_in import Token
 from glue.core import passwords
 from glue.store import audit
@@ -20,25 +20,9 @@ router = access.router("users", f"{access.PREFIX}/users/me")
 
 @router.get("", responses=documented(401, 403, 503), openapi_extra=access.ONLY_PEOPLE)
 async def read_me(response: Response, user: access.Viewer) -> Account:
-    """You."""
+    """You. The password is yours to change; name, address and role are an admin's, for by its
+    address Grafana knows whom it lets in."""
     return etag.tagged(response, Account.model_validate(user))
-
-
-@router.patch(
-    "",
-    responses=documented(400, 401, 403, 409, 412, 413, 422, 503),
-    openapi_extra=access.ONLY_PEOPLE,
-)
-async def change_me(
-    request: Request,
-    response: Response,
-    user: access.Viewer,
-    body: OwnEdit,
-    if_match: etag.IfMatch = None,
-) -> Account:
-    """Another address. Name and role are an admin's to change."""
-    changes = body.model_dump(exclude_none=True)
-    return await users.change(request, response, user, user.id, if_match, "changed", changes)
 
 
 @router.post(

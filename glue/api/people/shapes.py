@@ -109,12 +109,6 @@ class NewPassword(Body):
     password: Password | None = None
 
 
-class OwnEdit(Body):
-    """What is left out stays. Name and role are an admin's to change."""
-
-    email: Email | None = None
-
-
 class OwnPassword(Body):
     """The one you have, and the one you want."""
 

@@ -205,20 +205,21 @@ async def _granted(
     code = secrets.token_urlsafe(32)
     async with store.transaction(request.app.state.pool) as conn:
         user = await users.by_id(conn, session.user_id)
-        if user is None or not await kept.ours_in_grafana(conn, user.username):
-            return oidc_pages.failed(
-                "Not in Grafana yet",
-                "Your password is right, but Grafana has no account of yours that the glue made."
-                " A new one is there within seconds; if this stays, an administrator finds the"
-                " reason with `tonypi sync status`.",
-                403,
-                _links(settings),
-            )
-        if user.email.lower() == settings.grafana.admin_email.lower():
+        if user and user.email.lower() == settings.grafana.admin_email.lower():
             return oidc_pages.failed(
                 "Not with this address",
                 "Your e-mail address here is that of Grafana's emergency administrator, and Grafana"
                 " would take you for that one. An administrator has to change yours.",
+                403,
+                _links(settings),
+            )
+        if user is None or not await kept.ours_in_grafana(conn, user.id):
+            return oidc_pages.failed(
+                "Not in Grafana yet",
+                "Your password is right, but Grafana has no account that the glue made for you, or"
+                " not with your e-mail address. A new one, or a new address, is there within"
+                " seconds; if this stays, an administrator finds the reason with"
+                " `tonypi sync status`.",
                 403,
                 _links(settings),
             )
@@ -270,7 +271,10 @@ async def _logout(request: Request, asked: dict[str, str], confirmed: bool) -> R
     answer: Response = oidc_pages.signed_out(_links(settings))
     if uri in client(settings).signed_out_uris:
         answer = _away(oidc.redirect(uri, state=asked.get("state")), 303)
-    oidc_browser.drop_session(answer, settings)
+    # Another site can post here, and then the session's cookie does not come along: a browser whose
+    # session we have not seen, and asked about, keeps it.
+    if session is not None:
+        oidc_browser.drop_session(answer, settings)
     return answer
 
 

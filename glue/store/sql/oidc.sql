@@ -72,7 +72,8 @@ SELECT u.id AS user_id
    AND s.ended_at IS NULL AND s.expires_at > now() AND u.is_active;
 
 -- name: ours_in_grafana
--- Whether Grafana has this person's account from us. Without, a sign-in there could find somebody
--- else's of the same address.
-SELECT EXISTS (SELECT FROM grafana_objects
-                WHERE kind = 'user' AND name = lower(%(username)s)) AS found;
+-- Whether a sign-in in Grafana finds the account that we made there for this person: by our subject
+-- where they signed in before, else by e-mail address, which could be somebody else's.
+SELECT EXISTS (SELECT FROM grafana_objects o JOIN users u ON u.id::text = o.user_id
+                WHERE o.kind = 'user' AND o.user_id = %(user_id)s
+                  AND (o.external OR lower(o.email) = lower(u.email))) AS found;
