@@ -26,8 +26,8 @@ from tests.integration.test_api_access import EXAMPLES
 ENDLESS = {"/api/v1/live"}
 """Streams."""
 
-WITHOUT_PARTS = ("commands", "emergency-stop", "resume", "jobs", "sync")
-"""Of these 503 is the right answer: neither broker nor Grafana is here."""
+WITHOUT_PARTS = ("commands", "emergency-stop", "resume", "jobs", "sync", "readyz")
+"""Of these 503 is the right answer: neither broker, events nor Grafana are here."""
 
 CHECKS = [
     checks.not_a_server_error,
