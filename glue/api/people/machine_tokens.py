@@ -20,7 +20,7 @@ from glue.api.people import signed_in
 from glue.core import scopes
 from glue.core.roles import Role
 from glue.core.scopes import Scope
-from glue.store import audit, machine_tokens
+from glue.store import audit, machine_tokens, users
 from glue.store.machine_tokens import New
 
 router = access.router("tokens", f"{access.PREFIX}/tokens")
@@ -33,7 +33,8 @@ DAYS = 90
 
 class NewToken(Body):
     """``for_machine``: nobody's, with a ``role`` of its own (the least that its scopes take, unless
-    given); admins only. Otherwise yours: it may what you may, within its scopes."""
+    given); admins only, and over when its maker is no active admin any more. Otherwise yours: it
+    may what you may, within its scopes."""
 
     name: Annotated[Text, Field(min_length=1, max_length=40, examples=["backup script"])]
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(scopes.SCOPES))]
@@ -109,6 +110,10 @@ async def create_token(
     )
     token = callers.MACHINE + secrets.token_urlsafe(32)
     async with store.transaction(request.app.state.pool) as conn:
+        # Whoever takes the role from its maker waits, and then finds the token and revokes it.
+        held = await users.hold(conn, user.id)
+        if held is None or not held.is_active or held.role != user.role:
+            raise ProblemError(403, "Your account was changed just now; log in again.")
         made = await machine_tokens.add(conn, new, token, token[:SHOWN])
         if made is None:
             raise ProblemError(409, "There is a token of this name; revoke it first.", "taken")

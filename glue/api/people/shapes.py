@@ -66,6 +66,13 @@ class Account(Person):
     updated_at: Utc
 
 
+class Deactivated(Account):
+    """A user who is let in no more. `machine_tokens_revoked`: how many tokens that they made for
+    machines ended with it; `system_logs` names them."""
+
+    machine_tokens_revoked: int
+
+
 class Accounts(Reply):
     """A page of users; `next` is the cursor of the next one, null on the last."""
 

@@ -15,6 +15,7 @@ from glue.api.people.shapes import (
     Account,
     AccountMade,
     Accounts,
+    Deactivated,
     NewPassword,
     NewUser,
     PasswordMade,
@@ -23,7 +24,7 @@ from glue.api.people.shapes import (
     UserPath,
 )
 from glue.core import passwords
-from glue.store import audit, users
+from glue.store import audit, machine_tokens, users
 from glue.store.users import User
 
 router = access.router("users", f"{access.PREFIX}/users")
@@ -87,9 +88,12 @@ async def change_user(
     body: UserEdit,
     if_match: etag.IfMatch = None,
 ) -> Account:
-    """Another name, address or role. A new role counts at once. The last active admin stays one."""
-    changes = body.model_dump(exclude_none=True)
-    return await change(request, response, user, user_id, if_match, "changed", changes)
+    """Another name, address or role. A new role counts at once: who is admin no more has the tokens
+    revoked that they made for machines. The last active admin stays one."""
+    values = body.model_dump(exclude_none=True)
+    async with store.transaction(request.app.state.pool) as conn:
+        after = await _change(conn, user, user_id, if_match, "changed", values)
+    return etag.tagged(response, after)
 
 
 @router.post("/{user_id}/deactivate", responses=documented(401, 403, 404, 409, 412, 422, 503))
@@ -99,11 +103,14 @@ async def deactivate_user(
     user: access.Admin,
     user_id: UserPath,
     if_match: etag.IfMatch = None,
-) -> Account:
-    """Let the user in no more. Sessions and tokens end at once; nothing that they did is lost. The
-    last active admin cannot be deactivated."""
+) -> Deactivated:
+    """Let the user in no more. Sessions and tokens end at once, also tokens that they made for
+    machines; nothing that they did is lost. The last active admin cannot be deactivated."""
     values = {"is_active": False}
-    return await change(request, response, user, user_id, if_match, "deactivated", values)
+    async with store.transaction(request.app.state.pool) as conn:
+        after = await _change(conn, user, user_id, if_match, "deactivated", values)
+        revoked = await machine_tokens.revoked_with_maker(conn, after.username)
+    return Deactivated(**dict(etag.tagged(response, after)), machine_tokens_revoked=revoked)
 
 
 @router.post("/{user_id}/activate", responses=documented(401, 403, 404, 412, 422, 503))
@@ -116,7 +123,9 @@ async def activate_user(
 ) -> Account:
     """Let the user in again, with the old password. Earlier sessions and tokens stay over."""
     values = {"is_active": True}
-    return await change(request, response, user, user_id, if_match, "activated", values)
+    async with store.transaction(request.app.state.pool) as conn:
+        after = await _change(conn, user, user_id, if_match, "activated", values)
+    return etag.tagged(response, after)
 
 
 @router.post(
@@ -144,9 +153,8 @@ async def reset_password(
     return PasswordMade(password=password if generated else None)
 
 
-async def change(
-    request: Request,
-    response: Response,
+async def _change(
+    conn: Any,
     user: Caller,
     user_id: str,
     if_match: str | None,
@@ -154,17 +162,16 @@ async def change(
     values: dict[str, Any],
 ) -> Account:
     """Change a user and record it; raises :class:`ProblemError` 404, 409, 412."""
-    async with store.transaction(request.app.state.pool) as conn:
-        before = _there(await users.hold(conn, user_id))
-        etag.check(if_match, Account.model_validate(before))
-        differs = {name: new for name, new in values.items() if getattr(before, name) != new}
-        after = before
-        if differs:
-            await audit.acting(conn, user.username)
-            after = await _edited(conn, user_id, differs)
-            told = {name: [getattr(before, name), new] for name, new in differs.items()}
-            await _record(conn, user, before, what, changes=told)
-    return etag.tagged(response, Account.model_validate(after))
+    before = _there(await users.hold(conn, user_id))
+    etag.check(if_match, Account.model_validate(before))
+    differs = {name: new for name, new in values.items() if getattr(before, name) != new}
+    after = before
+    if differs:
+        await audit.acting(conn, user.username)
+        after = await _edited(conn, user_id, differs)
+        told = {name: [getattr(before, name), new] for name, new in differs.items()}
+        await _record(conn, user, before, what, changes=told)
+    return Account.model_validate(after)
 
 
 async def _edited(conn: Any, user_id: str, values: dict[str, Any]) -> User:
