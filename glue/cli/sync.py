@@ -160,6 +160,8 @@ def _list(changes: Iterable[Change], note: str = "") -> None:
 def _tell(found: Plan, prune: bool) -> None:
     for conflict in found.conflicts:
         typer.echo(f"! {conflict.kind} {conflict.name}: {conflict.why}")
+    for other in found.others:
+        typer.echo(f"not ours, and may act in Grafana: {other}")
     if found.leftovers and not prune:
         typer.echo(f"{_counted(found.leftovers)} of ours no longer wanted: --prune removes them")
 
@@ -175,6 +177,7 @@ def _as_json(found: Plan, changes: Iterable[Change]) -> dict[str, Any]:
         "changes": [asdict(one) for one in changes],
         "conflicts": [asdict(one) for one in found.conflicts],
         "leftovers": [asdict(one) for one in found.leftovers],
+        "others": list(found.others),
     }
 
 

@@ -13,12 +13,15 @@ from typing import Any, Literal
 
 from glue.core.definitions import differences
 from glue.core.grafana_desired import DASHBOARDS
-from glue.core.grafana_state import Account, Folder, Mark, State, Team
+from glue.core.grafana_state import Account, Folder, Level, Mark, State, Subject, Team
 
-Kind = Literal["files", "user", "role", "team", "member", "folder", "permissions", "mark"]
+Kind = Literal[
+    "organisation", "files", "user", "role", "team", "member", "folder", "permissions", "mark"
+]
 Verb = Literal["add", "adopt", "change", "remove", "reload"]
 
 ORDER = (
+    "organisation",
     # A reload finds the rules' folder by its title, and makes another where it is not there.
     "folder change",
     "files",
@@ -68,11 +71,13 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``changes`` are done by an apply, ``leftovers`` (ours, wanted no more) only by a prune."""
+    """``changes`` are done by an apply, ``leftovers`` (ours, wanted no more) only by a prune.
+    ``others`` may act in Grafana and are nobody's of ours: people look at them."""
 
     changes: tuple[Change, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     leftovers: tuple[Change, ...] = ()
+    others: tuple[str, ...] = ()
 
     @property
     def drift(self) -> bool:
@@ -84,11 +89,14 @@ def plan(wanted: State, running: State, owned: Owned) -> Plan:
     """Compares two states; ``running`` holds all accounts, and of the rest what bears our names."""
     people = list(_accounts(wanted, running, owned))
     strangers = {one.name for one in people if isinstance(one, Conflict)}
+    people += [*_organisations(wanted, running), *_root_role(wanted, running)]
+    teams = list(_teams(wanted, _by_our_names(running, owned), owned, strangers))
+    foreign = {one.name for one in teams if isinstance(one, Conflict)}
     found = [
         *_files(wanted, running),
         *people,
-        *_teams(wanted, _by_our_names(running, owned), owned, strangers),
-        *_folders(wanted, running),
+        *teams,
+        *_folders(wanted, running, foreign),
         *_marks(wanted.marks, running.marks),
     ]
     changes = [one for one in found if isinstance(one, Change)]
@@ -98,6 +106,7 @@ def plan(wanted: State, running: State, owned: Owned) -> Plan:
         tuple(sorted(_once(changes), key=_rank)),
         tuple(one for one in found if isinstance(one, Conflict)),
         tuple(one for one in gone if one.kind != "role"),
+        (*_other_admins(running, owned), *running.others),
     )
 
 
@@ -145,6 +154,26 @@ def _root(want: Account, running: State) -> Iterator[Change]:
     if there and there.server_admin and there.email == FIRST_ADDRESS != want.email:
         before, after = {"email": there.email}, {"email": want.email}
         yield Change("user", "change", want.login, before, after, there.id)
+
+
+def _organisations(wanted: State, running: State) -> Iterator[Change]:
+    for name in sorted(wanted.organisations - running.organisations):
+        yield Change("organisation", "add", name, after=name)
+
+
+def _root_role(wanted: State, running: State) -> Iterator[Change]:
+    """Our own administrator put back, where an Admin of the organisation took it out or down."""
+    there = running.accounts.get(wanted.root.login) if wanted.root else None
+    if there and wanted.root and there.role != wanted.root.role:
+        verb = _verb(there.role, wanted.root.role)
+        yield Change("role", verb, there.login, there.role, wanted.root.role, there.id)
+
+
+def _other_admins(running: State, owned: Owned) -> Iterator[str]:
+    ours = {number for (kind, _), number in owned.items() if kind == "user"}
+    for there in running.accounts.values():
+        if there.role == "Admin" and there.id not in ours and not there.server_admin:
+            yield f"user {there.login} <{there.email}> (Admin)"
 
 
 def _person(account: Account) -> dict[str, str]:
@@ -205,7 +234,8 @@ def _teams(
             yield Change("team", "add", name, after=sorted(want.members))
             there = Team(name)
         elif owned.get(("team", name)) != there.id:
-            if not there.members <= wanted.accounts.keys():
+            # One that we had, removed and made again by somebody, is ours all the same.
+            if ("team", name) not in owned and not there.members <= wanted.accounts.keys():
                 yield Conflict(
                     "team", name, "Grafana has a team of this name with others in it; rename that"
                 )
@@ -217,8 +247,15 @@ def _teams(
             yield Change("member", "remove", f"{login} in {name}", before=login, key=name)
 
 
-def _folders(wanted: State, running: State) -> Iterator[Change]:
-    for uid, want in wanted.folders.items():
+def _folders(wanted: State, running: State, foreign: set[str]) -> Iterator[Change]:
+    """``foreign``: teams of our names that are others'; they get no permission."""
+    for uid, declared in wanted.folders.items():
+        allowed = {
+            subject: level
+            for subject, level in declared.permissions.items()
+            if subject[0] != "team" or subject[1] not in foreign
+        }
+        want = Folder(uid, declared.title, allowed)
         there = running.folders.get(uid)
         if there is None:
             if uid == DASHBOARDS.uid:
@@ -238,6 +275,12 @@ def _folders(wanted: State, running: State) -> Iterator[Change]:
         if dict(there.permissions) != dict(want.permissions):
             before, after = _permissions(there), _permissions(want)
             yield Change("permissions", "change", want.title, before, after, uid)
+
+
+def subjects(told: Mapping[str, Level]) -> dict[Subject, Level]:
+    """The permissions that a change tells, as Grafana's adapter takes them."""
+    parts = {name.partition(" "): level for name, level in told.items()}
+    return {(kind, name): level for (kind, _, name), level in parts.items()}  # type: ignore[misc]
 
 
 def _permissions(folder: Folder) -> dict[str, str]:

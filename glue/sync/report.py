@@ -27,6 +27,7 @@ class Report:
     refused: list[str]
     conflicts: list[str]
     leftovers: int
+    others: list[str]
     repairs: list[tuple[datetime, str]]
 
     def as_json(self) -> dict[str, Any]:
@@ -41,6 +42,7 @@ class Report:
         return [
             self.summary(),
             *(f"! {one}" for one in (*self.conflicts, *self.refused)),
+            *(f"not ours, and may act in Grafana: {one}" for one in self.others),
             *([f"{self.leftovers} left over: tonypi sync apply --prune"] if self.leftovers else []),
             *self._repairs(),
         ]
@@ -88,5 +90,6 @@ def told(beat: heartbeats.Heartbeat | None, repairs: list[tuple[datetime, str]])
         refused=list(said.get("refused") or ()),
         conflicts=list(said.get("conflicts") or ()),
         leftovers=int(said.get("leftovers") or 0),
+        others=list(said.get("others") or ()),
         repairs=repairs,
     )

@@ -17,6 +17,8 @@ CREATE UNIQUE INDEX grafana_objects_user ON grafana_objects (user_id) WHERE user
 -- Ada who is called Adb from now on keeps her account.
 CREATE FUNCTION grafana_object_renamed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    DELETE FROM grafana_objects
+     WHERE kind = 'user' AND name = lower(NEW.username) AND user_id IS DISTINCT FROM NEW.id;
     UPDATE grafana_objects SET name = lower(NEW.username) WHERE kind = 'user' AND user_id = NEW.id;
     RETURN NULL;
 END $$;
