@@ -129,6 +129,8 @@ class Commander:
             await store.within(within, self._write(write))
         except store.StoreUnavailable as error:
             log.warning("commands.record_owed", why=str(error))
+            if len(self._owed) == OWED_MOST:
+                log.error("commands.record_lost", most=OWED_MOST)
             self._owed.append(write)
             return False
         return True
@@ -171,4 +173,6 @@ class Commander:
         while self._owed:
             write = self._owed[0]
             await self._write(write)
-            self._owed.popleft()
+            # Meanwhile more may have come than there is room for, and this one have gone for it.
+            if self._owed and self._owed[0] is write:
+                self._owed.popleft()

@@ -22,7 +22,8 @@ UPDATE commands c
        data = n.data, answered_at = n.at, sent_at = coalesce(c.sent_at, c.asked_at)
   FROM jsonb_to_recordset(%(rows)s) AS n(
        command_id uuid, robot_id text, success boolean, message text, at timestamptz, data jsonb)
- WHERE c.id = n.command_id AND c.robot_id = n.robot_id AND c.answered_at IS NULL;
+ WHERE c.id = n.command_id AND c.robot_id = n.robot_id AND c.answered_at IS NULL
+RETURNING c.id, c.robot_id;
 
 -- name: answered_by_each
 INSERT INTO command_answers AS a (command_id, robot_id, success, message, answered_at)
