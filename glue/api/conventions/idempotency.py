@@ -7,23 +7,29 @@ gets that answer again, with ``Idempotency-Replayed: true``; while the first is 
 another request with the key, 422. What fails changes nothing and frees the key. A key whose request
 was killed is free after two minutes. An answer that says ``Cache-Control: no-store`` holds a
 secret: its body is not kept, and a repetition is told that it is too late to see it.
+
+What has left for a robot cannot be taken back: a route that sends calls :func:`sending` before, and
+:func:`unsent` where it certainly did not leave. From then on the key is never free again: an error
+is kept like any answer, and where there is none (cancelled, killed), that it was sent.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 from fastapi import Request
 from starlette.responses import Response
 
 from glue import store
-from glue.api.conventions.problems import ProblemError, Refused
+from glue.api.conventions.problems import ProblemError, Refused, answer
 from glue.store import idempotency as keys
 
 log = structlog.get_logger()
@@ -50,12 +56,13 @@ KEPT_HEADERS = ("content-type", "location", "etag")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Held:
-    """The key that a request holds."""
+    """The key that a request holds. ``sent``: something has left for a robot."""
 
     asked: keys.Asked
     taken_at: datetime
+    sent: bool = False
 
 
 class Replay(Exception):
@@ -89,14 +96,50 @@ async def begin(request: Request, user_id: str) -> None:
     _refuse_or_replay(asked, kept)
 
 
+async def sending(request: Request, conn: Any, command_id: UUID, robot_id: str | None) -> None:
+    """A command leaves as soon as ``conn``'s transaction, which holds its record, is committed."""
+    held = _held(request)
+    if held is None:
+        return
+    sent = ProblemError(
+        409,
+        f"This was sent to {robot_id or 'all robots'} already, and is not sent again. What became "
+        f"of it is told by GET /api/v1/commands/{command_id}.",
+        "sent-already",
+        more={"command_id": str(command_id)},
+    )
+    held.sent = True
+    await _keep(conn, held, answer(held.asked.path, sent))
+
+
+async def unsent(request: Request) -> None:
+    """It did not leave after all, and will not."""
+    held = _held(request)
+    if held is None or not held.sent:
+        return
+    held.sent = False
+    try:
+        async with store.transaction(request.app.state.pool) as conn:
+            await keys.withdraw(conn, held.asked, held.taken_at)
+    except store.StoreUnavailable as error:
+        # Who repeats it is sent to the command's record, which says that it did not leave.
+        log.warning("api.idempotency_key_left", path=held.asked.path, error=str(error))
+
+
 def once(handle: Handler) -> Handler:
-    """``handle``, whose successful answers are kept with the key that :func:`begin` took."""
+    """``handle``, whose successful answers are kept with the key that :func:`begin` took, and its
+    problems where something was sent."""
 
     async def handled(request: Request) -> Response:
         try:
             response = await handle(request)
         except Replay as replay:
             return replay.response
+        except ProblemError as problem:
+            held = _held(request)
+            sent = held is not None and held.sent
+            await _end(request, answer(request.url.path, problem) if sent else None)
+            raise
         except BaseException:
             await _end(request, None)
             raise
@@ -130,21 +173,29 @@ def _refuse_or_replay(asked: keys.Asked, kept: keys.Kept | None) -> None:
 
 
 async def _end(request: Request, response: Response | None) -> None:
-    held: Held | None = getattr(request.state, "idempotency", None)
+    held = _held(request)
     if held is None:
         return
     try:
         async with store.transaction(request.app.state.pool) as conn:
             if response is None:
                 await keys.release(conn, held.asked, held.taken_at)
-                return
-            secret = "no-store" in response.headers.get("cache-control", "")
-            headers = {k: v for k, v in response.headers.items() if k in KEPT_HEADERS}
-            body = None if secret else bytes(response.body)
-            await keys.finish(conn, held.asked, held.taken_at, response.status_code, headers, body)
+            else:
+                await _keep(conn, held, response)
     except store.StoreUnavailable as error:
         # What was done is done and shall be answered; the key is free after keys.LONGEST.
         log.warning("api.idempotency_key_left", path=held.asked.path, error=str(error))
+
+
+async def _keep(conn: Any, held: Held, response: Response) -> None:
+    secret = "no-store" in response.headers.get("cache-control", "")
+    headers = {k: v for k, v in response.headers.items() if k in KEPT_HEADERS}
+    body = None if secret else bytes(response.body)
+    await keys.finish(conn, held.asked, held.taken_at, response.status_code, headers, body)
+
+
+def _held(request: Request) -> Held | None:
+    return getattr(request.state, "idempotency", None)
 
 
 async def _fingerprint(request: Request) -> bytes:
@@ -156,4 +207,7 @@ async def _fingerprint(request: Request) -> bytes:
             request.headers.get("content-type", ""),
         )
     )
-    return hashlib.sha256(told.encode() + b"\n" + await request.body()).digest()
+    # The body may hold a password, which nobody shall find by trying from what is kept.
+    secret = request.app.state.settings.glue.jwt_secret.get_secret_value()
+    message = b"idempotency\n" + told.encode() + b"\n" + await request.body()
+    return hmac.digest(secret.encode(), message, hashlib.sha256)

@@ -109,6 +109,13 @@ def problem(
     return JSONResponse(content, status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
+def answer(path: str, error: ProblemError) -> Response:
+    """What who asked for ``path`` gets for ``error``."""
+    return problem(
+        path, error.status, error.detail, error.name, headers=error.headers, more=error.more
+    )
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` in this shape."""
     app.add_exception_handler(ProblemError, _on_problem)
@@ -132,14 +139,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
-    return problem(
-        request.url.path,
-        error.status,
-        error.detail,
-        error.name,
-        headers=error.headers,
-        more=error.more,
-    )
+    return answer(request.url.path, error)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

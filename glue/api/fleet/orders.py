@@ -15,11 +15,13 @@ from uuid import UUID
 from fastapi import Query, Request
 from pydantic import Field
 
+from glue.api.conventions import idempotency
 from glue.api.conventions.fields import Body, Reply, Utc
 from glue.api.conventions.problems import NotFound, ProblemError
 from glue.broker import BrokerUnavailable
 from glue.commands import Commander, Order, Outcome, orders
 from glue.core import commands as core
+from glue.store import StoreUnavailable
 from glue.store import commands as rows
 
 LONGEST_WAIT_S = 30.0
@@ -115,10 +117,20 @@ async def give(
     wait: float,
     with_it: orders.WithIt | None = None,
 ) -> Outcome:
-    """Gives the order. Raises 503 when it did not leave."""
+    """Gives the order, once for an ``Idempotency-Key``. Raises 503 when it did not leave."""
+
+    async def together(conn: Any, sent: rows.Sent) -> None:
+        if with_it is not None:
+            await with_it(conn, sent)
+        await idempotency.sending(request, conn, sent.command_id, sent.robot_id)
+
     try:
-        return await orders.give(commander(request), order, wait, with_it)
+        return await orders.give(commander(request), order, wait, together)
+    except StoreUnavailable:
+        await idempotency.unsent(request)
+        raise
     except BrokerUnavailable as error:
+        await idempotency.unsent(request)
         raise not_sent(error) from None
 
 
