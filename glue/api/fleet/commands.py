@@ -14,6 +14,7 @@ from glue.api.conventions import access, etag, export, idempotency, listing
 from glue.api.conventions.fields import Body, Instant, Name, Reply, RobotId, RobotPath
 from glue.api.conventions.problems import NotFound, documented
 from glue.api.fleet.orders import (
+    ALTHOUGH_STOPPED,
     ANYWAY,
     CONFIRM,
     Confirmation,
@@ -57,6 +58,7 @@ class NewCommand(Body):
     command: core.Command
     confirm: bool = Field(default=False, description=CONFIRM)
     even_if_offline: bool = Field(default=False, description=ANYWAY)
+    even_if_stopped: bool = Field(default=False, description=ALTHOUGH_STOPPED)
 
 
 class ResumeRobot(Confirmation):
@@ -120,7 +122,7 @@ async def give_command(
     broker within the wait is dropped there, never delivered late.
     """
     order = Order(body.command.type, robot_id, core.payload(body.command), user.username)
-    return await _give(request, response, order, wait, body.confirm, body.even_if_offline)
+    return await _give(request, response, order, wait, body)
 
 
 @router.post(
@@ -141,7 +143,7 @@ async def resume_robot(
     """End a robot's emergency stop. It may move at once, so it takes `confirm: true`."""
     given = body or ResumeRobot()
     order = Order("resume", robot_id, {}, user.username)
-    return await _give(request, response, order, wait, given.confirm, given.even_if_offline)
+    return await _give(request, response, order, wait, given)
 
 
 @router.post("/resume", responses=documented(401, 403, 422, 428, 503))
@@ -199,14 +201,14 @@ async def _give(
     response: Response,
     order: Order,
     wait: float | None,
-    confirm: bool,
-    even_if_offline: bool,
+    given: NewCommand | ResumeRobot,
 ) -> Told:
     assert order.robot_id is not None
     async with store.transaction(request.app.state.pool) as conn:
         found = await rows.addressed(conn, order.robot_id)
-    robot = reachable(found, order.robot_id, even_if_offline)
-    confirmed(confirm, order.kind, order.robot_id, robot)
+    anyway = isinstance(given, NewCommand) and given.even_if_stopped
+    robot = reachable(found, order.robot_id, order.kind, given.even_if_offline, anyway)
+    confirmed(given.confirm, order.kind, order.robot_id, robot)
     outcome = await give(request, order, seconds(request, wait))
     if outcome.state == "sent":
         response.status_code = 202

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, computed_field, model_validator
 
 from glue.api.conventions.fields import Body, Finite, Instant, Name, Reply, RobotId, Utc
-from glue.api.fleet.orders import ANYWAY, CONFIRM
+from glue.api.fleet.orders import ALTHOUGH_STOPPED, ANYWAY, CONFIRM
 from glue.core.commands import LINE
 
 Status = Literal["active", "completed", "failed"]
@@ -42,6 +42,7 @@ class NewJob(Body):
     )
     confirm: bool = Field(default=False, description=CONFIRM)
     even_if_offline: bool = Field(default=False, description=ANYWAY)
+    even_if_stopped: bool = Field(default=False, description=ALTHOUGH_STOPPED)
 
 
 class Cancellation(Body):

@@ -108,7 +108,7 @@ async def create_job(
     """
     async with store.transaction(request.app.state.pool) as conn:
         found = await commands.addressed(conn, body.robot_id)
-    robot = reachable(found, body.robot_id, body.even_if_offline)
+    robot = reachable(found, body.robot_id, "start_job", body.even_if_offline, body.even_if_stopped)
     confirmed(body.confirm, "start_job", body.robot_id, robot)
     told = core.StartJob(type="start_job", task_name=body.task_name, items_total=body.items_total)
     order = Order("start_job", body.robot_id, core.payload(told), user.username)
@@ -147,7 +147,7 @@ async def cancel_job(
             raise ProblemError(409, f"Job {job_id} has ended already: {job.status}.", "job-ended")
         robot = await commands.addressed(conn, job.robot_id)
     try:
-        reachable(robot, job.robot_id, force)
+        reachable(robot, job.robot_id, "stop_job", force)
         order = Order("stop_job", job.robot_id, {}, user.username)
         done(await give(request, order, seconds(request, wait)), job_id=job_id)
     except ProblemError as problem:

@@ -40,6 +40,9 @@ CONFIRM = "Yes, do it, although it moves a robot."
 ANYWAY = "Send it although the robot is offline; it gets it if it is back within the wait."
 
 
+ALTHOUGH_STOPPED = "Send it although the robot said that it is in emergency stop."
+
+
 class Confirmation(Body):
     """For what moves a robot."""
 
@@ -81,7 +84,7 @@ def confirmed(given: bool, kind: str, who: str, robot: Mapping[str, Any] | None 
     if given or not core.moves(kind):
         return
     would = core.effect(kind, who)
-    if robot and robot["status"] == "maintenance":
+    if robot and robot["in_maintenance"]:
         would += "; it is in maintenance, so somebody may be working on it"
     raise ProblemError(
         428,
@@ -91,10 +94,18 @@ def confirmed(given: bool, kind: str, who: str, robot: Mapping[str, Any] | None 
     )
 
 
-def reachable(robot: rows.Row | None, robot_id: str, even_if_offline: bool) -> rows.Row:
-    """The robot, when it can be told something. Raises 404, 409."""
+def reachable(
+    robot: rows.Row | None,
+    robot_id: str,
+    kind: str,
+    even_if_offline: bool,
+    even_if_stopped: bool = False,
+) -> rows.Row:
+    """The robot, when it can be told a ``kind``. Raises 404, 409."""
     if robot is None:
         raise NotFound(f"There is no robot {robot_id}.")
+    if robot["removed"]:
+        raise ProblemError(409, f"Robot {robot_id} is removed; restore it first.", "removed")
     if robot["registration"] != "accepted":
         raise ProblemError(
             409, f"{robot_id} is {robot['registration']}: an admin has to accept it first."
@@ -107,6 +118,13 @@ def reachable(robot: rows.Row | None, robot_id: str, even_if_offline: bool) -> r
             f"{robot_id} is offline, so nothing was sent. `even_if_offline: true` sends it "
             "nevertheless.",
             "robot-offline",
+        )
+    if robot["emergency_stopped"] and core.freezes(kind) and not even_if_stopped:
+        raise ProblemError(
+            409,
+            f"{robot_id} is in emergency stop, so nothing was sent; `resume` it first. "
+            "`even_if_stopped: true` sends it nevertheless.",
+            "robot-emergency-stopped",
         )
     return robot
 
