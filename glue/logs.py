@@ -1,12 +1,35 @@
-"""Logging: an event name and keys; readable on a terminal, one JSON object a line elsewhere."""
+"""Logging: an event name and keys; readable on a terminal, one JSON object a line elsewhere.
+
+A line that cannot be written is lost, and nothing else: whoever stops a robot tells of it in
+passing, and a closed terminal or a full disk must not come in between.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from typing import Literal
+from typing import Literal, TextIO, cast
 
 import structlog
+
+
+class StandardError:
+    """Standard error, whatever it is when a line is written."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
+def to_standard_error() -> structlog.PrintLoggerFactory:
+    """For ``structlog.configure(logger_factory=...)``."""
+    return structlog.PrintLoggerFactory(cast("TextIO", StandardError()))
 
 
 def configure(style: Literal["auto", "json", "text"] = "auto", level: int = logging.INFO) -> None:
@@ -26,13 +49,13 @@ def configure(style: Literal["auto", "json", "text"] = "auto", level: int = logg
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, final],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=to_standard_error(),
         cache_logger_on_first_use=True,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, final],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(StandardError())
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

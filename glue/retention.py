@@ -96,7 +96,8 @@ class Retention:
                 outcome.errors[name] = f"{name}: {error}"[:300]
                 return
             outcome.deleted[name] += gone
-            if gone < AT_ONCE:
+            # Fewer than AT_ONCE are not the last: live changes go by whole transactions.
+            if not gone:
                 return
             await held.check()
             await asyncio.sleep(PAUSE_S)

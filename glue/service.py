@@ -20,8 +20,8 @@ from glue import events, store
 from glue.alerts.intake import Intake
 from glue.alerts.pull import Watch
 from glue.alerts.standby import Standby
-from glue.api import first_users
 from glue.api.app import create_app
+from glue.api.people import first_users
 from glue.grafana import Grafana
 from glue.retention import Retention
 from glue.series import Query
@@ -45,7 +45,7 @@ async def run(settings: Settings) -> None:
             port=settings.glue.port,
             log_config=None,
             access_log=False,
-            # By itself uvicorn believes X-Forwarded-For from loopback; GLUE_TRUSTED_PROXIES decides.
+            # uvicorn would believe X-Forwarded-For from loopback; GLUE_TRUSTED_PROXIES decides.
             proxy_headers=False,
             timeout_graceful_shutdown=5,
         )

@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from psycopg.rows import dict_row
 
 from glue import store
-from glue.api import tokens
 from glue.api.app import create_app
+from glue.api.people import tokens
 from glue.core.roles import ROLES
 from glue.settings import Settings
 

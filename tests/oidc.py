@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest_asyncio
 
-from glue.api.oidc import client
+from glue.api.sign_on.authorize import client
 from glue.core import oidc, passwords
 from tests.api import Api
 
@@ -112,9 +112,12 @@ def kept_password() -> str:
 
 
 async def own_in_grafana(api: Api, name: str, grafana_id: int = 7) -> None:
+    """The reconciler has made the account there, and has seen it since."""
     await api.rows(
-        "INSERT INTO grafana_objects (kind, name, grafana_id) VALUES ('user', %(n)s, %(id)s)",
-        n=name.lower(),
+        "INSERT INTO grafana_objects (kind, name, grafana_id, user_id, email)"
+        " SELECT 'user', lower(username), %(id)s, id, upper(email)"
+        " FROM users WHERE lower(username) = lower(%(n)s)",
+        n=name,
         id=grafana_id,
     )
 
@@ -135,6 +138,17 @@ async def sign_on(api: Api) -> AsyncIterator[SignOn]:
         made = SignOn(api, browser, server)
         await made.add_user("Ada", "operator")
         yield made
+
+
+def signed_in(url: str, username: str, password: str) -> httpx.Response:
+    """Grafana's answer to who one is, for whoever opens ``url`` of it and gives name and password
+    where that leads. Like a browser the client keeps cookies by host, whatever the port."""
+    with httpx.Client(follow_redirects=True, trust_env=False, timeout=30) as browser:
+        page = browser.get(url)
+        action, token = form_of(page)
+        data = {"form_token": token, "username": username, "password": password}
+        there = browser.post(page.url.join(action), data=data)
+        return browser.get(there.url.join("/api/user"))
 
 
 def form_of(page: httpx.Response) -> tuple[str, str]:

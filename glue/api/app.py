@@ -5,62 +5,48 @@
 
 from __future__ import annotations
 
-import asyncio
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
 
 from glue import store
-from glue.api import (
-    alert_actions,
-    alerts,
-    auth,
+from glue.api import docs, figures, health, logs, pipeline, reports, sync, webhook
+from glue.api.conventions import problems
+from glue.api.conventions.body_limit import BodyLimit
+from glue.api.episodes import actions, alerts
+from glue.api.fleet import (
     backtests,
     bulk_thresholds,
     commands,
-    docs,
     emergency_stop,
-    figures,
-    health,
     jobs,
-    live,
-    logs,
-    machine_tokens,
-    notification_outbox,
-    notification_routes,
-    notification_targets,
-    oidc,
-    oidc_tokens,
-    own_account,
-    pipeline,
-    problems,
-    reports,
-    robot_maintenance,
-    robot_registration,
+    maintenance,
+    registration,
     robots,
-    sync,
     thresholds,
-    tokens,
-    users,
-    webhook,
 )
-from glue.api.accounts import Doorkeeper
-from glue.api.body_limit import BodyLimit
-from glue.api.live_hub import Hub
-from glue.api.live_tickets import Tickets
-from glue.api.oidc_keys import Keyring
+from glue.api.live import streams
+from glue.api.live.hub import Hub
+from glue.api.live.tickets import Tickets
+from glue.api.notifications import outbox, routes, targets
+from glue.api.people import auth, machine_tokens, own_account, tokens, users
+from glue.api.people.accounts import Doorkeeper
+from glue.api.sign_on import authorize
+from glue.api.sign_on import tokens as sign_on_tokens
+from glue.api.sign_on.keys import Keyring
 from glue.changes import Changes
 from glue.commands import Commander
 from glue.core import demo
 from glue.core.folding import Folding
-from glue.notify.worker import Worker
 from glue.settings import Settings
 
 DESCRIPTION = """
 Robots, limits and alerts of the fleet. *Authorize* with a user name and password, then try the
 routes. `x-roles` of a route names who may call it: a viewer reads, an operator handles robots and
-alerts, an admin may everything. Errors are problem details (RFC 9457).
+alerts, an admin may everything. `x-scope` is what a token of a machine (`/tokens`) needs besides;
+`session` is for people who logged in. An access token lives for minutes, `/auth/refresh` gets the
+next. Errors are problem details (RFC 9457).
 """
 
 
@@ -87,7 +73,6 @@ def create_app(
     app.state.intake = intake
     app.state.watch = watch
     app.state.reconciler = None
-    app.state.backtests = asyncio.Semaphore(1)
     app.state.changes = Changes(settings.postgres.dsn)
     app.state.live = Hub(pool, app.state.changes, settings.glue.live_listeners)
     app.state.tickets = Tickets()
@@ -95,7 +80,6 @@ def create_app(
     app.state.doorkeeper = Doorkeeper(pool, settings.glue)
     secret = settings.glue.jwt_secret.get_secret_value()
     app.state.keyring = Keyring(pool, secret, settings.sign_on.lives)
-    app.state.notifier = Worker(settings, pool)
     app.state.refusals = Folding()
     app.state.figures = figures.Figures([webhook.POSTS])
     _include(app)
@@ -108,22 +92,16 @@ def create_app(
 
 
 def _include(app: FastAPI) -> None:
-    # Before the robots, one of which could otherwise be called «registrations», and the metrics.
-    for module in (robot_registration, robot_maintenance, bulk_thresholds, backtests):
-        app.include_router(module.router)
-    for module in (health, auth, robots, thresholds, alerts, alert_actions, logs, reports):
-        app.include_router(module.router)
-    for module in (commands, emergency_stop, jobs):
-        app.include_router(module.router)
-    for module in (live, pipeline):
-        app.include_router(module.router)
-    for module in (notification_targets, notification_routes, notification_outbox):
-        app.include_router(module.router)
-    app.include_router(sync.router)
-    for module in (oidc, oidc_tokens):
-        app.include_router(module.router)
-    # Before the users, one of whom could otherwise be called «me».
-    for module in (own_account, users, machine_tokens):
+    for module in (
+        *(health, pipeline, streams, logs, reports, sync),
+        # Before the robots and metrics, of which one could otherwise be called «bulk».
+        *(registration, maintenance, bulk_thresholds, backtests),
+        *(robots, thresholds, commands, emergency_stop, jobs, alerts, actions),
+        *(targets, routes, outbox),
+        *(authorize, sign_on_tokens, auth),
+        # Before the users, one of whom could otherwise be called «me».
+        *(own_account, users, machine_tokens),
+    ):
         app.include_router(module.router)
     app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
 

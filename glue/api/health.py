@@ -11,8 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
 from glue import store
-from glue.api import access
-from glue.api.problems import ProblemError, documented
+from glue.api.conventions import access
+from glue.api.conventions.problems import ProblemError, documented
 from glue.core import freshness
 from glue.store import StoreUnavailable, alert_reads, pulse
 

@@ -10,9 +10,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, model_validator
 
 from glue import store
-from glue.api import access, etag, export, listing
-from glue.api.fields import LARGEST_ID, Instant, Name, Reply, RobotId, Utc
-from glue.api.problems import NotFound, ProblemError, Refused, documented
+from glue.api.conventions import access, etag, export, listing
+from glue.api.conventions.fields import LARGEST_ID, Instant, Name, Reply, RobotId, Utc
+from glue.api.conventions.problems import NotFound, ProblemError, Refused, documented
 from glue.store import log_reads
 
 router = access.router("logs", f"{access.PREFIX}/logs")

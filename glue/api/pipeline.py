@@ -10,9 +10,9 @@ from fastapi import Request
 from pydantic import Field
 
 from glue import store
-from glue.api import access
-from glue.api.fields import Reply, Utc
-from glue.api.problems import documented
+from glue.api.conventions import access
+from glue.api.conventions.fields import Reply, Utc
+from glue.api.conventions.problems import documented
 from glue.store import heartbeats, refusals
 
 router = access.router("service", access.PREFIX)

@@ -12,9 +12,9 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field, computed_field, model_validator
 
 from glue import store
-from glue.api import access, etag, listing
-from glue.api.fields import LARGEST_ID, Instant, Name, Reply, RobotId, Utc
-from glue.api.problems import NotFound, documented
+from glue.api.conventions import access, etag, listing
+from glue.api.conventions.fields import LARGEST_ID, Instant, Name, Reply, RobotId, Utc
+from glue.api.conventions.problems import NotFound, documented
 from glue.store import report_reads
 
 router = access.router("reports", f"{access.PREFIX}/reports")

@@ -8,9 +8,9 @@ from fastapi import Request
 from pydantic import Field
 
 from glue import store
-from glue.api import access
-from glue.api.fields import Body, Reply, Utc
-from glue.api.problems import ProblemError, documented
+from glue.api.conventions import access
+from glue.api.conventions.fields import Body, Reply, Utc
+from glue.api.conventions.problems import ProblemError, documented
 from glue.core import grafana_plan
 from glue.grafana import GrafanaError
 from glue.store import audit
@@ -42,6 +42,7 @@ class Status(Reply):
     refused: list[str] = Field(description="Changes that Grafana did not take, and why.")
     conflicts: list[str]
     leftovers: int
+    others: list[str] = Field(description="Not ours, and may act in Grafana.")
     repairs: list[Repair]
 
 
@@ -70,6 +71,7 @@ class Plan(Reply):
     changes: list[Change]
     conflicts: list[Conflict]
     leftovers: list[Change]
+    others: list[str] = Field(description="Not ours, and may act in Grafana.")
 
 
 class Apply(Body):
@@ -145,6 +147,7 @@ def _plan(found: grafana_plan.Plan) -> Plan:
         changes=[_change(one) for one in found.changes],
         conflicts=[Conflict.model_validate(one) for one in found.conflicts],
         leftovers=[_change(one) for one in found.leftovers],
+        others=list(found.others),
     )
 
 

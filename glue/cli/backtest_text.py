@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from glue.api.backtest_shapes import Episode, Limits, Preview, Suggestion, Tally
+    from glue.api.fleet.backtest_shapes import Episode, Limits, Preview, Suggestion, Tally
 
 SHOWN = 20
 """Episodes and robots; --json has more."""

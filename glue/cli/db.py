@@ -63,6 +63,10 @@ def upgrade(
             typer.echo(f"would apply {applied.name}")
     if not done.applied:
         typer.echo(f"nothing to do: all {len(done.already)} migrations are applied")
+    for name, why in done.without.items():
+        typer.echo(
+            f"without {name}, which makes searches fast ({why}); the next upgrade tries again"
+        )
     if found:
         _tell(found, adopted=bool(done.applied))
 

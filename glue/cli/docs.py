@@ -12,7 +12,7 @@ CONFIGURATION = PROJECT / "docs" / "configuration.md"
 
 HEAD = """# Configuration
 
-Rendered from `glue/settings.py` by `tonypi docs settings`; do not edit.
+Rendered from `glue/settings` by `tonypi docs settings`; do not edit.
 
 Values come, first found wins, from the environment, from the file that `NAME_FILE` points to
 (secrets only), from `.env` in the working directory, from `stack.env` in `TONYPI_HOME` (written by
@@ -53,7 +53,7 @@ def _default(field) -> str:  # type: ignore[no-untyped-def]
 def settings(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if stale.")] = False,
 ) -> None:
-    """Write docs/configuration.md from glue/settings.py."""
+    """Write docs/configuration.md from glue/settings."""
     text = settings_page()
     current = CONFIGURATION.read_text() if CONFIGURATION.exists() else ""
     if text == current:

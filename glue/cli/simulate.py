@@ -7,7 +7,6 @@ import json
 import re
 import secrets
 import signal
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import structlog
@@ -15,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from glue import logs
 from glue import settings as config
 from glue.simulate.scenarios import SCENARIOS
 
@@ -71,7 +71,7 @@ def simulate(
     seconds = _duration(duration) if duration else None
     settings = config.load()
     # Standard output is for the figures alone.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(logger_factory=logs.to_standard_error())
     if forget:
         _forget(settings, dry_run, as_json)
         return

@@ -275,6 +275,8 @@ def _table(facts: dict[str, Any]) -> None:
             f"on {refused['topic']}{_last(refused)}",
             markup=False,
         )
+    if facts["grafana"]:
+        console.print(f"Grafana: {facts['grafana']}", markup=False)
     if retention := facts["retention"]:
         console.print(f"retention: {_retention(retention)}", markup=False)
     for unknown in facts["unknown"]:

@@ -13,7 +13,7 @@ import typer
 from glue import settings
 
 if TYPE_CHECKING:
-    from glue.core.grafana_plan import Change, Conflict, Plan
+    from glue.core.grafana_plan import Change, Plan
     from glue.sync.reconciler import Outcome, Reconciler
 
 app = typer.Typer(
@@ -77,7 +77,7 @@ def apply(
             typer.echo(f"! {refusal}")
         typer.echo(
             f"{_counted(done.done) if done.done else 'nothing'} written: {done.requests} requests,"
-            f" {done.writes} of them writes, {done.seconds:.1f} s"
+            f" writes {done.writes}, {done.seconds:.1f} s"
         )
     if done.left.changes or done.left.conflicts:
         raise typer.Exit(DRIFT)
@@ -160,13 +160,16 @@ def _list(changes: Iterable[Change], note: str = "") -> None:
 def _tell(found: Plan, prune: bool) -> None:
     for conflict in found.conflicts:
         typer.echo(f"! {conflict.kind} {conflict.name}: {conflict.why}")
+    for other in found.others:
+        typer.echo(f"not ours, and may act in Grafana: {other}")
     if found.leftovers and not prune:
         typer.echo(f"{_counted(found.leftovers)} of ours no longer wanted: --prune removes them")
 
 
-def _counted(things: Iterable[Change | Conflict]) -> str:
-    number = len(list(things))
-    return f"{number} change{'s' if number != 1 else ''}"
+def _counted(changes: Iterable[Change]) -> str:
+    from glue.sync.report import counted
+
+    return counted(len(list(changes)), "change")
 
 
 def _as_json(found: Plan, changes: Iterable[Change]) -> dict[str, Any]:
@@ -174,6 +177,7 @@ def _as_json(found: Plan, changes: Iterable[Change]) -> dict[str, Any]:
         "changes": [asdict(one) for one in changes],
         "conflicts": [asdict(one) for one in found.conflicts],
         "leftovers": [asdict(one) for one in found.leftovers],
+        "others": list(found.others),
     }
 
 

@@ -86,7 +86,7 @@ def preview(
         asked = _range(loaded, since, until)
         return await backtest.preview(loaded, pool, about, tried, asked, robot)
 
-    from glue.api import backtest_shapes
+    from glue.api.fleet import backtest_shapes
 
     found = backtest_shapes.of_preview(_run(work))
     if as_json:
@@ -120,7 +120,7 @@ def suggest(
         asked = _range(loaded, since, until)
         return [await suggestion.suggest(loaded, pool, each, asked, robot) for each in wanted]
 
-    from glue.api import backtest_shapes
+    from glue.api.fleet import backtest_shapes
 
     found = [backtest_shapes.of_suggestion(each) for each in _run(work)]
     if as_json:

@@ -10,7 +10,7 @@ import secrets
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from glue.core.commands import Asked
 from glue.core.events import Envelope
 from glue.settings import Settings
 from glue.store import commands as rows
+from glue.store.commands import Sent
 
 log = structlog.get_logger()
 
@@ -103,24 +104,21 @@ class Commander:
         finally:
             del self._waiters[asked.command_id]
 
-    async def send(
-        self, command_id: uuid.UUID, kind: str, robot_id: str | None, members: Mapping[str, Any],
-        expiry: float,
-    ) -> bool:  # fmt: skip
+    async def send(self, sent: Sent, expiry: float) -> bool:
         """Now or never; the broker forgets it after ``expiry`` s. Whether the broker said that it
-        has taken it. Raises
-        :class:`glue.broker.BrokerUnavailable` when it certainly did not leave."""
-        message = json.dumps(core.message(command_id, kind, members))
+        has taken it. Raises :class:`glue.broker.BrokerUnavailable` when it certainly did not
+        leave."""
+        message = json.dumps(core.message(sent.command_id, sent.kind, sent.members))
         try:
             await self._session.send(
-                core.topic(kind, robot_id),
+                core.topic(sent.kind, sent.robot_id),
                 message,
                 expiry=max(1, math.ceil(expiry)),
                 within=ACKNOWLEDGED_WITHIN_S,
             )
         except Unconfirmed as error:
             # The robots' answers tell more than the broker's silence.
-            log.warning("commands.unconfirmed", command_id=str(command_id), why=str(error))
+            log.warning("commands.unconfirmed", command_id=str(sent.command_id), why=str(error))
             return False
         return True
 
@@ -131,6 +129,8 @@ class Commander:
             await store.within(within, self._write(write))
         except store.StoreUnavailable as error:
             log.warning("commands.record_owed", why=str(error))
+            if len(self._owed) == OWED_MOST:
+                log.error("commands.record_lost", most=OWED_MOST)
             self._owed.append(write)
             return False
         return True
@@ -173,4 +173,6 @@ class Commander:
         while self._owed:
             write = self._owed[0]
             await self._write(write)
-            self._owed.popleft()
+            # Meanwhile more may have come than there is room for, and this one have gone for it.
+            if self._owed and self._owed[0] is write:
+                self._owed.popleft()

@@ -55,9 +55,7 @@ async def stop(
         try:
             if not await commander.connected(CONNECT_WITHIN_S):
                 raise BrokerUnavailable("the MQTT broker is away")
-            taken = await commander.send(
-                sent.command_id, sent.kind, robot_id, sent.members, EMERGENCY_EXPIRY_S
-            )
+            taken = await commander.send(sent, EMERGENCY_EXPIRY_S)
         except BrokerUnavailable as error:
             log.error("commands.emergency_stop_not_sent", why=str(error), **said)
             await commander.keep(partial(_record_unsent, sent, reason), STORE_WITHIN_S)

@@ -70,7 +70,7 @@ async def give(
     asked = Asked(sent.command_id, order.kind, order.robot_id, present, {})
     with commander.waiting(asked) as waiter:
         try:
-            await commander.send(*_wire(sent))
+            await commander.send(sent, (sent.deadline - sent.asked_at).total_seconds())
         except BrokerUnavailable:
             await commander.keep(partial(_unsent, sent), RECORD_WITHIN_S)
             raise
@@ -109,11 +109,6 @@ async def record(conn: Any, sent: Sent, why: str | None, state: str = "sent") ->
             **sent.members,
         },
     )
-
-
-def _wire(sent: Sent) -> tuple[uuid.UUID, str, str | None, Mapping[str, Any], float]:
-    expiry = (sent.deadline - sent.asked_at).total_seconds()
-    return sent.command_id, sent.kind, sent.robot_id, sent.members, expiry
 
 
 async def _unsent(sent: Sent, conn: Any) -> None:

@@ -137,6 +137,11 @@ def moves(kind: str) -> bool:
     return kind in EFFECTS
 
 
+def freezes(kind: str) -> bool:
+    """Whether a robot in emergency stop has to be resumed before it does this."""
+    return moves(kind) and kind not in ("resume", "shutdown")
+
+
 def effect(kind: str, who: str) -> str:
     """What would happen: for whoever has not confirmed it yet."""
     return EFFECTS[kind].format(who=who)

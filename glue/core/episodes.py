@@ -1,9 +1,10 @@
 """Episodes: one alert per (metric, robot), however often and in whatever order we hear of it.
 
 Observations say what one rule says of one robot: firing or not. They come from Grafana's posts
-(push), from its state (pull), from the standby evaluator. :func:`decide` folds one observation into
-what is known: an :class:`Instance` per (metric, robot, severity) and, while any severity fires, one
-open :class:`Episode` per (metric, robot) whose severity is the highest that fires.
+(push), from its state (pull), from the standby evaluator, from the robot itself (events).
+:func:`decide` folds one observation into what is known: an :class:`Instance` per (metric, robot,
+severity) and, while any severity fires, one open :class:`Episode` per (metric, robot), of the
+highest severity that fires.
 
 Nothing here reads a clock, a database or a series; ids come in. So any interleaving, repetition or
 loss can be tried in a test.

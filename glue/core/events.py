@@ -244,7 +244,8 @@ def _job(said: Envelope, reader: Reader, clocks: RobotClocks, arrival: datetime)
     # A clock ahead must not put its later, corrected reports into the past of earlier ones.
     at = min(clocks.at(said.robot_id, doc.get("timestamp"), arrival), arrival)
     now = clocks.said(said.robot_id, doc.get("timestamp")) or at
-    running = naive_gap(clocks.said(said.robot_id, doc.get("start_time")), now)
+    began = clocks.said(said.robot_id, doc.get("start_time"))
+    running = naive_gap(began, now)
     over = naive_gap(clocks.said(said.robot_id, doc.get("end_time")), now)
     item = doc.get("last_item")
     shown = ("elapsed_time", "estimated_duration", "action_duration", "success")
@@ -266,7 +267,8 @@ def _job(said: Envelope, reader: Reader, clocks: RobotClocks, arrival: datetime)
             reason=reader.text("reason", most=1000),
             last_item=item if isinstance(item, dict) or item is None else {"item": item},
             success=reader.flag("success"),
-            details={key: doc[key] for key in shown if doc.get(key) is not None},
+            details={key: doc[key] for key in shown if doc.get(key) is not None}
+            | ({"robot_start": began.isoformat()} if began else {}),
         )
     ]
 

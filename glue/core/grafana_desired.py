@@ -21,6 +21,10 @@ TEAMS: Mapping[str, str] = {role: f"TonyPi {role}s" for role in ROLES}
 DASHBOARDS = Folder("robots", "Robots")
 """Where Grafana puts our dashboards; as provisioning/dashboards/robots.yml."""
 
+KEEP = "TonyPi keeper"
+"""An organisation of Grafana's administrator alone. Whoever is Admin of ours may remove members,
+and Grafana removes the account of one that is in no other."""
+
 OWN = Folder("own", "Own dashboards")
 """For what people make themselves. Only the folder is ours; what is in it is never touched."""
 
@@ -41,6 +45,8 @@ class Person(Protocol):
     """A row of ``users``."""
 
     @property
+    def id(self) -> str: ...
+    @property
     def username(self) -> str: ...
     @property
     def email(self) -> str: ...
@@ -60,9 +66,14 @@ def accounts(people: Iterable[Person]) -> dict[str, Account]:
         if login in wanted or email in addresses:
             continue
         role = ORG_ROLES.get(person.role) if person.is_active else None
-        wanted[login] = Account(login, email, person.username, role)
+        wanted[login] = Account(login, email, person.username, role, user_id=person.id)
         addresses.add(email)
     return wanted
+
+
+def root(login: str, email: str) -> Account:
+    """Grafana's own administrator, as its settings name it: who writes all of this."""
+    return Account(login.lower(), email.lower(), login, role="Admin", server_admin=True)
 
 
 def teams(wanted: Mapping[str, Account]) -> dict[str, Team]:

@@ -13,12 +13,15 @@ from typing import Any, Literal
 
 from glue.core.definitions import differences
 from glue.core.grafana_desired import DASHBOARDS
-from glue.core.grafana_state import Account, Folder, Mark, State, Team
+from glue.core.grafana_state import Account, Folder, Level, Mark, State, Subject, Team
 
-Kind = Literal["files", "user", "role", "team", "member", "folder", "permissions", "mark"]
+Kind = Literal[
+    "organisation", "files", "user", "role", "team", "member", "folder", "permissions", "mark"
+]
 Verb = Literal["add", "adopt", "change", "remove", "reload"]
 
 ORDER = (
+    "organisation",
     # A reload finds the rules' folder by its title, and makes another where it is not there.
     "folder change",
     "files",
@@ -36,6 +39,9 @@ ORDER = (
 
 Owned = Mapping[tuple[str, str], int]
 """Grafana's id by (``user`` or ``team``, name) of what we made."""
+
+FIRST_ADDRESS = "admin@localhost"
+"""What Grafana gives its administrator, unless told."""
 
 SHOWN = 5
 """Differences of files that a plan shows."""
@@ -65,11 +71,13 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``changes`` are done by an apply, ``leftovers`` (ours, wanted no more) only by a prune."""
+    """``changes`` are done by an apply, ``leftovers`` (ours, wanted no more) only by a prune.
+    ``others`` may act in Grafana and are nobody's of ours: people look at them."""
 
     changes: tuple[Change, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     leftovers: tuple[Change, ...] = ()
+    others: tuple[str, ...] = ()
 
     @property
     def drift(self) -> bool:
@@ -81,11 +89,14 @@ def plan(wanted: State, running: State, owned: Owned) -> Plan:
     """Compares two states; ``running`` holds all accounts, and of the rest what bears our names."""
     people = list(_accounts(wanted, running, owned))
     strangers = {one.name for one in people if isinstance(one, Conflict)}
+    people += [*_organisations(wanted, running), *_root_role(wanted, running)]
+    teams = list(_teams(wanted, _by_our_names(running, owned), owned, strangers))
+    foreign = {one.name for one in teams if isinstance(one, Conflict)}
     found = [
         *_files(wanted, running),
         *people,
-        *_teams(wanted, _by_our_names(running, owned), owned, strangers),
-        *_folders(wanted, running),
+        *teams,
+        *_folders(wanted, running, foreign),
         *_marks(wanted.marks, running.marks),
     ]
     changes = [one for one in found if isinstance(one, Change)]
@@ -95,6 +106,7 @@ def plan(wanted: State, running: State, owned: Owned) -> Plan:
         tuple(sorted(_once(changes), key=_rank)),
         tuple(one for one in found if isinstance(one, Conflict)),
         tuple(one for one in gone if one.kind != "role"),
+        (*_other_admins(running, owned), *running.others),
     )
 
 
@@ -107,6 +119,8 @@ def _files(wanted: State, running: State) -> Iterator[Change]:
 
 
 def _accounts(wanted: State, running: State, owned: Owned) -> Iterator[Change | Conflict]:
+    if wanted.root:
+        yield from _root(wanted.root, running)
     by_id = {one.id: one for one in running.accounts.values()}
     for login, want in wanted.accounts.items():
         there = by_id.get(owned.get(("user", login), 0)) or running.accounts.get(login)
@@ -131,6 +145,35 @@ def _accounts(wanted: State, running: State, owned: Owned) -> Iterator[Change | 
             yield Change(
                 "role", _verb(there.role, want.role), login, there.role, want.role, there.id
             )
+
+
+def _root(want: Account, running: State) -> Iterator[Change]:
+    """Of Grafana's own administrator only the address that it was born with: our first user has it
+    too, and Grafana takes none twice."""
+    there = running.accounts.get(want.login)
+    if there and there.server_admin and there.email == FIRST_ADDRESS != want.email:
+        before, after = {"email": there.email}, {"email": want.email}
+        yield Change("user", "change", want.login, before, after, there.id)
+
+
+def _organisations(wanted: State, running: State) -> Iterator[Change]:
+    for name in sorted(wanted.organisations - running.organisations):
+        yield Change("organisation", "add", name, after=name)
+
+
+def _root_role(wanted: State, running: State) -> Iterator[Change]:
+    """Our own administrator put back, where an Admin of the organisation took it out or down."""
+    there = running.accounts.get(wanted.root.login) if wanted.root else None
+    if there and wanted.root and there.role != wanted.root.role:
+        verb = _verb(there.role, wanted.root.role)
+        yield Change("role", verb, there.login, there.role, wanted.root.role, there.id)
+
+
+def _other_admins(running: State, owned: Owned) -> Iterator[str]:
+    ours = {number for (kind, _), number in owned.items() if kind == "user"}
+    for there in running.accounts.values():
+        if there.role == "Admin" and there.id not in ours and not there.server_admin:
+            yield f"user {there.login} <{there.email}> (Admin)"
 
 
 def _person(account: Account) -> dict[str, str]:
@@ -191,7 +234,8 @@ def _teams(
             yield Change("team", "add", name, after=sorted(want.members))
             there = Team(name)
         elif owned.get(("team", name)) != there.id:
-            if not there.members <= wanted.accounts.keys():
+            # One that we had, removed and made again by somebody, is ours all the same.
+            if ("team", name) not in owned and not there.members <= wanted.accounts.keys():
                 yield Conflict(
                     "team", name, "Grafana has a team of this name with others in it; rename that"
                 )
@@ -203,8 +247,15 @@ def _teams(
             yield Change("member", "remove", f"{login} in {name}", before=login, key=name)
 
 
-def _folders(wanted: State, running: State) -> Iterator[Change]:
-    for uid, want in wanted.folders.items():
+def _folders(wanted: State, running: State, foreign: set[str]) -> Iterator[Change]:
+    """``foreign``: teams of our names that are others'; they get no permission."""
+    for uid, declared in wanted.folders.items():
+        allowed = {
+            subject: level
+            for subject, level in declared.permissions.items()
+            if subject[0] != "team" or subject[1] not in foreign
+        }
+        want = Folder(uid, declared.title, allowed)
         there = running.folders.get(uid)
         if there is None:
             if uid == DASHBOARDS.uid:
@@ -226,6 +277,12 @@ def _folders(wanted: State, running: State) -> Iterator[Change]:
             yield Change("permissions", "change", want.title, before, after, uid)
 
 
+def subjects(told: Mapping[str, Level]) -> dict[Subject, Level]:
+    """The permissions that a change tells, as Grafana's adapter takes them."""
+    parts = {name.partition(" "): level for name, level in told.items()}
+    return {(kind, name): level for (kind, _, name), level in parts.items()}  # type: ignore[misc]
+
+
 def _permissions(folder: Folder) -> dict[str, str]:
     return {f"{kind} {name}": level for (kind, name), level in sorted(folder.permissions.items())}
 
@@ -236,16 +293,16 @@ def _marks(wanted: Mapping[str, Mark], running: Mapping[str, Mark]) -> Iterator[
             # The same one twice: an answer was lost, and the look after it came too early.
             yield Change("mark", "remove", name, before=_told(there), key=there.id)
     for key, want in wanted.items():
-        there = running.get(key)
-        if there is not None and there.tags - want.tags:
+        found = running.get(key)
+        if found is None:
+            yield Change("mark", "add", key, after=_told(want), key=key)
+        elif found.tags - want.tags:
             # Grafana goes on finding a mark by a tag that an edit took away (11.0:
             # annotationsimpl/xorm_store.go deletes where the tag is also 0).
-            yield Change("mark", "remove", key, before=_told(there), key=there.id)
-            there = None
-        if there is None:
+            yield Change("mark", "remove", key, before=_told(found), key=found.id)
             yield Change("mark", "add", key, after=_told(want), key=key)
-        elif _told(there) != _told(want):
-            yield Change("mark", "change", key, _told(there), _told(want), there.id)
+        elif _told(found) != _told(want):
+            yield Change("mark", "change", key, _told(found), _told(want), found.id)
 
 
 def _gone_marks(wanted: Mapping[str, Mark], running: Mapping[str, Mark]) -> Iterator[Change]:
@@ -281,6 +338,8 @@ SIGNS: Mapping[Verb, str] = {"add": "+", "adopt": "=", "change": "~", "remove": 
 def said(change: Change) -> str:
     """One line for people: ``~ role ada: Viewer → Editor``."""
     start = f"{SIGNS[change.verb]} {change.kind} {change.name}"
+    if change.kind == "mark" and None in (change.before, change.after):
+        return f"{start}: {(change.after or change.before)['text']}"
     match change.before, change.after:
         case None, None:
             return start

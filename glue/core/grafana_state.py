@@ -27,7 +27,8 @@ class Account:
     """A user of Grafana. ``role`` is the one in our organisation; None: no member of it.
 
     ``external``: has signed in through us before. Grafana then lets nobody change name and address;
-    they follow ours at the next sign-in.
+    they follow ours at the next sign-in. ``user_id``: of the row of ``users``, for one that is
+    wanted.
     """
 
     login: str
@@ -37,6 +38,7 @@ class Account:
     id: int = 0
     server_admin: bool = False
     external: bool = False
+    user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,15 @@ Definitions = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All of it. Keys: login, team name, folder uid, mark key, kind of files."""
+    """All of it. Keys: login, team name, folder uid, mark key, kind of files. ``root`` is Grafana's
+    own administrator, wanted only; ``organisations`` are those that it is in, by name; ``others``
+    tells of what may act in Grafana and is not ours."""
 
     accounts: Mapping[str, Account] = field(default_factory=dict)
     teams: Mapping[str, Team] = field(default_factory=dict)
     folders: Mapping[str, Folder] = field(default_factory=dict)
     marks: Mapping[str, Mark] = field(default_factory=dict)
     files: Mapping[Files, Definitions] = field(default_factory=dict)
+    root: Account | None = None
+    organisations: frozenset[str] = frozenset()
+    others: tuple[str, ...] = ()

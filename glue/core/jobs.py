@@ -124,8 +124,19 @@ def _begun(latest: Job, said: JobReport) -> Job:
     )
 
 
+def _same(latest: Job, said: JobReport) -> bool:
+    """Whether both began at one instant of the robot's own clock, right or wrong: on ours, what a
+    wrong clock says again later seems to have begun later."""
+    told, again = latest.details.get("robot_start"), said.details.get("robot_start")
+    if told is None or again is None:
+        return False
+    return abs(datetime.fromisoformat(told) - datetime.fromisoformat(again)) <= SAME_START
+
+
 def _another(latest: Job, said: JobReport) -> bool:
     """Whether the report is of another job than the active ``latest``."""
+    if _same(latest, said):
+        return False
     if said.start is not None:
         # An earlier start only corrects ours, where progress had opened the job.
         return said.start > latest.start_time + SAME_START
@@ -139,6 +150,8 @@ def _repeats(latest: Job, said: JobReport) -> bool:
     """Whether the report only says again what closed the ``latest`` job, or comes too late."""
     if latest.active:
         return False
+    if _same(latest, said):
+        return True
     if said.start is not None:
         return said.start <= latest.start_time + SAME_START
     ended = said.word in ("completed", "cancelled", "failed")

@@ -13,6 +13,7 @@ from glue.grafana.errors import (
 from glue.grafana.files import ProvisionedFiles
 from glue.grafana.folders import Folders
 from glue.grafana.marks import Marks
+from glue.grafana.standing import Standing
 from glue.grafana.teams import Teams
 
 __all__ = [
@@ -26,5 +27,5 @@ __all__ = [
 ]
 
 
-class Grafana(AlertState, Accounts, Teams, Folders, Marks, ProvisionedFiles):
+class Grafana(AlertState, Standing, Accounts, Teams, Folders, Marks, ProvisionedFiles):
     """One Grafana: every call that we make, one class a noun."""

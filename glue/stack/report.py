@@ -17,6 +17,7 @@ from glue.settings import Settings
 from glue.stack import home as homes
 from glue.stack.home import Home
 from glue.store import StoreError, heartbeats, refusals
+from glue.sync import report as sync
 
 Facts = dict[str, Any]
 
@@ -66,7 +67,14 @@ async def told_by_store(settings: Settings) -> Facts:
         "evaluator": charge,
         "refused": [{"by": "glue", **asdict(one)} for one in refused],
         "retention": {"at": retention.at.isoformat(), **retention.details} if retention else None,
+        "grafana": _in_step(settings, beats),
     }
+
+
+def _in_step(settings: Settings, beats: dict[str, heartbeats.Heartbeat]) -> str | None:
+    if not settings.grafana.url:
+        return None
+    return sync.told(beats.get(sync.HEARTBEAT), []).summary()
 
 
 async def refused_metrics(settings: Settings) -> list[Facts]:
@@ -87,14 +95,20 @@ async def refused_metrics(settings: Settings) -> list[Facts]:
 
 
 async def pipeline(settings: Settings) -> Facts:
-    """Evaluator, refused messages, retention; ``unknown`` names what could not be asked, and
-    why."""
-    facts: Facts = {"evaluator": None, "refused": [], "retention": None, "unknown": []}
+    """Evaluator, refused messages, retention, whether Grafana is in step; ``unknown`` names what
+    could not be asked, and why."""
+    facts: Facts = {
+        "evaluator": None,
+        "refused": [],
+        "retention": None,
+        "grafana": None,
+        "unknown": [],
+    }
     try:
         facts |= await told_by_store(settings)
     except StoreError as error:
         facts["unknown"].append(
-            {"what": "evaluator, refused events, retention", "reason": str(error)}
+            {"what": "evaluator, refused events, retention, Grafana", "reason": str(error)}
         )
     try:
         facts["refused"] += await refused_metrics(settings)

@@ -86,19 +86,24 @@ async def unsent(conn: AsyncConnection, sent: Sent) -> None:
 
 
 async def answered(conn: AsyncConnection, answers: Iterable[Answer]) -> None:
-    """Keeps answers to our commands; those to others' are passed over. A job that was asked for
-    with a command that is refused has failed."""
-    said = {(one.command_id, one.robot_id): one for one in answers if one.command_id}
+    """Keeps answers to our commands, the first of each robot; those to others' are passed over. A
+    job that was asked for with a command that its robot refuses has failed."""
+    said: dict[tuple[uuid.UUID, str], Answer] = {}
+    for heard in answers:
+        if heard.command_id:
+            said.setdefault((heard.command_id, heard.robot_id), heard)
     if not said:
         return
     rows = Jsonb([_row(one) for one in said.values()])
-    refused = {str(one.command_id): one for one in said.values() if not one.success}
-    await _hold(conn, {one.robot_id for one in refused.values()})
-    await conn.execute(sql.answered_one, {"rows": rows})
+    await _hold(conn, {one.robot_id for one in said.values() if not one.success})
+    cursor = await conn.execute(sql.answered_one, {"rows": rows})
+    counted = [said[one] for one in await cursor.fetchall()]
     await conn.execute(sql.answered_by_each, {"rows": rows})
     await conn.execute(sql.answered_by_all, {"ids": [one[0] for one in said]})
-    for command_id, one in refused.items():
-        await jobs.refuse(conn, command_id, one.at, f"the robot refused: {one.message}")
+    for no in counted:
+        if not no.success:
+            reason = f"the robot refused: {no.message}"
+            await jobs.refuse(conn, str(no.command_id), no.at, reason)
 
 
 async def time_out(conn: AsyncConnection, ids: Mapping[uuid.UUID, str | None]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
 
+from glue.core.grafana_state import Account
 from glue.store.queries import load
 
 sql = load("grafana_objects")
@@ -17,8 +20,26 @@ async def owned(conn: AsyncConnection) -> dict[tuple[str, str], int]:
     return {(kind, name): number for kind, name, number in rows}
 
 
-async def own(conn: AsyncConnection, kind: str, name: str, grafana_id: int) -> None:
-    await conn.execute(sql.own, {"kind": kind, "name": name, "id": grafana_id})
+async def own(
+    conn: AsyncConnection, kind: str, name: str, grafana_id: int, account: Account | None = None
+) -> None:
+    """It is ours; for a user, ``account`` says whose."""
+    named = {
+        "kind": kind,
+        "name": name,
+        "id": grafana_id,
+        "user_id": account.user_id if account else None,
+        "email": account.email if account else None,
+    }
+    await conn.execute(sql.own, named)
+
+
+async def shown(conn: AsyncConnection, accounts: Iterable[Account]) -> None:
+    """Keep what Grafana shows of our accounts, and forget those that are gone from it: a sign-in
+    asks whether the account that Grafana would find is really that person's."""
+    rows = [{"id": one.id, "email": one.email, "external": one.external} for one in accounts]
+    await conn.execute(sql.shown, {"rows": Jsonb(rows)})
+    await conn.execute(sql.forget_gone, {"ids": [row["id"] for row in rows]})
 
 
 async def disown(conn: AsyncConnection, kind: str, name: str) -> None:

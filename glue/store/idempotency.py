@@ -75,8 +75,13 @@ async def finish(
 
 
 async def release(conn: AsyncConnection, asked: Asked, taken_at: datetime) -> None:
-    """The request came to nothing: the key is free again."""
+    """The request came to nothing: the key is free again, unless an answer is kept with it."""
     await conn.execute(sql.release, vars(asked) | {"taken_at": taken_at})
+
+
+async def withdraw(conn: AsyncConnection, asked: Asked, taken_at: datetime) -> None:
+    """What is kept with the key did not happen: the key is free again."""
+    await conn.execute(sql.withdraw, vars(asked) | {"taken_at": taken_at})
 
 
 async def expire(conn: AsyncConnection, rows: int = 5000) -> int:

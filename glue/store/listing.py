@@ -7,13 +7,15 @@
 ``by_<name>``  what the sort column ``name`` sorts by
 =============  ==================================================================================
 
-Only the conditions that were asked for stand in the query, so that PostgreSQL plans for them. A
-page starts after the values of the row before it and is a transaction of its own: no page holds
-anything for the next one.
+Only the conditions that were asked for stand in the query, and it is not prepared, so that
+PostgreSQL plans for just these: a rare text wants another plan than a frequent one. A page starts
+after the values of the row before it and is a transaction of its own: no page holds anything for
+the next one.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -57,14 +59,14 @@ async def page(
 ) -> Page:
     """At most ``rows`` rows after the one with the sort values ``after``. A filter that is None
     lets everything through."""
-    wanted = {name: value for name, value in filters.items() if value is not None}
+    wanted = _given(filters)
     placed = {f"after_{n}": value for n, value in enumerate(after or ())}
     query = _query(listing, wanted, sort, after)
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(query, {**wanted, **placed, "rows": rows + 1})
+        await cursor.execute(query, {**wanted, **placed, "rows": rows + 1}, prepare=False)
         found = await cursor.fetchall()
     keys = [row.pop("sort_key") for row in found]
-    return Page(found[:rows], keys[rows - 1] if len(found) > rows else None)
+    return Page(found[:rows], json.loads(keys[rows - 1]) if len(found) > rows else None)
 
 
 async def selected(
@@ -76,10 +78,15 @@ async def selected(
 ) -> list[Row]:
     """The rows of another query over the listing's table: ``block`` with ``{where}``. ``more`` are
     further parameters of it."""
-    wanted = {name: value for name, value in filters.items() if value is not None}
+    wanted = _given(filters)
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(SQL(block).format(where=_where(listing, wanted)), {**wanted, **more})
+        query = SQL(block).format(where=_where(listing, wanted))
+        await cursor.execute(query, {**wanted, **more}, prepare=False)
         return await cursor.fetchall()
+
+
+def _given(filters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in filters.items() if value is not None}
 
 
 def _where(listing: Listing, filters: Mapping[str, Any]) -> Composed:
@@ -95,7 +102,9 @@ def _query(
     if after is not None:
         conditions += _after(listing, sort, by, after)
     return SQL(listing.queries.page).format(
-        key=SQL("jsonb_build_array({})").format(SQL(", ").join(by[step.name] for step in sort)),
+        key=SQL("jsonb_build_array({})::text").format(
+            SQL(", ").join(by[step.name] for step in sort)
+        ),
         where=SQL(" AND ").join(conditions),
         order=SQL(", ").join(_order(listing, step, by[step.name]) for step in sort),
     )

@@ -85,5 +85,6 @@ async def since(
 
 
 async def prune(conn: AsyncConnection, keep_s: float, most: int) -> int:
-    """Removes at most ``most`` changes older than ``keep_s``; gives how many."""
+    """Removes changes older than ``keep_s``: at most ``most``, or the oldest transaction's where
+    those are more; gives how many."""
     return (await conn.execute(sql.prune, {"keep_s": keep_s, "most": most})).rowcount

@@ -119,3 +119,10 @@ async def revoke(conn: AsyncConnection, token_id: str, by: str) -> bool:
     """Whether it was there and not revoked yet."""
     named = {"id": token_id, "revoked_by": by}
     return await (await conn.execute(sql.revoke, named)).fetchone() is not None
+
+
+async def revoked_with_maker(conn: AsyncConnection, maker: str) -> int:
+    """How many tokens for machines are over because of what this transaction did to the user
+    ``maker``, who made them (migration 0016)."""
+    row = await (await conn.execute(sql.revoked_with_maker, {"maker": maker})).fetchone()
+    return int(row[0]) if row else 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
 
@@ -22,6 +22,7 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, MigrationList
 
 from glue.settings import PROJECT
+from glue.store import indexes
 from glue.store.pool import StoreError
 
 FOLDER = PROJECT / "postgres" / "migrations"
@@ -47,11 +48,13 @@ class Applied:
 
 @dataclass(frozen=True)
 class Upgrade:
-    """What an upgrade did, or would do (``dry_run``). ``already`` were there before."""
+    """What an upgrade did, or would do (``dry_run``). ``already`` were there before;
+    ``without`` are indexes that could not be built, and why."""
 
     applied: tuple[Applied, ...]
     already: tuple[str, ...]
     dry_run: bool
+    without: Mapping[str, str] = field(default_factory=dict)
 
 
 def upgrade(
@@ -72,7 +75,9 @@ def upgrade(
         if dry_run:
             return _dry_run(dsn)
         with _locked(dsn):
-            return _upgrade(dsn, naive_times, told)
+            done = _upgrade(dsn, naive_times, told)
+        # Outside of the lock: a build waits for who waits for the lock.
+        return replace(done, without=indexes.build(dsn))
     except psycopg.errors.LockNotAvailable as error:
         raise UpgradeFailed(
             f"another upgrade, or a long transaction, held the database for {LOCK_WAIT:.0f} s;"

@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from glue.core import oidc
 from glue.core.signing import SigningKey
+from glue.store import sessions
 from glue.store.queries import load
 from glue.store.users import User
 
@@ -93,19 +94,15 @@ async def add_key(conn: AsyncConnection, key: SigningKey, kept: float) -> None:
 
 
 async def open_session(
-    conn: AsyncConnection, token: str, user: User, lives: int, address: str, user_agent: str
+    conn: AsyncConnection, token: str, user: User, lives: float, address: str, user_agent: str
 ) -> str | None:
     """The new session's id; None when ``user`` has another password by now, or is deactivated."""
-    values = {
-        "token_hash": hashed(token),
-        "user_id": user.id,
-        "checked": user.password_hash,
-        "lives": lives,
-        "address": address[:100],
-        "user_agent": user_agent.replace("\x00", "")[:300],
-    }
-    row = await (await conn.execute(sql.open_session, values)).fetchone()
-    return None if row is None else str(row[0])
+    life = sessions.Life(idle=lives, longest=lives)
+    session_id = await sessions.begin(conn, user, life, address=address, user_agent=user_agent)
+    if session_id is not None:
+        values = {"token_hash": hashed(token), "session_id": session_id}
+        await conn.execute(sql.add_browser, values)
+    return session_id
 
 
 async def session(conn: AsyncConnection, token: str) -> Session | None:
@@ -160,7 +157,7 @@ def hashed(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
-async def ours_in_grafana(conn: AsyncConnection, username: str) -> bool:
-    """Whether the account that Grafana has of this name is the one that we made there."""
-    row = await (await conn.execute(sql.ours_in_grafana, {"username": username})).fetchone()
+async def ours_in_grafana(conn: AsyncConnection, user_id: str) -> bool:
+    """Whether Grafana would take this user for the account that we made there for them."""
+    row = await (await conn.execute(sql.ours_in_grafana, {"user_id": user_id})).fetchone()
     return row is not None and bool(row[0])

@@ -23,6 +23,10 @@ REMEMBERED_DAYS = 90
 """For so long after its end a session's address counts as one that its user has logged in from."""
 
 
+MOST = 100
+"""Sessions that one user may have at once; a new one ends the one used longest ago."""
+
+
 @dataclass(frozen=True)
 class Session:
     """A session that goes on; ``last_used_at`` is its last refresh."""
@@ -45,14 +49,15 @@ class Life:
 
 @dataclass(frozen=True)
 class Rotation:
-    """What came of a refresh token that was shown; ``successor`` with the verdicts rotate and
-    again."""
+    """What came of a refresh token that was shown; ``successor`` and how many seconds the session
+    still has if it is left alone, with the verdicts rotate and again."""
 
     verdict: Verdict
     session_id: str
     user_id: str
     username: str
     successor: str
+    remaining: float
 
 
 async def known_address(conn: AsyncConnection, username: str, address: str) -> bool:
@@ -66,6 +71,17 @@ async def start(
     conn: AsyncConnection, user: User, refresh: str, life: Life, *, address: str, user_agent: str
 ) -> str | None:
     """The new session's id; None when ``user`` has another password by now, or is deactivated."""
+    session_id = await begin(conn, user, life, address=address, user_agent=user_agent)
+    if session_id is not None:
+        first = {"session_id": session_id, "token_hash": digest(refresh)}
+        await conn.execute(sql.first_token, first)
+    return session_id
+
+
+async def begin(
+    conn: AsyncConnection, user: User, life: Life, *, address: str, user_agent: str
+) -> str | None:
+    """As :func:`start`, for a session that something else than a refresh token stands for."""
     held = {"user_id": user.id, "checked": user.password_hash}
     if await (await conn.execute(sql.hold_user, held)).fetchone() is None:
         return None
@@ -78,7 +94,7 @@ async def start(
     }
     row = await (await conn.execute(sql.start, named)).fetchone()
     assert row is not None
-    await conn.execute(sql.first_token, {"session_id": row[0], "token_hash": digest(refresh)})
+    await conn.execute(sql.end_surplus, {"user_id": user.id, "most": MOST})
     return str(row[0])
 
 
@@ -107,7 +123,9 @@ async def rotate(
         await conn.execute(sql.touch, lives)
     elif verdict == "reuse":
         await end(conn, user_id, session_id, "refresh token used twice")
-    return Rotation(verdict, session_id, user_id, username, after)
+    left = await (await conn.execute(sql.remaining, {"session_id": session_id})).fetchone()
+    remaining = max(0.0, float(left[0])) if left else 0.0
+    return Rotation(verdict, session_id, user_id, username, after, remaining)
 
 
 async def caller(conn: AsyncConnection, user_id: str, session_id: str) -> User | None:

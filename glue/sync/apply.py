@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glue import store
-from glue.core.grafana_plan import Change, said
+from glue.core.grafana_plan import Change, said, subjects
+from glue.core.grafana_state import Account
 from glue.grafana import Grafana, GrafanaMissing
 from glue.store import audit, grafana_objects
 from glue.sync.states import Looked
@@ -34,6 +35,8 @@ class Writer:
     async def _write(self, change: Change, number: int) -> None:
         grafana, wanted, name, key = self.grafana, self.seen.wanted, change.name, str(change.key)
         match change.kind, change.verb:
+            case "organisation", _:
+                await grafana.create_organisation(name)
             case "files", _:
                 await grafana.reload(change.key)  # type: ignore[arg-type]
             case _, "adopt":
@@ -41,11 +44,15 @@ class Writer:
             case "user", "add":
                 self.made["user", name] = await grafana.create_account(wanted.accounts[name])
             case "user", "change":
-                await grafana.edit_account(number, wanted.accounts[name])
+                account = wanted.accounts.get(name) or wanted.root
+                assert account is not None, "a plan names what is wanted"
+                await grafana.edit_account(number, account)
             case "user", "remove":
                 await grafana.delete_account(number)
             case "role", _:
-                await grafana.set_role(number, name, change.before, change.after)
+                await grafana.set_role(
+                    number, self._login(number, name), change.before, change.after
+                )
             case "team", "add":
                 self.made["team", name] = await grafana.create_team(name)
             case "member", "add":
@@ -57,8 +64,9 @@ class Writer:
             case "folder", "change":
                 await grafana.rename_folder(key, change.after)
             case "permissions", _:
-                teams = {name: self._team(name) for name in wanted.teams}
-                await grafana.set_permissions(key, wanted.folders[key].permissions, teams)
+                allowed = subjects(change.after)
+                teams = {name: self._team(name) for kind, name in allowed if kind == "team"}
+                await grafana.set_permissions(key, allowed, teams)
             case "mark", "add":
                 await grafana.add_mark(wanted.marks[name])
             case "mark", "change":
@@ -72,11 +80,20 @@ class Writer:
         match change.verb:
             case "add" if (change.kind, change.name) in self.made:
                 number = self.made[change.kind, change.name]
-                await grafana_objects.own(conn, change.kind, change.name, number)
+                await grafana_objects.own(conn, change.kind, change.name, number, self._of(change))
             case "adopt":
-                await grafana_objects.own(conn, change.kind, change.name, int(change.key))
+                number = int(change.key)
+                await grafana_objects.own(conn, change.kind, change.name, number, self._of(change))
             case "remove" if change.kind == "user":
                 await grafana_objects.disown(conn, change.kind, change.name)
+
+    def _of(self, change: Change) -> Account | None:
+        return self.seen.wanted.accounts.get(change.name) if change.kind == "user" else None
+
+    def _login(self, number: int, name: str) -> str:
+        """What Grafana calls the account, which may have another name there."""
+        there = (one.login for one in self.seen.running.accounts.values() if one.id == number)
+        return next(there, name)
 
     def _team(self, name: str) -> int:
         there = self.seen.running.teams.get(name)

@@ -23,7 +23,7 @@ from glue.changes import Changes
 from glue.core.grafana_plan import Change, Plan, plan, said
 from glue.grafana import Grafana, GrafanaError, GrafanaUnavailable
 from glue.settings import PROJECT, Settings
-from glue.store import heartbeats, lock
+from glue.store import grafana_objects, heartbeats, lock
 from glue.sync.apply import Writer
 from glue.sync.files import FilesError
 from glue.sync.report import HEARTBEAT
@@ -95,6 +95,7 @@ class Reconciler:
                 raise Busy("another process is writing to Grafana now; try again")
             for _ in range(ROUNDS):
                 seen, outcome.left = await self._look()
+                await self._remember(seen)
                 todo = [*self._worth(outcome.left.changes)]
                 todo += outcome.left.leftovers if prune else ()
                 if not todo or not await self._write(todo, seen, held, outcome):
@@ -102,6 +103,14 @@ class Reconciler:
         outcome.seconds = time.monotonic() - began
         outcome.requests, outcome.writes = calls.requests - requests, calls.writes - writes
         return outcome
+
+    async def _remember(self, seen: Looked) -> None:
+        """What Grafana shows of our accounts."""
+        if seen.wanted.root is None:
+            ours = {number for (kind, _), number in seen.owned.items() if kind == "user"}
+            async with store.transaction(self._pool) as conn:
+                accounts = seen.running.accounts.values()
+                await grafana_objects.shown(conn, [one for one in accounts if one.id in ours])
 
     async def _write(
         self, todo: list[Change], seen: Looked, held: lock.Held, outcome: Outcome
@@ -156,6 +165,7 @@ class Reconciler:
                 "refused": outcome.refused,
                 "conflicts": [f"{c.kind} {c.name}: {c.why}" for c in outcome.left.conflicts],
                 "leftovers": len(outcome.left.leftovers),
+                "others": outcome.left.others,
             }
         )
         return True

@@ -11,7 +11,7 @@ from pathlib import Path
 from glue import store
 from glue.core import fleet_changes as core_changes
 from glue.core import grafana_desired as desired
-from glue.core.grafana_plan import Owned
+from glue.core.grafana_plan import Owned, plan
 from glue.core.grafana_state import Definitions, Files, State
 from glue.core.provisioning import RULE_FOLDER
 from glue.core.rules import RULES
@@ -39,7 +39,14 @@ class Looked:
 async def look(
     settings: Settings, pool: store.Pool, grafana: Grafana, checkout: Path, now: datetime
 ) -> Looked:
-    """Reads both. Raises ``StoreUnavailable``, ``GrafanaError``, ``FilesError``."""
+    """Reads both. Raises ``StoreUnavailable``, ``GrafanaError``, ``FilesError``.
+
+    What stands between us and Grafana comes first, alone: without our own rights there, the rest
+    cannot even be read.
+    """
+    ours = await _standing(settings, grafana)
+    if plan(ours.wanted, ours.running, ours.owned).drift:
+        return ours
     since = _since(now)
     async with store.transaction(pool) as conn:
         people = await users.listed(conn)
@@ -58,14 +65,25 @@ async def look(
     return Looked(wanted, await _running(grafana, wanted, since, now), owned)
 
 
+async def _standing(settings: Settings, grafana: Grafana) -> Looked:
+    root = desired.root(settings.grafana.admin_user, settings.grafana.admin_email)
+    there, organisations = await grafana.standing()
+    return Looked(
+        State(root=root, organisations=frozenset({desired.KEEP})),
+        State(accounts={there.login: there}, organisations=organisations),
+        {},
+    )
+
+
 async def _running(grafana: Grafana, wanted: State, since: datetime, now: datetime) -> State:
     first, last = _ms(since), _ms(now + timedelta(days=1))
-    accounts, teams, folders, marks, files = await asyncio.gather(
+    accounts, teams, folders, marks, files, machines = await asyncio.gather(
         grafana.accounts(),
         grafana.teams(wanted.teams),
         grafana.folders(wanted.folders),
         grafana.marks(core_changes.TAG, first, last),
         _defined(grafana, wanted.files),
+        grafana.machines(),
     )
     return State(
         accounts=accounts,
@@ -74,6 +92,7 @@ async def _running(grafana: Grafana, wanted: State, since: datetime, now: dateti
         # Grafana also finds a stretch that began before and reaches into the range.
         marks={key: mark for key, mark in marks.items() if mark.at >= first},
         files=files,
+        others=tuple(machines),
     )
 
 

@@ -114,6 +114,19 @@ async def test_postgresql_cut_off_for_seconds_loses_nothing_and_memory_is_bounde
             assert 0 < most <= 100
 
 
+async def test_a_whole_fleet_that_reports_at_once_is_held(mosquitto, database, settings_for):
+    settings = own(settings_for, database.database, MQTT_GLUE_IN_FLIGHT=500)
+    fleet, bursts = [f"r{n:04d}" for n in range(2000)], 4
+    last = f"SELECT count(*) FROM robots WHERE (system_info ->> 'burst')::int = {bursts}"
+    async with talking(settings, database.dsn) as robots, consuming(settings):
+        for burst in range(1, bursts + 1):
+            for number, robot_id in enumerate(fleet):
+                robots.status(robot_id, system_info={"burst": burst})
+                if number % 50 == 0:
+                    await asyncio.sleep(0)
+        await robots.until(lambda: robots.rows(last) == [(len(fleet),)], within=60)
+
+
 async def test_a_frozen_consumer_calls_nobody_silent_and_the_silent_stay_silent(
     ground, mosquitto, database, settings_for
 ):

@@ -11,7 +11,8 @@ import jwt
 import pytest
 from fastapi import APIRouter
 
-from glue.api import access, tokens
+from glue.api.conventions import access
+from glue.api.people import tokens
 from glue.core.roles import ROLES
 from glue.core.scopes import SCOPES, SESSION
 from tests.api import Api, is_problem
@@ -87,6 +88,14 @@ async def test_a_refusal_is_recorded_once_a_minute(api: Api) -> None:
         "takes": "operator",
         "address": "127.0.0.1",
     }
+
+
+async def test_who_has_no_token_is_recorded_once_a_minute(api: Api) -> None:
+    for path in ("/robots", "/robots", "/alerts"):
+        assert is_problem(await api.get(None, path), 401)
+    (entry,) = await api.logs("auth")
+    assert entry["level"] == "INFO"
+    assert entry["details"] == {"address": "127.0.0.1", "asked": "GET /api/v1/robots"}
 
 
 async def test_deactivation_and_a_new_role_count_at_once(api: Api) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from glue.api import alert_actions
+from glue.api.episodes import actions as alert_actions
 from tests.api import Api, is_problem
 
 START = datetime(2026, 1, 31, 8, tzinfo=UTC)

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from glue import store
-from glue.api import first_users
-from glue.api.accounts import Attempt
 from glue.api.app import create_app
-from glue.api.clients import Client
+from glue.api.conventions.clients import Client
+from glue.api.people import first_users
+from glue.api.people.accounts import Attempt
 from glue.core import passwords
 from glue.core.login_throttle import ADDRESS, NAME, PAIR
 from glue.core.roles import ROLES

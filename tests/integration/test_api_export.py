@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from glue.api import export
+from glue.api.conventions import export
 from tests.api import Api, is_problem
 
 START = datetime(2026, 1, 31, 8, tzinfo=UTC)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from glue import store
 from glue.store import idempotency
@@ -90,7 +92,8 @@ async def test_while_the_first_is_at_work_others_are_told_to_wait(api: Api, key:
     async with store.transaction(api.pool) as conn:
         await conn.execute("SELECT FROM alerts WHERE id = %s FOR UPDATE", (alert,))
         first = asyncio.create_task(comment(api, alert, key))
-        await asyncio.sleep(0.3)
+        while not await api.rows("SELECT 1 FROM idempotency_keys"):
+            await asyncio.sleep(0.05)
         answer = await comment(api, alert, key)
         assert is_problem(answer, 409)
         assert answer.json()["type"].endswith(":at-work")
@@ -165,3 +168,19 @@ async def test_every_create_takes_a_key(api: Api) -> None:
         if operation and "201" in operation["responses"]:
             assert operation.get("x-idempotent"), path
             assert "Idempotency-Key" in {p["name"] for p in operation["parameters"]}
+
+
+async def test_what_is_kept_of_a_request_does_not_tell_its_body(api: Api, key: str) -> None:
+    """A body may hold a password, which a plain hash would let somebody try."""
+    alert = await api.add_alert()
+    first = await comment(api, alert, key)
+    (row,) = await api.rows("SELECT fingerprint FROM idempotency_keys")
+    told = f"POST\n/api/v1/alerts/{alert}/comments\n\napplication/json\n".encode()
+    body = first.request.content
+    assert bytes(row["fingerprint"]) not in {
+        hashlib.sha256(told + body).digest(),
+        hashlib.sha256(body).digest(),
+    }
+    other = api.settings.glue.model_copy(update={"jwt_secret": SecretStr("another" * 8)})
+    api.settings = api.app.state.settings = api.settings.model_copy(update={"glue": other})
+    assert is_problem(await comment(api, alert, key), 422)

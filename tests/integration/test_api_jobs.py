@@ -97,7 +97,7 @@ async def test_a_job_that_the_robot_refuses_or_does_not_hear_of_has_failed_with_
 ):
     async with fleet_of(settings_for, database, 1, GLUE_COMMAND_TIMEOUT=1) as api:
         assert (await api.post("operator", "/robots/sim_01/emergency-stop")).status_code == 200
-        refused = await api.post("operator", "/jobs", new("sim_01"))
+        refused = await api.post("operator", "/jobs", new("sim_01", even_if_stopped=True))
         assert is_problem(refused, 409)
         job = await until(api, refused.json()["job_id"], status="failed")
         assert job["reason"] == "the robot refused: Emergency stop is active"

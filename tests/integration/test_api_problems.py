@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import httpx
 
 from glue import store
-from glue.api import access, body_limit
 from glue.api.app import create_app
+from glue.api.conventions import access, body_limit
 from tests.api import Api, is_problem
 from tests.conftest import SettingsFor
 from tests.integration.test_api_access import EXAMPLES, operations

@@ -176,7 +176,8 @@ async def test_who_was_idle_for_too_long_or_in_for_too_long_is_out(api: Api) -> 
         " WHERE expires_at > now()",
         s=longest - 100,
     )
-    assert (await refresh(api, old["refresh_token"])).status_code == 200
+    answer = await refresh(api, old["refresh_token"])
+    assert 90 < answer.json()["refresh_expires_in"] <= 100
     (row,) = await api.rows(
         "SELECT extract(epoch FROM expires_at - now())::float8 AS left FROM sessions"
         " WHERE expires_at > now()"
@@ -275,3 +276,12 @@ async def test_an_address_counts_as_known_after_a_login_from_it(api: Api) -> Non
     assert await known("ADA", "127.0.0.1")
     assert not await known("ada", "1.2.3.4")
     assert not await known("nobody", "127.0.0.1")
+
+
+async def test_one_user_has_so_many_sessions_and_no_more(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MOST", 2)
+    first, second, third = [await log_in(api) for _ in range(3)]
+    assert [await is_in(api, token) for token in (first, second, third)] == [False, True, True]
+    assert await is_in(api, {"access_token": await api.token("viewer")})

@@ -47,7 +47,8 @@ async def test_the_robots_answer_is_the_answer_and_what_moves_it_is_confirmed_fi
         # It stands, and says no; the words are the robot's.
         stopped = await api.post("operator", "/robots/sim_01/emergency-stop")
         assert stopped.status_code == 200, stopped.text
-        no = await api.post("operator", path, command("head_nod", True))
+        nod = command("head_nod", True)
+        no = await api.post("operator", path, {**nod, "even_if_stopped": True})
         assert is_problem(no, 409)
         assert "Emergency stop is active" in no.json()["detail"]
         assert is_problem(await api.post("operator", "/robots/sim_01/resume"), 428)
@@ -102,6 +103,10 @@ async def test_who_cannot_be_told_is_said_before_anything_is_sent(
             no = await api.post("operator", f"/robots/{column}/commands", command("stop"))
             assert is_problem(no, 409)
         assert no.json()["type"].endswith("robot-offline")
+        await api.rows("UPDATE robots SET removed_at = now() WHERE robot_id = 'is_active'")
+        gone = await api.post("operator", "/robots/is_active/commands", command("stop"))
+        assert is_problem(gone, 409)
+        assert gone.json()["type"].endswith(":removed")
         assert await api.rows("SELECT 1 FROM commands") == []
         await api.rows("UPDATE robots SET status = 'maintenance' WHERE robot_id = 'sim_01'")
         careful = await api.post("operator", "/robots/sim_01/commands", command("move"))
@@ -114,6 +119,34 @@ async def test_who_cannot_be_told_is_said_before_anything_is_sent(
             command("set_servo", True, servo_id="servo_1"),
         ):
             assert is_problem(await api.post("operator", "/robots/sim_01/commands", wrong), 422)
+
+
+async def test_a_robot_in_emergency_stop_is_told_nothing_that_moves_it_until_it_is_resumed(
+    mosquitto, database, settings_for
+):
+    # Nobody hears the robots' status here: what they said last is what counts.
+    settings = own(settings_for, database.database)
+    async with served(settings) as api, commanding(api), simulating(settings, 1):
+        await api.rows(
+            "INSERT INTO robots (robot_id, status, emergency_stopped, emergency_at)"
+            " VALUES ('sim_01', 'online', true, now())"
+        )
+        path, move = "/robots/sim_01/commands", command("move", True)
+        job = {"robot_id": "sim_01", "task_name": "sort", "items_total": 3, "confirm": True}
+        for route, body in ((path, move), ("/jobs", job)):
+            no = await api.post("operator", route, body)
+            assert is_problem(no, 409)
+            assert no.json()["type"].endswith(":robot-emergency-stopped")
+            assert "`resume` it first" in no.json()["detail"]
+        assert await api.rows("SELECT 1 FROM commands") == []
+        for body in (command("stop"), {**move, "even_if_stopped": True}):
+            assert (await api.post("operator", path, body)).status_code == 200
+        # Its yes to a resume counts before it says so in its status.
+        on = await api.post("operator", "/robots/sim_01/resume", {"confirm": True})
+        assert on.status_code == 200, on.text
+        assert (await api.post("operator", path, move)).status_code == 200
+        await api.rows("UPDATE robots SET emergency_at = now()")
+        assert is_problem(await api.post("operator", path, move), 409)
 
 
 async def test_a_silent_robot_is_a_504_and_its_late_answer_is_still_recorded(

@@ -12,8 +12,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from glue.api import first_users
 from glue.api.app import create_app
+from glue.api.people import first_users
 from glue.core import passwords
 from glue.core.demo import DOCUMENTED
 from glue.core.roles import ROLES

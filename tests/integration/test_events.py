@@ -181,6 +181,68 @@ async def test_answers_to_commands_and_changes_of_sight_become_lines(robots):
     ]
 
 
+@pytest.mark.parametrize(
+    ("told", "status", "reason", "items", "percent"),
+    [
+        (["started", "cancelled"], "failed", "cancelled", 0, 0),
+        (["started", "failed dropped the box"], "failed", "dropped the box", 0, 0),
+        (["cancelled operator stopped it"], "failed", "operator stopped it", 0, 0),
+        (["started", "working 2", "working 2", *["cancelled"] * 2], "failed", "cancelled", 2, 50),
+        (["working 3", "started", "completed 4"], "completed", None, 4, 100),
+        (["completed 4", "completed 4", "started"], "completed", None, 4, 100),
+        (["working 1", "started", "working 3"], "active", None, 3, 75),
+    ],
+)
+async def test_jobs_told_incompletely_repeatedly_and_out_of_order_are_one_row(
+    robots, told, status, reason, items, percent
+):
+    start = "2026-01-01T10:00:00.000001"
+    for number, one in enumerate(told):
+        word, _, more = one.partition(" ")
+        # A late `started` carries the time at which it was sent, before the others.
+        at = f"2026-01-01T10:00:{0 if word == 'started' else number + 5:02d}.1"
+        said = {"status": word, "timestamp": at, "start_time": start, "items_total": 4}
+        said |= {"items_done": int(more)} if more.isdigit() else {"reason": more} if more else {}
+        robots.say("tonypi/job/r1", {"robot_id": "r1", **said})
+    robots.say("tonypi/logs/r1", {"message": "last"})
+    await robots.until(lambda: robots.rows("SELECT 1 FROM system_logs"))
+    assert robots.rows("SELECT status, reason, items_done, percent_complete FROM jobs") == [
+        (status, reason, items, percent)
+    ]
+
+
+async def test_the_shapes_on_the_wire_become_what_they_say(robots):
+    robots.say("tonypi/battery/r1", {"robot_id": "r1", "percentage": 80.5, "current": -0.3})
+    robots.say("tonypi/location/r1", {"robot_id": "r1", "x": 1, "y": 2, "z": 0.5})
+    robots.say("tonypi/scan/r1", {"robot_id": "r1", "qr_data": "BOX-7", "action": "pickup"})
+    sight = {"robot_id": "r1", "detection": None, "state": "SEARCHING", "label": None}
+    sight |= {"bbox": None, "center_x": None, "navigation_command": "left", "is_locked": False}
+    robots.say("tonypi/vision/r1", sight)
+    robots.say("tonypi/vision/r1", sight | {"error": "camera lost"})
+    robots.say("tonypi/vision/r1", sight | {"label": "box", "bbox": [1, 2, 3, 4]})
+    robots.say("tonypi/logs/r1", {"level": "ERROR", "message": "jammed", "source": "gripper"})
+    answer = {"robot_id": "r1", "command_id": "c-1", "success": True, "message": "Moved"}
+    robots.say("tonypi/commands/response", answer)
+    robots.say("tonypi/emergency_stop/response", answer | {"command_id": "c-2"})
+    lines = "SELECT level, category, message, details FROM system_logs ORDER BY id"
+    await robots.until(lambda: len(robots.rows(lines)) == 6)
+    seen = {"state": "SEARCHING", "navigation_command": "left", "is_locked": False}
+    assert robots.rows(lines) == [
+        ("INFO", "mqtt", "Scanned BOX-7", {"qr_data": "BOX-7", "action": "pickup"}),
+        ("INFO", "mqtt", "Sees nothing known (SEARCHING)", seen),
+        ("INFO", "mqtt", "Sees box (SEARCHING)", seen | {"label": "box"}),
+        ("ERROR", "mqtt", "jammed", {"source": "gripper", "level": "ERROR"}),
+        ("INFO", "command", "Moved", {"command_id": "c-1", "success": True}),
+        ("WARNING", "command", "Moved", {"command_id": "c-2", "success": True}),
+    ]
+    assert robots.robot("r1", "status, location, emergency_stopped") == (
+        "online",
+        {"x": 1.0, "y": 2.0, "z": 0.5},
+        True,
+    )
+    assert robots.rows("SELECT topic, reason FROM refused_messages") == []
+
+
 async def test_times_are_in_the_robots_own_zone_when_they_can_be_true(
     mosquitto, database, settings_for
 ):

@@ -79,6 +79,18 @@ async def test_a_robots_record_is_told_and_its_signs_of_life_are_not(live: Api) 
         assert (said.event, said.data) == ("robot_removed", {"robot_id": "r1"})
 
 
+async def test_a_robot_taken_out_of_the_fleet_is_gone_and_comes_back(live: Api) -> None:
+    await live.rows("INSERT INTO robots (robot_id, status) VALUES ('r1', 'online')")
+    async with stream(live.client, await live.token("viewer"), topics="robots") as reader:
+        answer = await live.delete("admin", "/robots/r1")
+        assert answer.status_code < 300, answer.text
+        said = await reader.next()
+        assert (said.event, said.data) == ("robot_removed", {"robot_id": "r1"})
+        answer = await live.post("admin", "/robots/r1/restore")
+        assert answer.status_code < 300, answer.text
+        assert (await reader.next("robot")).data["robot_id"] == "r1"
+
+
 async def test_only_what_was_asked_for(live: Api) -> None:
     await live.rows("INSERT INTO robots (robot_id) VALUES ('r1'), ('r2')")
     token = await live.token("viewer")
@@ -200,7 +212,7 @@ async def test_a_user_who_may_no_longer_listen_hears_bye(live: Api, end: str) ->
 async def test_a_session_that_ends_ends_its_streams_at_the_next_look(
     live: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glue.api.live.CHECK_S", 0.3)
+    monkeypatch.setattr("glue.api.live.streams.CHECK_S", 0.3)
     async with stream(live.client, await live.token("viewer")) as reader:
         await live.rows("UPDATE sessions SET ended_at = now(), end_reason = 'signed out'")
         (bye,) = await reader.rest()
@@ -228,7 +240,7 @@ async def test_no_more_streams_than_allowed_and_a_left_one_makes_room(
 async def test_while_nothing_happens_a_comment_keeps_the_line(
     live: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glue.api.live.HEARTBEAT_S", 0.2)
+    monkeypatch.setattr("glue.api.live.streams.HEARTBEAT_S", 0.2)
     async with stream(live.client, await live.token("viewer")) as reader:
         await asyncio.sleep(1)
         await live.add_alert()
@@ -239,7 +251,7 @@ async def test_while_nothing_happens_a_comment_keeps_the_line(
 async def test_a_client_that_takes_nothing_is_cut_and_the_others_are_served(
     live: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glue.api.live.SEND_WITHIN_S", 1)
+    monkeypatch.setattr("glue.api.live.streams.SEND_WITHIN_S", 1)
     await live.rows("INSERT INTO robots (robot_id) SELECT 'r' || n FROM generate_series(1, 400) n")
     token = await live.token("viewer")
     hub = live.app.state.live

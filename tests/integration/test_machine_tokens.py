@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
 import pytest
 
+from glue import store
 from glue.core.scopes import LEAST, SCOPES, SESSION
 from glue.core.token_family import digest
+from glue.store import migrations, users
 from tests.api import Api, is_problem
 from tests.integration.test_api_access import EXAMPLES, operations
 
@@ -133,6 +136,103 @@ async def test_a_token_that_is_over_is_refused_with_the_reason(
     assert told[0]["details"]["address"] == "127.0.0.1"
     await api.rows("UPDATE users SET is_active = true")
     assert is_problem(await call(api, token, "GET", ME), 401)
+
+
+FORMER = {
+    "deactivated": "UPDATE users SET is_active = false WHERE username = 'second'",
+    "demoted": "UPDATE users SET role = 'operator' WHERE username = 'second'",
+    "removed": "DELETE FROM users WHERE username = 'second'",
+    "renamed first": "UPDATE users SET username = 'other' WHERE username = 'second';"
+    " UPDATE users SET is_active = false WHERE username = 'other'",
+    "at once": "UPDATE users SET username = 'other', role = 'viewer' WHERE username = 'second'",
+}
+
+
+@pytest.mark.parametrize("end", FORMER.values(), ids=FORMER)
+async def test_a_machines_token_is_over_when_its_maker_is_no_admin_any_more(
+    api: Api, end: str
+) -> None:
+    """The maker has seen it, and could go on with it."""
+    api.users["second"] = await api.add_user("second", "admin")
+    theirs = [await make(api, "second", for_machine=True, name=name) for name in ("ci", "Backup")]
+    others = await make(api, "admin", for_machine=True, name="stays")
+    for statement in end.split(";"):
+        await api.rows(statement)
+    for made in theirs:
+        answer = await call(api, made["token"], "GET", ME)
+        assert is_problem(answer, 401)
+        assert "revoked" in answer.json()["detail"]
+    assert (await call(api, others["token"], "GET", ME)).status_code == 200
+    (entry,) = [log for log in await api.logs("auth") if log["message"].startswith("revoked")]
+    assert entry["level"] == "WARNING"
+    assert entry["details"]["tokens"] == ["Backup", "ci"]
+    assert entry["details"]["user_id"] == api.users["second"]
+
+
+async def test_a_machines_token_stays_with_its_maker_whatever_the_name(api: Api) -> None:
+    """Who gets a name after somebody is not taken for the maker of that one's tokens."""
+    api.users["second"] = await api.add_user("second", "admin")
+    made = await make(api, "second", for_machine=True)
+    await api.rows(
+        "UPDATE users SET username = 'other', email = 'other@example.org' WHERE username = 'second'"
+    )
+    await api.add_user("second", "admin")
+    await api.rows("UPDATE users SET is_active = false WHERE username = 'second'")
+    assert (await call(api, made["token"], "GET", ME)).status_code == 200
+    assert (await api.get("admin", f"/tokens/{made['id']}")).json()["created_by"] == "other"
+
+
+async def test_an_upgrade_revokes_what_former_admins_have_left(api: Api) -> None:
+    api.users["second"] = await api.add_user("second", "admin")
+    former = await make(api, "second", for_machine=True)
+    others = await make(api, "admin", for_machine=True, name="stays")
+    for statement in (
+        "ALTER TABLE users DISABLE TRIGGER users_80_tokens_made",
+        "UPDATE users SET role = 'viewer' WHERE username = 'second'",
+        "ALTER TABLE users ENABLE TRIGGER users_80_tokens_made",
+    ):
+        await api.rows(statement)
+    migration = (migrations.FOLDER / "0016_tokens_of_former_admins.sql").read_text("utf-8")
+    await api.rows(migration[migration.rindex("SELECT revoke_tokens_made_by") :])
+    assert is_problem(await call(api, former["token"], "GET", ME), 401)
+    assert (await call(api, others["token"], "GET", ME)).status_code == 200
+
+
+async def test_what_is_no_demotion_leaves_machines_tokens(api: Api) -> None:
+    api.users["second"] = await api.add_user("second", "admin")
+    made = await make(api, "second", for_machine=True)
+    for change in ("password_hash = 'x'", "email = 'x@example.org'", "updated_at = now()"):
+        await api.rows(f"UPDATE users SET {change} WHERE username = 'second'")
+    assert (await call(api, made["token"], "GET", ME)).status_code == 200
+
+
+async def test_a_deactivation_counts_the_machines_tokens_that_end_with_it(api: Api) -> None:
+    second = api.users["second"] = await api.add_user("second", "admin")
+    for name in ("ci", "backup"):
+        await make(api, "second", for_machine=True, name=name)
+    await make(api, "second", name="own")
+    path = f"/users/{second}"
+    answer = await api.post("admin", f"{path}/deactivate")
+    assert answer.status_code == 200
+    assert answer.json()["machine_tokens_revoked"] == 2
+    assert answer.headers["etag"] == (await api.get("admin", path)).headers["etag"]
+    (entry,) = [log for log in await api.logs("auth") if log["message"].startswith("revoked")]
+    assert entry["details"]["by"] == "admin"
+    assert (await api.post("admin", f"{path}/deactivate")).json()["machine_tokens_revoked"] == 0
+    await api.post("admin", f"{path}/activate")
+    left = await api.rows("SELECT id FROM machine_tokens WHERE revoked_at IS NULL")
+    assert left == [], "activation revives nothing"
+
+
+async def test_who_is_demoted_while_making_a_token_leaves_none(api: Api) -> None:
+    api.users["second"] = await api.add_user("second", "admin")
+    body = {"name": "ci", "scopes": ["read"], "for_machine": True}
+    async with store.transaction(api.pool) as conn:
+        await users.edit(conn, api.users["second"], role="viewer")
+        making = asyncio.create_task(api.post("second", "/tokens", body))
+        await asyncio.sleep(0.5)
+    assert is_problem(await making, 403)
+    assert await api.rows("SELECT id FROM machine_tokens WHERE revoked_at IS NULL") == []
 
 
 async def test_a_changed_password_leaves_ones_tokens(api: Api) -> None:

@@ -15,8 +15,8 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from glue import store
-from glue.api import body_limit
 from glue.api.app import create_app
+from glue.api.conventions import body_limit
 from glue.core import oidc, passwords, signing
 from tests.api import Api, is_problem
 from tests.conftest import SettingsFor
@@ -170,6 +170,42 @@ async def test_who_has_no_account_that_we_made_is_told(sign_on: SignOn) -> None:
     assert (await sign_on.authorize()).status_code == 302, "the password is not asked for again"
 
 
+NOT_HERS = {
+    "somebody else's account has her name": "user_id = gen_random_uuid()::text",
+    "of before it was known whose it is": "user_id = NULL",
+    "not looked at yet": "email = NULL",
+    "Grafana would find another account": "email = 'old@example.org'",
+    "signed in before, but not hers": "external = true, user_id = gen_random_uuid()::text",
+    "a team": "kind = 'team'",
+}
+
+
+@pytest.mark.parametrize("seen", NOT_HERS.values(), ids=NOT_HERS)
+async def test_nobody_is_sent_to_an_account_that_is_not_surely_theirs(
+    sign_on: SignOn, seen: str
+) -> None:
+    await sign_on.api.rows(f"UPDATE grafana_objects SET {seen} WHERE name = 'ada'")
+    answer = await sign_on.fill_in(await sign_on.authorize(), "ada")
+    assert answer.status_code == 403 and "Not in Grafana yet" in answer.text
+    assert not await sign_on.api.rows("SELECT * FROM oidc_codes")
+
+
+async def test_an_address_of_somebody_else_in_grafana_opens_nothing(sign_on: SignOn) -> None:
+    """Also one that came past the API: Grafana's account of that address is another's."""
+    await sign_on.api.rows("UPDATE users SET email = 'boss@example.org' WHERE username = 'Ada'")
+    answer = await sign_on.fill_in(await sign_on.authorize(), "ada")
+    assert answer.status_code == 403 and "Not in Grafana yet" in answer.text
+    await sign_on.api.rows("UPDATE grafana_objects SET email = 'Boss@example.org'")
+    assert (await sign_on.authorize()).status_code == 302
+
+
+async def test_who_signed_in_before_is_known_by_more_than_the_address(sign_on: SignOn) -> None:
+    await sign_on.api.rows(
+        "UPDATE grafana_objects SET external = true, email = 'old@example.org' WHERE name = 'ada'"
+    )
+    assert await sign_on.code()
+
+
 async def test_nobody_becomes_the_emergency_admin_by_address(sign_on: SignOn) -> None:
     address = sign_on.api.settings.grafana.admin_email.upper()
     await sign_on.api.rows("UPDATE users SET email = %(a)s WHERE username = 'Ada'", a=address)
@@ -303,6 +339,16 @@ async def test_a_link_elsewhere_signs_nobody_out(sign_on: SignOn) -> None:
     assert done.status_code == 200 and "Signed out" in done.text
     assert "evil" not in done.text
     assert (await sign_on.authorize()).status_code == 200
+
+
+async def test_a_post_from_elsewhere_takes_no_cookie_away(sign_on: SignOn) -> None:
+    """Lax cookies do not come with another site's post: its answer must not remove them."""
+    await sign_on.code()
+    async with asgi(sign_on.api.app) as without_cookies:
+        answer = await without_cookies.post("/oauth/logout", data={})
+    assert answer.status_code == 200 and "Signed out" in answer.text
+    assert answer.headers.get_list("set-cookie") == []
+    assert (await sign_on.authorize()).status_code == 302
 
 
 # --- when something is not there

@@ -231,9 +231,7 @@ async def test_metrics_from_before_a_goodbye_that_are_stored_after_an_outage_rev
         sent(8)
         await sightings.look()
         assert robots.robot(name) == ("online",)
-        goodbye = (
-            "clean_offline = true, status = 'offline', last_seen = now() - '4 min'::interval"
-        )
+        goodbye = "clean_offline = true, status = 'offline', last_seen = now() - '4 min'::interval"
         robots.rows(f"UPDATE robots SET {goodbye} WHERE robot_id = '{name}'")
         for minutes_ago in (5, 4.1, 3.5):  # the last by a clock that is half a minute ahead
             sent(minutes_ago)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import paho.mqtt.client as mqtt
@@ -22,6 +23,7 @@ import pytest
 from glue.stack import lan, ports, probe, recovery, secrets
 from glue.stack.home import Home
 from tests.integration.test_stack import LISTEN, LOOPBACK, Stack, until
+from tests.oidc import PASSWORD, kept_password, signed_in
 
 USUAL = {port for _, port in (*ports.PORTS.values(), *ports.URLS.values())}
 EVERYWHERE = {"00000000", "0" * 32}
@@ -108,6 +110,25 @@ def admin_of_grafana(stack: Stack) -> int:
     return httpx.get(f"{grafana.url}/api/admin/stats", auth=login, trust_env=False).status_code
 
 
+def signs_in(stack: Stack, grafana: str) -> bool:
+    """Whether somebody who opens ``grafana`` and gives name and password at the glue gets in."""
+    with psycopg.connect(stack.home.site(stack.environ).settings.postgres.dsn) as conn:
+        conn.execute(
+            "INSERT INTO users (id, username, email, password_hash, role)"
+            " VALUES ('a-looker', 'looker', 'looker@example.org', %s, 'viewer')"
+            " ON CONFLICT DO NOTHING",
+            [kept_password()],
+        )
+
+    def is_there() -> bool:
+        # The reconciler makes the account first.
+        with suppress(httpx.HTTPError, AssertionError, KeyError):
+            return signed_in(grafana, "looker", PASSWORD).json()["login"] == "looker"
+        return False
+
+    return until(is_there, 30)
+
+
 def test_every_taken_port_is_listed_before_anything_is_done(stack: Stack) -> None:
     shown = stack.run("up", "--dry-run", "--json")
     assert shown.returncode == 0, shown.stderr
@@ -182,6 +203,10 @@ def test_lan_opens_three_doors_each_with_a_password(stack: Stack) -> None:
     if "grafana" in held:
         url = config.grafana.url.replace(lan.LOOPBACK, OUTSIDE)
         assert httpx.get(f"{url}/api/dashboards/home", trust_env=False).status_code == 401
+        # From this network people are led to addresses of this network.
+        near = f"http://{lan.addresses(lan.ANY)[0]}:{urlsplit(config.grafana.url).port}"
+        assert f"dashboards  {near}\n" in done.stdout
+        assert signs_in(stack, f"{near}/")
 
 
 def test_a_robot_needs_the_password_and_then_its_message_arrives(stack: Stack) -> None:
@@ -256,6 +281,14 @@ def test_the_mode_is_kept_until_it_is_taken_back(stack: Stack) -> None:
     said = json.dumps({"robot_id": "near_robot", "timestamp": at, "status": "online"})
     assert "refused" in publish(stack, OUTSIDE, "tonypi/status/near_robot", said, None)
     assert publish(stack, "127.0.0.1", "tonypi/status/near_robot", said, None) == "Success"
+
+
+def test_on_this_machine_people_sign_in_by_either_name_of_it(stack: Stack) -> None:
+    if "grafana" not in stack.status()["parts"]:
+        pytest.skip("no Grafana on this machine (GRAFANA_HOME, tools cache, PATH)")
+    port = urlsplit(stack.home.site(stack.environ).settings.grafana.url).port
+    for host in (lan.LOOPBACK, "localhost"):
+        assert signs_in(stack, f"http://{host}:{port}/dashboards"), host
 
 
 def test_an_address_of_another_machine_is_refused(stack: Stack) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+import httpx
 import psycopg
 import pytest
 
@@ -150,6 +151,17 @@ async def test_others_objects_are_never_touched(synced: Synced) -> None:
     assert others(synced) == before
 
 
+async def test_what_else_may_act_in_grafana_is_told(synced: Synced) -> None:
+    made = synced.send("POST", "/serviceaccounts", {"name": "robot hand", "role": "Admin"})
+    try:
+        async with synced.reconciler() as reconciler:
+            found = await reconciler.plan()
+    finally:
+        synced.send("DELETE", f"/serviceaccounts/{made['id']}")
+    assert "service account robot hand (Admin, 0 tokens)" in found.others
+    assert not found.drift
+
+
 def others(synced: Synced) -> str:
     """All that is not ours, as Grafana tells it."""
     user = synced.get("/users/lookup", loginOrEmail="fay")
@@ -252,11 +264,72 @@ async def test_a_lost_answer_is_not_written_twice(synced: Synced, kind: str) -> 
     synced.proxy.break_next(
         kind, lambda method, path: (method, path) == ("POST", "/api/admin/users"), seconds=3
     )
-    async with synced.reconciler(timeout=1.0) as reconciler:
+    async with synced.reconciler(timeout=1.5) as hasty:
         with pytest.raises(GrafanaUnavailable):
-            await reconciler.apply()
+            await hasty.apply()
+    async with synced.reconciler() as reconciler:
         outcome = await reconciler.apply()
         assert not outcome.left.drift
     assert synced.roles()[name] == "Editor"
     created = [one for one in synced.proxy.writes if one == ("POST", "/api/admin/users")]
     assert len(created) == (1 if kind == "lose" else 2)
+
+
+@pytest.mark.parametrize("how", ["demoted", "removed"])
+async def test_an_admin_cannot_shut_the_reconciler_out(synced: Synced, how: str) -> None:
+    """Whoever is Admin of the organisation may take our administrator out of it."""
+    synced.add_user("una", "admin")
+    synced.add_user("boss", "admin")
+    async with synced.reconciler() as reconciler:
+        await reconciler.apply()
+        root = synced.settings.grafana.admin_user
+        number = synced.user_id(root)
+        path = f"/admin/users/{synced.user_id('una')}/password"
+        synced.send("PUT", path, {"password": "for a test"})
+        with httpx.Client(base_url=synced.direct.base_url, auth=("una", "for a test")) as una:
+            if how == "removed":
+                answer = una.delete(f"/api/org/users/{number}")
+            else:
+                answer = una.patch(f"/api/org/users/{number}", json={"role": "Viewer"})
+            assert answer.status_code == 200, answer.text
+        synced.row("UPDATE users SET role = 'viewer' WHERE username = 'una'")
+        outcome = await reconciler.apply()
+        assert done(outcome)[0].startswith(("+ role", "~ role"))
+        assert not outcome.left.drift
+    assert synced.roles()[root] == "Admin"
+    assert synced.roles()["una"] == "Viewer"
+
+
+async def test_who_is_renamed_keeps_the_account(synced: Synced) -> None:
+    synced.add_user("vic", "operator")
+    async with synced.reconciler() as reconciler:
+        await reconciler.apply()
+        number = synced.user_id("vic")
+        synced.row("UPDATE users SET username = 'vera' WHERE username = 'vic'")
+        synced.row(
+            "INSERT INTO users (username, email, password_hash, role)"
+            " VALUES ('vic', 'another@example.org', '!', 'admin')"
+        )
+        outcome = await reconciler.apply()
+        assert not outcome.left.drift, done(outcome)
+        assert not outcome.left.conflicts
+    assert synced.user_id("vera") == number
+    assert synced.user_id("vic") != number
+    assert (synced.roles()["vera"], synced.roles()["vic"]) == ("Editor", "Admin")
+
+
+async def test_an_account_that_was_deleted_by_hand_is_made_again(synced: Synced) -> None:
+    synced.add_user("wes", "viewer")
+    async with synced.reconciler() as reconciler:
+        await reconciler.apply()
+        synced.send("DELETE", f"/admin/users/{synced.user_id('wes')}")
+        outcome = await reconciler.apply()
+        assert not outcome.left.drift
+    assert synced.roles()["wes"] == "Viewer"
+    assert count(synced, "SELECT count(*) FROM grafana_objects WHERE name = 'wes'") == 1
+    with psycopg.connect(synced.settings.postgres.dsn) as conn:
+        row = conn.execute(
+            "SELECT o.email, o.external, o.user_id = u.id FROM grafana_objects o"
+            " JOIN users u ON u.username = o.name WHERE o.name = 'wes'"
+        ).fetchone()
+    assert row == ("wes@example.org", False, True)

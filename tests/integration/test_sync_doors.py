@@ -73,7 +73,7 @@ def test_status_before_and_after_the_glue_compared(synced: Synced, tonypi: Any) 
     )
     found = tonypi("status")
     assert found.exit_code == 2
-    assert "1 changes not done" in found.output
+    assert "1 change not done" in found.output
     assert "! + user x: no" in found.output
     assert json.loads(tonypi("status", "--json").output)["requests"] == 19
 

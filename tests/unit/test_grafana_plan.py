@@ -20,6 +20,10 @@ class Person:
     is_active: bool = True
     email: str = ""
 
+    @property
+    def id(self) -> str:
+        return f"id of {self.username}"
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "email", self.email or f"{self.username}@example.org")
 
@@ -207,6 +211,60 @@ def test_a_folder_gets_its_title_back_before_files_are_read_again() -> None:
     renamed = {**running.folders, "f1": Folder("f1", "Mine", running.folders["f1"].permissions)}
     found = plan(want, replace(running, folders=renamed), owned)
     assert [one.kind for one in found.changes] == ["folder", "files"]
+
+
+def test_grafanas_administrator_leaves_our_first_user_its_address() -> None:
+    want = State(root=desired.root("tonypi-root", "root@tonypi.invalid"))
+    born = Account("tonypi-root", "admin@localhost", "tonypi-root", "Admin", 1, server_admin=True)
+    found = plan(want, State(accounts={born.login: born}), {})
+    assert lines(found) == ["~ user tonypi-root: email: admin@localhost → root@tonypi.invalid"]
+    own = replace(born, email="boss@example.org")
+    assert not plan(want, State(accounts={own.login: own}), {}).drift
+
+
+def test_our_own_rights_come_first() -> None:
+    """Taken out of the organisation by one of its Admins, with no other to be in."""
+    want = State(root=desired.root("root", "r@t.invalid"), organisations=frozenset({desired.KEEP}))
+    there = Account("root", "r@t.invalid", "root", None, 1, server_admin=True)
+    found = plan(want, State(accounts={"root": there}), {})
+    assert lines(found) == ["+ organisation TonyPi keeper: TonyPi keeper", "+ role root: Admin"]
+
+
+def test_a_team_that_we_had_is_ours_whoever_made_it_again() -> None:
+    want = wanted(ADA)
+    running, owned = in_step(want)
+    name = "TonyPi viewers"
+    running = replace(running, teams={**running.teams, name: Team(name, frozenset({"zoe"}), 9)})
+    assert lines(plan(want, running, owned)) == [
+        "= team TonyPi viewers",
+        "- member zoe in TonyPi viewers: was zoe",
+    ]
+
+
+def test_a_foreign_team_gets_no_permission_by_its_name() -> None:
+    want = wanted(ADA)
+    running, owned = in_step(want)
+    name = "TonyPi admins"
+    del owned["team", name]
+    running = replace(running, teams={**running.teams, name: Team(name, frozenset({"zoe"}), 9)})
+    found = plan(want, running, owned)
+    assert [one.name for one in found.conflicts] == [name]
+    taken = [one for one in found.changes if one.kind == "permissions"]
+    assert len(taken) == 3
+    assert all(f"team {name}" not in one.after for one in taken)
+
+
+def test_what_else_may_act_is_told() -> None:
+    want = wanted(ADA)
+    running, owned = in_step(want)
+    zoe = Account("zoe", "zoe@other.org", "Zoe", "Admin", 77)
+    running = replace(
+        running, accounts={**running.accounts, "zoe": zoe}, others=("service account x",)
+    )
+    assert plan(want, running, owned).others == (
+        "user zoe <zoe@other.org> (Admin)",
+        "service account x",
+    )
 
 
 def test_files_that_differ_are_reloaded_with_the_difference_told() -> None:

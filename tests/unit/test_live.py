@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from glue.api.live_listener import WAITING_MAX, Listener, news
-from glue.api.live_tickets import GOOD_FOR, Tickets
+from glue.api.live.listener import WAITING_MAX, Listener, news
+from glue.api.live.tickets import GOOD_FOR, Tickets
 from glue.store.live import BadPosition, Position, read_position
 
 HERE, THERE = Position(5, 100), Position(5, 200)
@@ -64,7 +64,7 @@ def test_a_ticket_is_good_for_once_and_for_half_a_minute() -> None:
 
 
 def test_tickets_are_bounded_and_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glue.api.live_tickets.OUTSTANDING_MAX", 3)
+    monkeypatch.setattr("glue.api.live.tickets.OUTSTANDING_MAX", 3)
     tickets = Tickets(lambda: 0.0)
     given = [tickets.give(f"token {n}") for n in range(5)]
     assert [tickets.take(one) for one in given] == [None, None, "token 2", "token 3", "token 4"]

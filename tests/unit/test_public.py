@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from glue.api.oidc import client
+from glue.api.sign_on.authorize import client
 from glue.settings import PROJECT, Settings, SettingsError, load
 from glue.stack import containers, lan, public
 from glue.stack.part import Site

@@ -1,15 +1,14 @@
 -- name: page
--- An older row's mistake is shown as what its repair will write.
-SELECT (p.m).id, p.robot_id, (p.m).metric, (p.m).alert_type, (p.m).severity, (p.m).title,
-       (p.m).message, (p.m).source, (p.m).value, (p.m).threshold, (p.m).acknowledged,
-       (p.m).acknowledged_by, (p.m).acknowledged_at, (p.m).comment, (p.m).resolved,
-       (p.m).resolved_at, (p.m).resolved_by, (p.m).resolve_reason, (p.m).starts_at, (p.m).origin,
-       (p.m).details, (p.m).created_at, p.sort_key
-  FROM (SELECT a.robot_id, alerts_mended(a) AS m, {key} AS sort_key
-          FROM alerts a
-         WHERE {where}
-         ORDER BY {order}
-         LIMIT %(rows)s) p;
+-- First which rows, then what they say: sorting a million rows carries their ids only. An older
+-- row's mistake is shown as what its repair will write.
+SELECT m.id, a.robot_id, m.metric, m.alert_type, m.severity, m.title, m.message, m.source, m.value,
+       m.threshold, m.acknowledged, m.acknowledged_by, m.acknowledged_at, m.comment, m.resolved,
+       m.resolved_at, m.resolved_by, m.resolve_reason, m.starts_at, m.origin, m.details,
+       m.created_at, {key} AS sort_key
+  FROM (SELECT a.id FROM alerts a WHERE {where} ORDER BY {order} LIMIT %(rows)s) p
+  JOIN alerts a ON a.id = p.id
+ CROSS JOIN LATERAL alerts_mended(a) m
+ ORDER BY {order};
 
 -- name: by_id
 a.id
@@ -60,17 +59,19 @@ a.created_at >= %(since)s
 -- name: if_until
 a.created_at < %(until)s
 -- name: if_text
-position(lower(%(text)s) IN lower(concat_ws(E'\n', a.title, a.message))) > 0
+-- As postgres/indexes.sql has it indexed.
+lower(a.title || E'\n' || coalesce(a.message, ''))
+    LIKE '%%' || regexp_replace(lower(%(text)s), '([\\%%_])', '\\\1', 'g') || '%%'
 
 -- name: ids
 -- The newest first: who acknowledges what he sees wants those of the top of the list.
 SELECT a.id FROM alerts a WHERE {where} ORDER BY a.created_at DESC, a.id DESC LIMIT %(rows)s;
 
 -- name: one
-SELECT (m).id, a.robot_id, (m).metric, (m).alert_type, (m).severity, (m).title, (m).message,
-       (m).source, (m).value, (m).threshold, (m).acknowledged, (m).acknowledged_by,
-       (m).acknowledged_at, (m).comment, (m).resolved, (m).resolved_at, (m).resolved_by,
-       (m).resolve_reason, (m).starts_at, (m).origin, (m).details, (m).created_at
+SELECT m.id, a.robot_id, m.metric, m.alert_type, m.severity, m.title, m.message,
+       m.source, m.value, m.threshold, m.acknowledged, m.acknowledged_by,
+       m.acknowledged_at, m.comment, m.resolved, m.resolved_at, m.resolved_by,
+       m.resolve_reason, m.starts_at, m.origin, m.details, m.created_at
   FROM alerts a, LATERAL alerts_mended(a) m
  WHERE a.id = %(id)s;
 
@@ -104,10 +105,10 @@ SELECT count(t.acknowledged) AS acknowledge_alerts, avg(t.acknowledged) AS ackno
        count(t.resolved) AS resolve_alerts, avg(t.resolved) AS resolve_mean_s,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY t.resolved) AS resolve_median_s
   FROM (SELECT CASE WHEN a.acknowledged THEN
-                    extract(epoch FROM greatest(a.acknowledged_at, a.created_at) - a.created_at)
-               END::float8 AS acknowledged,
+                    date_part('epoch', greatest(a.acknowledged_at, a.created_at) - a.created_at)
+               END AS acknowledged,
                CASE WHEN a.resolved THEN
-                    extract(epoch FROM greatest(a.resolved_at, a.created_at) - a.created_at)
-               END::float8 AS resolved
+                    date_part('epoch', greatest(a.resolved_at, a.created_at) - a.created_at)
+               END AS resolved
           FROM alerts a
          WHERE {where}) t;

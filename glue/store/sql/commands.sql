@@ -22,7 +22,8 @@ UPDATE commands c
        data = n.data, answered_at = n.at, sent_at = coalesce(c.sent_at, c.asked_at)
   FROM jsonb_to_recordset(%(rows)s) AS n(
        command_id uuid, robot_id text, success boolean, message text, at timestamptz, data jsonb)
- WHERE c.id = n.command_id AND c.robot_id = n.robot_id AND c.answered_at IS NULL;
+ WHERE c.id = n.command_id AND c.robot_id = n.robot_id AND c.answered_at IS NULL
+RETURNING c.id, c.robot_id;
 
 -- name: answered_by_each
 INSERT INTO command_answers AS a (command_id, robot_id, success, message, answered_at)
@@ -61,14 +62,24 @@ RETURNING id;
 
 -- name: present
 -- Robots that should answer: heard of late, and they have not said goodbye.
-SELECT robot_id FROM robots
- WHERE is_active AND registration = 'accepted' AND NOT clean_offline AND status <> 'offline'
-   AND (status <> 'maintenance' OR last_seen > now() - interval '2 minutes')
- ORDER BY robot_id;
+SELECT r.robot_id
+  FROM robots r JOIN robot_watch w USING (robot_id)
+ WHERE w.in_use AND NOT r.clean_offline AND r.status <> 'offline'
+   AND (r.status <> 'maintenance' OR r.last_seen > now() - interval '2 minutes')
+ ORDER BY r.robot_id;
 
 -- name: addressed
-SELECT robot_id, status, is_active, registration, emergency_stopped, last_seen
-  FROM robots WHERE robot_id = %(robot_id)s;
+-- Its own word of the emergency stop may be older than its yes to a resume.
+SELECT r.robot_id, w.status, w.in_maintenance, r.is_active, r.removed_at IS NOT NULL AS removed,
+       r.registration, r.last_seen,
+       r.emergency_stopped AND NOT EXISTS (
+           SELECT FROM commands c
+             LEFT JOIN command_answers a ON a.command_id = c.id AND a.robot_id = r.robot_id
+            WHERE c.asked_at > coalesce(r.emergency_at, '-infinity') AND c.type = 'resume'
+              AND (c.robot_id = r.robot_id AND c.state = 'answered'
+                   OR c.robot_id IS NULL AND a.success)) AS emergency_stopped
+  FROM robots r JOIN robot_watch w USING (robot_id)
+ WHERE r.robot_id = %(robot_id)s;
 
 -- name: one
 SELECT id, robot_id, type, payload, asked_by, asked_at, sent_at, deadline, state, answer, data,

@@ -26,6 +26,11 @@ UPDATE idempotency_keys
 DELETE FROM idempotency_keys
  WHERE user_id = %(user_id)s AND key = %(key)s AND created_at = %(taken_at)s AND status IS NULL;
 
+-- name: withdraw
+-- Also where an answer is kept already.
+DELETE FROM idempotency_keys
+ WHERE user_id = %(user_id)s AND key = %(key)s AND created_at = %(taken_at)s;
+
 -- name: expire
 DELETE FROM idempotency_keys
  WHERE ctid = ANY (ARRAY(

@@ -1,14 +1,13 @@
 -- name: page
--- An older row's mistake is shown as what its repair will write.
-SELECT (p.m).id, p.robot_id, (p.m).task_name, (p.m).status, (p.m).phase, (p.m).reason,
-       (p.m).start_time, (p.m).end_time, (p.m).items_total, (p.m).items_done,
-       (p.m).percent_complete, (p.m).last_item, coalesce((p.m).details, '{{}}') AS details,
-       (p.m).created_at, (p.m).updated_at, p.sort_key
-  FROM (SELECT j.robot_id, jobs_mended(j) AS m, {key} AS sort_key
-          FROM jobs j
-         WHERE {where}
-         ORDER BY {order}
-         LIMIT %(rows)s) p;
+-- First which rows, then what they say: sorting carries ids only. An older row's mistake is shown as
+-- what its repair will write.
+SELECT m.id, j.robot_id, m.task_name, m.status, m.phase, m.reason, m.start_time, m.end_time,
+       m.items_total, m.items_done, m.percent_complete, m.last_item,
+       coalesce(m.details, '{{}}') AS details, m.created_at, m.updated_at, {key} AS sort_key
+  FROM (SELECT j.id FROM jobs j WHERE {where} ORDER BY {order} LIMIT %(rows)s) p
+  JOIN jobs j ON j.id = p.id
+ CROSS JOIN LATERAL jobs_mended(j) m
+ ORDER BY {order};
 
 -- name: by_id
 j.id

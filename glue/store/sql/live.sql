@@ -11,7 +11,10 @@ SELECT d.oid::bigint AS database, txid_snapshot_xmin(txid_current_snapshot()) AS
 
 -- name: prune
 -- By transaction, so that what is left is without a gap: who knows the oldest left has missed none.
+-- The oldest one goes whole, however large it is.
 DELETE FROM live_changes
  WHERE txid < least(
        (SELECT max(txid) FROM live_changes WHERE at < now() - make_interval(secs => %(keep_s)s)),
-       coalesce((SELECT txid FROM live_changes ORDER BY txid OFFSET %(most)s LIMIT 1), 2::bigint ^ 62));
+       greatest((SELECT min(txid) + 1 FROM live_changes),
+                coalesce((SELECT txid FROM live_changes ORDER BY txid OFFSET %(most)s LIMIT 1),
+                         2::bigint ^ 62)));

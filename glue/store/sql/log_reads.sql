@@ -1,12 +1,11 @@
 -- name: page
 -- An older row's mistake is shown as what its repair will write.
-SELECT (p.m).id, (p.m).level, (p.m).category, (p.m).message, (p.m).robot_id, (p.m).details,
-       (p.m).timestamp, p.sort_key
-  FROM (SELECT system_logs_mended(s) AS m, {key} AS sort_key
-          FROM system_logs s
-         WHERE {where}
-         ORDER BY {order}
-         LIMIT %(rows)s) p;
+SELECT m.id, m.level, m.category, m.message, m.robot_id, m.details,
+       m.timestamp, {key} AS sort_key
+  FROM (SELECT s.id FROM system_logs s WHERE {where} ORDER BY {order} LIMIT %(rows)s) p
+  JOIN system_logs s ON s.id = p.id
+ CROSS JOIN LATERAL system_logs_mended(s) m
+ ORDER BY {order};
 
 -- name: by_id
 s.id
@@ -33,13 +32,15 @@ s.timestamp >= %(since)s
 -- name: if_until
 s.timestamp < %(until)s
 -- name: if_text
-position(lower(%(text)s) IN lower(s.message)) > 0
+-- As postgres/indexes.sql has it indexed.
+lower(s.message)
+    LIKE '%%' || regexp_replace(lower(%(text)s), '([\\%%_])', '\\\1', 'g') || '%%'
 -- name: if_without_auth
 -- Whatever an older fleet called it.
 lower(left(s.category, 4)) <> 'auth'
 
 -- name: one
-SELECT (m).id, (m).level, (m).category, (m).message, (m).robot_id, (m).details, (m).timestamp,
+SELECT m.id, m.level, m.category, m.message, m.robot_id, m.details, m.timestamp,
        s.category AS kept_category
   FROM system_logs s, LATERAL system_logs_mended(s) m
  WHERE s.id = %(id)s;

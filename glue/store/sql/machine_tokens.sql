@@ -52,6 +52,11 @@ SELECT t.id::text, t.name, t.user_id, u.username, t.role, t.scopes, t.hint, t.cr
   FROM machine_tokens t LEFT JOIN users u ON u.id::text = t.user_id
  WHERE t.id = %(id)s AND t.revoked_at IS NULL;
 
+-- name: revoked_with_maker
+-- Those for machines that this transaction has revoked by demoting or deactivating who made them.
+SELECT count(*) FROM machine_tokens
+ WHERE user_id IS NULL AND created_by = %(maker)s AND revoked_at = now();
+
 -- name: revoke
 UPDATE machine_tokens SET revoked_at = now(), revoked_by = %(revoked_by)s
  WHERE id = %(id)s AND revoked_at IS NULL

@@ -17,17 +17,8 @@ DELETE FROM oidc_keys k
                 WHERE newer.made_at > k.made_at
                   AND newer.made_at < now() - make_interval(secs => %(kept)s));
 
--- name: open_session
--- Nothing where the password was changed, or its owner deactivated, since it was checked.
-WITH person AS (SELECT id::text AS id FROM users
-                 WHERE id = %(user_id)s AND password_hash = %(checked)s AND is_active
-                   FOR NO KEY UPDATE),
-     opened AS (INSERT INTO sessions (user_id, expires_at, address, user_agent)
-                SELECT id, now() + make_interval(secs => %(lives)s), %(address)s, %(user_agent)s
-                  FROM person
-                RETURNING id)
-INSERT INTO oidc_browsers (token_hash, session_id) SELECT %(token_hash)s, id FROM opened
-RETURNING session_id::text;
+-- name: add_browser
+INSERT INTO oidc_browsers (token_hash, session_id) VALUES (%(token_hash)s, %(session_id)s);
 
 -- name: session
 SELECT s.id::text, s.created_at, u.id AS user_id, u.username
@@ -81,7 +72,8 @@ SELECT u.id AS user_id
    AND s.ended_at IS NULL AND s.expires_at > now() AND u.is_active;
 
 -- name: ours_in_grafana
--- Whether Grafana has this person's account from us. Without, a sign-in there could find somebody
--- else's of the same address.
-SELECT EXISTS (SELECT FROM grafana_objects
-                WHERE kind = 'user' AND name = lower(%(username)s)) AS found;
+-- Whether a sign-in in Grafana finds the account that we made there for this person: by our subject
+-- where they signed in before, else by e-mail address, which could be somebody else's.
+SELECT EXISTS (SELECT FROM grafana_objects o JOIN users u ON u.id::text = o.user_id
+                WHERE o.kind = 'user' AND o.user_id = %(user_id)s
+                  AND (o.external OR lower(o.email) = lower(u.email))) AS found;

@@ -1,12 +1,11 @@
 -- name: page
 -- An older row's mistake is shown as what its repair will write. `data` may be large: one by one.
-SELECT (p.m).id, (p.m).title, (p.m).description, (p.m).robot_id, (p.m).report_type,
-       (p.m).file_path, (p.m).created_at, (p.m).created_by, p.sort_key
-  FROM (SELECT reports_mended(r) AS m, {key} AS sort_key
-          FROM reports r
-         WHERE {where}
-         ORDER BY {order}
-         LIMIT %(rows)s) p;
+SELECT m.id, m.title, m.description, m.robot_id, m.report_type,
+       m.file_path, m.created_at, m.created_by, {key} AS sort_key
+  FROM (SELECT r.id FROM reports r WHERE {where} ORDER BY {order} LIMIT %(rows)s) p
+  JOIN reports r ON r.id = p.id
+ CROSS JOIN LATERAL reports_mended(r) m
+ ORDER BY {order};
 
 -- name: by_id
 r.id
@@ -37,7 +36,7 @@ r.created_at < %(until)s
 position(lower(%(text)s) IN lower(concat_ws(E'\n', r.title, r.description))) > 0
 
 -- name: one
-SELECT (m).id, (m).title, (m).description, (m).robot_id, (m).report_type, (m).data,
-       (m).file_path, (m).created_at, (m).created_by
+SELECT m.id, m.title, m.description, m.robot_id, m.report_type, m.data,
+       m.file_path, m.created_at, m.created_by
   FROM reports r, LATERAL reports_mended(r) m
  WHERE r.id = %(id)s;

@@ -17,6 +17,13 @@ VALUES (%(user_id)s, %(address)s, %(user_agent)s,
         now() + make_interval(secs => least(%(idle)s::float8, %(longest)s::float8)))
 RETURNING id::text;
 
+-- name: end_surplus
+-- Those used longest ago, beyond the number that one user may have at once.
+UPDATE sessions SET ended_at = now(), end_reason = 'too many sessions'
+ WHERE id IN (SELECT id FROM sessions
+               WHERE user_id = %(user_id)s AND ended_at IS NULL AND expires_at > now()
+               ORDER BY last_used_at DESC, created_at DESC OFFSET %(most)s);
+
 -- name: first_token
 INSERT INTO refresh_tokens (session_id, token_hash) VALUES (%(session_id)s, %(token_hash)s);
 
@@ -51,6 +58,9 @@ UPDATE sessions
        expires_at = least(now() + make_interval(secs => %(idle)s::float8),
                           created_at + make_interval(secs => %(longest)s::float8))
  WHERE id = %(session_id)s;
+
+-- name: remaining
+SELECT extract(epoch FROM expires_at - now())::float8 FROM sessions WHERE id = %(session_id)s;
 
 -- name: caller
 -- Who calls with an access token: the user, while the token's session goes on.

@@ -1,0 +1,1 @@
+"""What every route has in common: who may call, one error shape, pages, exports, entity tags."""

@@ -1,0 +1,146 @@
+"""Who may call what, declared on every route in one way.
+
+A route says ``user: Operator`` (or ``Viewer``, ``Admin``), or has ``anyone("why")`` among its
+dependencies. :class:`Declared` is the class of all our routes: it refuses a route that says
+neither, and writes ``x-roles`` and ``x-scope`` into the OpenAPI operation, from which a test proves
+the rest. A person may what the role may; a token of a machine besides that needs the route's scope
+(:mod:`glue.core.scopes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from fastapi.security import OAuth2PasswordBearer
+
+from glue.api.conventions import callers, clients, etag, idempotency, refusals
+from glue.api.conventions.callers import Caller
+from glue.api.conventions.problems import ProblemError, documented
+from glue.core import scopes
+from glue.core.roles import Role, allows, at_least
+
+PREFIX = "/api/v1"
+LOGIN = f"{PREFIX}/auth/login"
+REFRESH = f"{PREFIX}/auth/refresh"
+
+PUBLIC = {
+    ("POST", LOGIN): "it is how one gets a token",
+    ("POST", REFRESH): "the refresh token in its body says who asks",
+    ("POST", "/webhooks/grafana"): "it has a bearer secret of its own",
+    ("GET", "/.well-known/openid-configuration"): "it says where to sign in",
+    ("GET", "/oauth/jwks"): "public keys",
+    ("GET", "/oauth/authorize"): "a browser comes here to sign in",
+    ("POST", "/oauth/authorize"): "a browser comes here to sign in",
+    ("POST", "/oauth/sign-in"): "it takes name and password, and a form that we showed",
+    ("GET", "/oauth/logout"): "it knows the browser by its cookie, and asks first",
+    ("POST", "/oauth/logout"): "it knows the browser by its cookie, and a form that we showed",
+    ("POST", "/oauth/token"): "Grafana has a secret of its own, and a code of one use",
+    ("GET", "/oauth/userinfo"): "it takes the tokens that Grafana got for somebody",
+    ("POST", "/oauth/userinfo"): "it takes the tokens that Grafana got for somebody",
+    ("GET", "/healthz"): "supervisors and load balancers have no account",
+    ("GET", "/readyz"): "supervisors and load balancers have no account",
+    ("GET", "/metrics"): "Prometheus has no account; the service listens on loopback by default",
+}
+"""Routes without a role, and why; beside them the documentation (/docs, /openapi.json)."""
+
+ONLY_PEOPLE: dict[str, Any] = {"x-scope": scopes.SESSION}
+"""``openapi_extra`` of a route that takes a person who logged in, and no token of a machine."""
+
+_bearer = OAuth2PasswordBearer(LOGIN, auto_error=False, description="Log in for a token.")
+
+
+class Access:
+    """Dependency: who calls, with at least the role ``least`` and the route's scope."""
+
+    def __init__(self, least: Role) -> None:
+        self.least = least
+
+    async def __call__(
+        self, request: Request, token: Annotated[str | None, Depends(_bearer)]
+    ) -> Caller:
+        user = await callers.of(request, token)
+        if not allows(user.role, self.least):
+            await _record_refusal(request, user, {"takes": self.least})
+            raise ProblemError(
+                403, f"This takes the role {self.least}; {user.username} is {user.role}."
+            )
+        scope = request.scope["route"].openapi_extra["x-scope"]
+        if not user.may(scope):
+            await _record_refusal(request, user, {"takes": self.least, "scope": scope})
+            raise ProblemError(403, _out_of_scope(user, scope), "out-of-scope")
+        await idempotency.begin(request, user.id)
+        return user
+
+
+class Anyone:
+    """Dependency of a route that needs no role."""
+
+    async def __call__(self) -> None:
+        return None
+
+
+Viewer = Annotated[Caller, Depends(Access("viewer"))]
+Operator = Annotated[Caller, Depends(Access("operator"))]
+Admin = Annotated[Caller, Depends(Access("admin"))]
+anyone = Depends(Anyone())
+
+
+class Declared(APIRoute):
+    """A route that says who may call it."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        declared = _declaration(self.dependant)
+        if declared is None:
+            raise TypeError(f"{path}: say who may call it (glue/api/conventions/access.py)")
+        roles = [] if isinstance(declared, Anyone) else list(at_least(declared.least))
+        if self.body_field:
+            self.responses = {**documented(400, 413), **self.responses}
+        extra = {**(self.openapi_extra or {}), "x-roles": roles}
+        if isinstance(declared, Access):
+            area, method = str(self.tags[0]) if self.tags else "", min(self.methods or {"POST"})
+            extra.setdefault("x-scope", scopes.of_route(method, area, declared.least))
+        if self.status_code == 201:
+            extra |= idempotency.CREATES
+        if idempotency.of(extra):
+            extra["parameters"] = [*extra.get("parameters", []), idempotency.PARAMETER]
+            self.responses = {**documented(409, 422), **self.responses}
+        self.openapi_extra = extra
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return etag.conditional(idempotency.once(super().get_route_handler()))
+
+
+def router(tag: str, prefix: str = "") -> APIRouter:
+    """A router whose routes are all :class:`Declared`."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=Declared)
+
+
+def _declaration(dependant: Dependant) -> Access | Anyone | None:
+    for needed in dependant.dependencies:
+        if isinstance(needed.call, Access | Anyone):
+            return needed.call
+    return None
+
+
+def _out_of_scope(user: Caller, scope: str) -> str:
+    has = ", ".join(sorted(user.scopes or ()))
+    if scope == scopes.SESSION:
+        return "This takes a person who logged in; a token of a machine will not do."
+    return f"This takes the scope {scope}; the token has {has}."
+
+
+async def _record_refusal(request: Request, user: Caller, takes: dict[str, str]) -> None:
+    route = request.scope["route"].path
+    message = f"{user.username} ({user.role}) was refused {request.method} {route}"
+    details = {
+        "username": user.username,
+        "role": user.role,
+        "address": clients.of(request).address,
+        **takes,
+    }
+    await refusals.record(request, user.id, message, details)

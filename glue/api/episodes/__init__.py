@@ -1,0 +1,1 @@
+"""Alerts: lists, figures, what people do with them."""

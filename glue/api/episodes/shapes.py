@@ -1,0 +1,126 @@
+"""What the routes of alerts take and give."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from glue.api.conventions.fields import Instant, Name, Reply, RobotId, Utc
+
+Severity = Literal["critical", "warning", "info"]
+AlertType = Literal["temperature", "battery", "servo", "system", "network", "performance"]
+Origin = Literal["push", "pull", "standby", "person", "events"]
+
+
+class AlertFilter(BaseModel):
+    """Which alerts; what is left out lets everything through. Several values: any of them."""
+
+    robot_id: list[RobotId] | None = Field(None, max_length=100)
+    severity: list[Severity] | None = Field(None, max_length=3)
+    type: list[AlertType] | None = Field(None, max_length=6)
+    metric: list[Name] | None = Field(None, max_length=20)
+    source: list[Name] | None = Field(None, max_length=100)
+    origin: list[Origin] | None = Field(None, max_length=4)
+    acknowledged: bool | None = None
+    acknowledged_by: Name | None = None
+    resolved: bool | None = None
+    resolved_by: Name | None = None
+    resolve_reason: Name | None = None
+    since: Instant | None = Field(None, description="Made at or after.")
+    until: Instant | None = Field(None, description="Made before.")
+    text: Name | None = Field(None, description="In title or message, whatever its case.")
+
+    @model_validator(mode="after")
+    def _range(self) -> AlertFilter:
+        if self.since and self.until and self.since >= self.until:
+            raise ValueError("until is not after since")
+        return self
+
+
+class Alert(Reply):
+    """One episode: opened once, closed once. `robot_id` is null for the stack as a whole."""
+
+    id: int
+    robot_id: str | None
+    metric: str | None
+    alert_type: AlertType
+    severity: Severity
+    title: str
+    message: str | None
+    source: str | None = Field(description="The part of the robot, e.g. `servo_3`.")
+    value: float | None = Field(description="When it opened or rose, in the metric's unit.")
+    threshold: float | None
+    acknowledged: bool
+    acknowledged_by: str | None
+    acknowledged_at: Utc | None
+    comment: str | None
+    resolved: bool
+    resolved_at: Utc | None
+    resolved_by: str | None
+    resolve_reason: str | None
+    starts_at: Utc | None
+    origin: str | None
+    details: dict[str, Any] | None
+    created_at: Utc
+
+
+class Event(Reply):
+    """Something that happened to an alert."""
+
+    id: int
+    at: Utc
+    kind: str
+    severity: str | None
+    value: float | None
+    threshold: float | None
+    source: str | None
+    origin: str | None
+    actor: str | None
+    note: str | None
+    details: dict[str, Any] | None
+
+
+class AlertWithTimeline(Alert):
+    """An alert and what happened to it, oldest first."""
+
+    timeline: list[Event]
+
+
+class Alerts(Reply):
+    """A page. `next` is null on the last one."""
+
+    items: list[Alert]
+    next: str | None
+
+
+class Count(Reply):
+    """How many alerts of one name, and how many of those are open now."""
+
+    name: str | None
+    alerts: int
+    open: int
+
+
+class Durations(Reply):
+    """Of how many alerts, and seconds from their opening; null where there are none."""
+
+    alerts: int
+    mean_s: float | None
+    median_s: float | None
+
+
+class AlertStatistics(Reply):
+    """Counts of a range, the most first. `open_now` is whatever the range."""
+
+    since: Utc
+    until: Utc
+    open_now: dict[Severity, int]
+    alerts: int
+    open: int
+    by_severity: list[Count]
+    by_metric: list[Count]
+    by_type: list[Count]
+    by_robot: list[Count] = Field(description="The first hundred robots.")
+    to_acknowledge: Durations
+    to_resolve: Durations

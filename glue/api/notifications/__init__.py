@@ -1,0 +1,1 @@
+"""Targets, routes and the outbox of notifications."""

@@ -1,0 +1,1 @@
+"""The OpenID Connect provider, by which people sign in to Grafana."""

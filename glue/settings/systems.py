@@ -1,0 +1,112 @@
+"""PostgreSQL, InfluxDB, Grafana: where they are, who we are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from glue.settings.group import Group, Port, setting
+
+
+class Postgres(Group):
+    """PostgreSQL: robots, users, limits, alerts. ``DATABASE_URL`` wins over the parts."""
+
+    url: SecretStr = setting(SecretStr(""), "DATABASE_URL", "postgresql://user:password@host/db")
+    host: str = setting("127.0.0.1", "PGHOST", "Where PostgreSQL listens.")
+    port: Port = setting(5432, "PGPORT", "PostgreSQL's registered port.")
+    database: str = setting("tonypi", "PGDATABASE", "The glue's database.")
+    user: str = setting("glue", "PGUSER", "Owner of that database.")
+    password: SecretStr = setting(SecretStr(""), "PGPASSWORD", "Of PGUSER.")
+    admin_user: str = setting(
+        "postgres", "POSTGRES_USER", "Superuser; used only to create accounts and databases."
+    )
+    admin_password: SecretStr = setting(SecretStr(""), "POSTGRES_PASSWORD", "Of POSTGRES_USER.")
+    reader_password: SecretStr = setting(
+        SecretStr(""), "GRAFANA_READER_PASSWORD", "Of grafana_reader, who sees only views."
+    )
+    pool_size: int = setting(5, "DB_POOL_SIZE", "Connections kept open.", "connections", ge=1)
+    pool_max: int = setting(15, "DB_POOL_MAX", "Connections at most.", "connections", ge=1)
+
+    @property
+    def dsn(self) -> str:
+        """Connection URI of the glue's own database."""
+        return self.url.get_secret_value() or self._dsn(self.user, self.password, self.database)
+
+    @property
+    def admin_dsn(self) -> str:
+        """Connection URI of the superuser, database ``postgres``."""
+        return self._dsn(self.admin_user, self.admin_password, "postgres")
+
+    def _dsn(self, user: str, password: SecretStr, database: str) -> str:
+        from urllib.parse import quote
+
+        secret = quote(password.get_secret_value(), safe="")
+        login = f"{quote(user, safe='')}:{secret}" if secret else quote(user, safe="")
+        return f"postgresql://{login}@{self.host}:{self.port}/{database}"
+
+
+class Influx(Group):
+    """InfluxDB 1.12 or 2.x: the robots' series. On 1.x a token is ``user:password``."""
+
+    url: str = setting("http://127.0.0.1:8086", "INFLUXDB_URL", "Where InfluxDB listens.")
+    org: str = setting("tonypi", "INFLUXDB_ORG", "Organisation (2.x; 1.x ignores it).")
+    bucket: str = setting("robot_metrics", "INFLUXDB_BUCKET", "Bucket of all robot series.")
+    token: SecretStr = setting(
+        SecretStr(""), "INFLUXDB_TOKEN", "The glue's own token (administrator of the bucket)."
+    )
+    telegraf_token: SecretStr = setting(
+        SecretStr(""), "INFLUXDB_TELEGRAF_TOKEN", "May only write to the bucket."
+    )
+    grafana_token: SecretStr = setting(
+        SecretStr(""), "INFLUXDB_GRAFANA_TOKEN", "May only read the bucket."
+    )
+    version: str = setting(
+        "",
+        "INFLUXDB_VERSION",
+        "1 or 2: which InfluxDB `tonypi up` runs; empty: the one that this home's series are of, "
+        "else 1.x, else 2.x. A home's series stay what they are.",
+        pattern=r"^([12](\.\d+)*)?$",
+    )
+    retention: int = setting(
+        7, "INFLUXDB_RETENTION_DAYS", "Older points are dropped by InfluxDB.", "days", ge=1
+    )
+
+
+class Grafana(Group):
+    """Grafana: where it is, who we are there."""
+
+    url: str = setting(
+        "http://127.0.0.1:3000", "GRAFANA_URL", "As the glue reaches it; set but empty: none runs."
+    )
+    public_url: str = setting(
+        "", "GRAFANA_PUBLIC_URL", "As a browser reaches it; empty: the same as GRAFANA_URL."
+    )
+    admin_user: str = setting(
+        "tonypi-root", "GF_SECURITY_ADMIN_USER", "Server admin; never called admin, see decisions."
+    )
+    admin_email: str = setting(
+        "tonypi-root@grafana.invalid",
+        "GF_SECURITY_ADMIN_EMAIL",
+        "Of the server admin; nobody else's, for people who sign in are known by their address.",
+    )
+    admin_password: SecretStr = setting(
+        SecretStr(""), "GF_SECURITY_ADMIN_PASSWORD", "Generated at first start."
+    )
+    database_password: SecretStr = setting(
+        SecretStr(""), "GF_DATABASE_PASSWORD", "Of the role that owns Grafana's own database."
+    )
+    home: Path = setting(
+        Path("/usr/share/grafana"), "GRAFANA_HOME", "Where its Debian package puts it."
+    )
+    sync_interval: float = setting(
+        30.0,
+        "GRAFANA_SYNC_INTERVAL",
+        "How often all of Grafana is compared with what it should hold; what we change ourselves"
+        " is written at once.",
+        "s",
+        gt=0,
+    )
+    webhook_url: str = setting(
+        "http://127.0.0.1:8000/webhooks/grafana", "GLUE_WEBHOOK_URL", "Where Grafana posts alerts."
+    )

@@ -1,0 +1,117 @@
+"""Every route of the OpenAPI document with what somebody may send: Schemathesis makes it up.
+
+No answer is a 5xx, and every answer's status, type and body are what the document says. An admin
+asks, so that nothing is refused before it is looked at. What is made up follows from the document
+alone: a failure comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as examples
+from schemathesis import GenerationMode, checks
+from schemathesis.core.failures import FailureGroup
+
+from glue.stack.probe import free_port
+from tests.api import Api
+from tests.integration.test_api_access import EXAMPLES
+
+ENDLESS = {"/api/v1/live"}
+"""Streams."""
+
+WITHOUT_PARTS = ("commands", "emergency-stop", "resume", "jobs", "sync", "readyz")
+"""Of these 503 is the right answer: neither broker, events nor Grafana are here."""
+
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+
+EACH = 6
+"""Requests for a route: so many valid ones, of things that are there, and so many invalid ones."""
+
+
+@pytest.mark.timeout(400)
+async def test_any_input_gets_an_answer_that_the_document_names(api: Api) -> None:
+    await api.rows("INSERT INTO robots (robot_id) VALUES ('tonypi_01') ON CONFLICT DO NOTHING")
+    await api.add_alert(metric="cpu")
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(api.app, port=port, log_level="critical"))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.05)
+    loop = asyncio.get_running_loop()
+
+    def token() -> str:
+        api.sessions.clear()  # some routes end the session
+        return asyncio.run_coroutine_threadsafe(api.token("admin"), loop).result()
+
+    try:
+        found = await asyncio.to_thread(explore, f"http://127.0.0.1:{port}", token)
+    finally:
+        server.should_exit = True
+        await serving
+    assert not found, "\n\n".join(found)
+
+
+def explore(url: str, token: Any) -> list[str]:
+    """What is wrong, in words; each route stops at its first."""
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    found, asked = [], 0
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        if operation.path in ENDLESS:
+            continue
+        known = {name: EXAMPLES[name] for name in EXAMPLES if f"{{{name}}}" in operation.path}
+        headers = {"Authorization": f"Bearer {token()}"}
+        session = requests.Session()
+        for mode, path in ((GenerationMode.POSITIVE, known), (GenerationMode.NEGATIVE, {})):
+            if said := _explore(url, operation, mode, path or None, session, headers):
+                found.append(f"{operation.label} ({mode.value}): {said}")
+                break
+        asked += 1
+    assert asked > 40, "the document has lost its routes"
+    return found
+
+
+def _explore(
+    url: str,
+    operation: Any,
+    mode: GenerationMode,
+    path: dict[str, str] | None,
+    session: requests.Session,
+    headers: dict[str, str],
+) -> str:
+    @examples(
+        max_examples=EACH,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(operation.as_strategy(mode, path_parameters=path))
+    def each(case: schemathesis.Case) -> None:
+        # Not case.call(): it looks into urllib3, which another package replaces here.
+        answer = session.request(**case.as_transport_kwargs(url, headers=headers), timeout=20)
+        allowed = answer.status_code == 503 and any(w in operation.path for w in WITHOUT_PARTS)
+        excluded = [checks.not_a_server_error] if allowed else []
+        case.validate_response(answer, checks=CHECKS, excluded_checks=excluded)
+
+    try:
+        each()
+    except FailureGroup as group:
+        return "; ".join(str(failure) for failure in group.exceptions)
+    except Exception as error:
+        return repr(error) if "Unsatisf" not in repr(error) else ""
+    return ""
