@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 from typing import Any
 
@@ -39,6 +40,7 @@ from glue.changes import Changes
 from glue.commands import Commander
 from glue.core import demo
 from glue.core.folding import Folding
+from glue.notify.worker import Worker
 from glue.settings import Settings
 
 DESCRIPTION = """
@@ -77,6 +79,8 @@ def create_app(
     app.state.live = Hub(pool, app.state.changes, settings.glue.live_listeners)
     app.state.tickets = Tickets()
     app.state.commander = Commander(settings, pool)
+    app.state.backtests = asyncio.Semaphore(1)
+    app.state.notifier = Worker(settings, pool)
     app.state.doorkeeper = Doorkeeper(pool, settings.glue)
     secret = settings.glue.jwt_secret.get_secret_value()
     app.state.keyring = Keyring(pool, secret, settings.sign_on.lives)
