@@ -43,8 +43,11 @@ status: $(STAMP)
 programs: $(STAMP)
 	@$(BIN)/python -m glue.stack.install
 
+# Most tests wait for real programs, so two at a time take little more than half the time.
+WORKERS ?= 2
+
 test: checks programs
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 test-fast: $(STAMP)
 	@$(BIN)/pytest tests/unit

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -27,6 +28,7 @@ from tests.sync import synced, synced_grafana  # noqa: F401
 
 RAN = pytest.StashKey[dict[str, str]]()
 INFLUXES = pytest.StashKey[influxes.Servers]()
+STACKS = {"test_backup", "test_stack", "test_stack_changes", "test_stack_influxdb"}
 
 SettingsFor = Callable[..., Settings]
 StartTelegraf = Callable[..., "subprocess.Popen[bytes]"]
@@ -36,16 +38,37 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[RAN] = {}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers a file's tests stay together, for they share what they started; whole
+    stacks go up one after the other."""
+    for item in items:
+        group = "stacks" if item.path.stem in STACKS else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["ran"] = _ran(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker is done: what ran there belongs into the summary."""
+    node.config.stash[RAN] |= getattr(node, "workeroutput", {}).get("ran", {})
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    ran = config.stash[RAN]
-    if INFLUXES in config.stash:
-        ran |= config.stash[INFLUXES].summary()
-    if ran:
+    if ran := _ran(config):
         terminalreporter.section("programs that ran")
         for name, version in sorted(ran.items()):
             terminalreporter.line(f"{name}: {version}")
+
+
+def _ran(config: pytest.Config) -> dict[str, str]:
+    influx = config.stash[INFLUXES].summary() if INFLUXES in config.stash else {}
+    return config.stash[RAN] | influx
 
 
 @pytest.fixture(scope="session")
