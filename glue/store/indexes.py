@@ -23,10 +23,12 @@ WAIT = "30s"
 _TABLE = re.compile(r"\bON (\w+)")
 
 
-def build(dsn: str) -> dict[str, str]:
+def build(dsn: str, *, before: str = "") -> dict[str, str]:
     """Build what is missing; gives what could not be, and why. While somebody else builds, nothing.
 
-    Raises ``psycopg.Error`` when PostgreSQL goes away.
+    ``before`` is SQL that locks the same tables and so may not run beside a build, which waits for
+    every transaction: the two would wait for each other. Raises ``psycopg.Error`` when PostgreSQL
+    goes away or ``before`` fails; without its locks in time it is left out, as ``checks``.
     """
     left: dict[str, str] = {}
     with psycopg.connect(dsn, autocommit=True, application_name="tonypi-indexes") as conn:
@@ -35,6 +37,11 @@ def build(dsn: str) -> dict[str, str]:
         taken = conn.execute("SELECT pg_try_advisory_lock(hashtext(%s))", (LOCK,)).fetchone()
         if not (taken and taken[0]):
             return left
+        if before:
+            try:
+                conn.execute(before.encode())
+            except psycopg.errors.LockNotAvailable as error:
+                left["checks"] = str(error).strip().partition("\n")[0]
         for name, statement in queries.parse(FILE.read_text(encoding="utf-8"), FILE).items():
             try:
                 if _is_missing(conn, name):

@@ -26,6 +26,7 @@ from glue.store import indexes
 from glue.store.pool import StoreError
 
 FOLDER = PROJECT / "postgres" / "migrations"
+CHECKS = PROJECT / "postgres" / "checks.sql"
 MIGRATION_TABLE = "_yoyo_migration"
 LOCK = "tonypi:upgrade"
 LOCK_WAIT = 120.0
@@ -77,7 +78,7 @@ def upgrade(
         with _locked(dsn):
             done = _upgrade(dsn, naive_times, told)
         # Outside of the lock: a build waits for who waits for the lock.
-        return replace(done, without=indexes.build(dsn))
+        return replace(done, without=indexes.build(dsn, before=checks()))
     except psycopg.errors.LockNotAvailable as error:
         raise UpgradeFailed(
             f"another upgrade, or a long transaction, held the database for {LOCK_WAIT:.0f} s;"
@@ -105,7 +106,7 @@ def grants() -> str:
 def checks() -> str:
     """SQL that turns rules that hold for what is new into rules that hold for every row, where the
     rows allow it; harmless twice."""
-    return (FOLDER / "post-apply-checks.sql").read_text(encoding="utf-8")
+    return CHECKS.read_text(encoding="utf-8")
 
 
 def _upgrade(dsn: str, naive_times: str, told: Callable[[Applied], None]) -> Upgrade:

@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from glue.core import repair as core
 from glue.core.repair import Offence
-from glue.store import migrations
+from glue.store import indexes, migrations
 from glue.store.pool import StoreError
 from glue.store.queries import load
 
@@ -66,6 +66,10 @@ def apply(dsn: str, who: str) -> list[Offence]:
     """
     with _connected(dsn) as conn:
         conn.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (migrations.LOCK,))
+        # Not waited for: a build waits for every transaction, this one too.
+        free = "SELECT pg_try_advisory_xact_lock(hashtext(%s))"
+        if conn.execute(free, (indexes.LOCK,)).fetchone() != (True,):
+            raise RepairFailed("indexes are being built; try again when the upgrade is done")
         conn.execute("SET LOCAL tonypi.by = 'repair'")
         done: list[Offence] = []
         for _ in range(ROUNDS):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
 from glue.settings import Postgres
-from glue.store import indexes, migrations, queries
+from glue.store import indexes, migrations, queries, repair
 
 NAMES = set(queries.parse(indexes.FILE.read_text(), indexes.FILE)) - {"pg_trgm"}
 
@@ -60,6 +62,42 @@ def test_who_writes_goes_on_and_a_long_transaction_only_delays(
         assert "lock timeout" in left["alerts_text"]
     assert indexes.build(database.dsn) == {}
     assert whole(conn) == NAMES
+
+
+def test_an_upgrade_beside_a_build_waits_for_nothing_and_leaves_the_checks_to_it(
+    database: Postgres, conn: psycopg.Connection
+) -> None:
+    conn.execute("DROP INDEX alerts_text")
+    # A rule that no row has been held against yet: the next to come would lock the table for it.
+    conn.execute("ALTER TABLE alerts ADD CONSTRAINT unproven CHECK (id > 0) NOT VALID")
+    proven = "SELECT convalidated FROM pg_constraint WHERE conname = 'unproven'"
+    with ThreadPoolExecutor(1) as beside, psycopg.connect(database.dsn) as writer:
+        writer.execute(
+            "INSERT INTO alerts (alert_type, severity, title) VALUES ('servo', 'info', 'x')"
+        )
+        building = beside.submit(indexes.build, database.dsn)
+        until_waiting(conn)
+        assert migrations.upgrade(database.dsn).without == {}
+        assert conn.execute(proven).fetchone() == (False,)
+        with pytest.raises(repair.RepairFailed, match="indexes are being built"):
+            repair.apply(database.dsn, "test")
+        writer.commit()
+        assert building.result() == {}
+    assert migrations.upgrade(database.dsn).without == {}
+    assert conn.execute(proven).fetchone() == (True,)
+
+
+def until_waiting(conn: psycopg.Connection) -> None:
+    """Until a build waits for somebody's transaction."""
+    waiting = (
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND application_name = 'tonypi-indexes' AND query LIKE '%alerts_text%'"
+    )
+    for _ in range(200):
+        if conn.execute(waiting).fetchone():
+            return
+        time.sleep(0.05)
+    pytest.fail("no build is waiting")
 
 
 def test_without_the_extension_the_rest_works(

@@ -210,6 +210,7 @@ def test_a_failed_migration_leaves_nothing_and_the_ones_before_it(
     broken.write_text("CREATE TABLE half (n int);\nSELECT 1/0;")
     monkeypatch.setattr(migrations, "FOLDER", tmp_path)
     (tmp_path / "post-apply.sql").write_text("SELECT 1;")
+    monkeypatch.setattr(migrations, "CHECKS", tmp_path / "post-apply.sql")
     with pytest.raises(migrations.UpgradeFailed, match=r"0002_bad failed and was undone.*division"):
         migrations.upgrade(empty.dsn)
     with psycopg.connect(empty.dsn) as conn:
