@@ -194,6 +194,9 @@ def heading(ranked: Sequence[Happened]) -> str:
         "escalated": f"Not acknowledged, {first.severity}",
         "repeated": f"Still {first.severity}",
     }.get(first.occasion, first.severity.capitalize())
+    if first.ended_at and first.occasion != "resolved":
+        # It took so long to tell.
+        word += ", over by now"
     if len(ranked) == 1:
         return f"{word}: {first.title}"
     robots = {one.robot_id for one in ranked if one.robot_id}
@@ -283,13 +286,18 @@ def _compiled(text: str) -> Template:
 
 def _render(text: str, values: dict[str, Any]) -> str:
     try:
-        return _compiled(text).render(values)[:LONGEST].strip()
+        return _text(_compiled(text).render(values)[:LONGEST]).strip()
     except TemplateError as error:
         line = getattr(error, "lineno", None)
         where = f" (line {line})" if line else ""
         raise BadTemplate(f"{error.message or type(error).__name__}{where}") from None
     except Exception as error:  # whatever the template's own expressions raise
         raise BadTemplate(f"{type(error).__name__}: {error}"[:300]) from None
+
+
+def _text(text: str) -> str:
+    """Without what neither PostgreSQL nor a mail server takes: NUL, halves of characters."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _line(text: str) -> str:

@@ -97,11 +97,13 @@ class Due:
 
 @dataclass(frozen=True)
 class Told:
-    """An earlier row of the same episode: ``held`` while quiet hours keep it back."""
+    """An earlier row of the same episode: ``held`` while quiet hours keep it back. A route that was
+    removed since has no ``route_id``."""
 
     route_id: int | None
     target: int
     held: bool
+    route_name: str = ""
 
 
 def fits(route: Route, transition: Transition, now: datetime) -> bool:
@@ -141,13 +143,14 @@ def due(transition: Transition, routes: Sequence[Route], now: datetime) -> list[
 def due_at_end(
     transition: Transition, told: Iterable[Told], routes: Sequence[Route], now: datetime
 ) -> list[Due]:
-    """Who is told of the end: whoever was told that it began. A target whose message is still held
-    back hears neither."""
+    """Who is told of the end: whoever was told that it began, also through a route that is gone by
+    now. A target whose message is still held back hears neither."""
     by_id = {route.id: route for route in routes}
     found: dict[int, Due] = {}
     for one in told:
-        route = by_id.get(one.route_id or 0)
-        if route is not None and route.send_resolved and not one.held:
+        removed = Route(0, one.route_name, (one.target,), group_wait=0)
+        route = by_id.get(one.route_id or 0, removed)
+        if route.send_resolved and not one.held:
             found.setdefault(one.target, _due(route, one.target, transition, now))
     return list(found.values())
 
@@ -177,7 +180,8 @@ def spaced(at: datetime, last: datetime | None, now: datetime, interval: float) 
 class Unanswered:
     """An open episode that nobody acknowledged, as one target of a route heard of it.
 
-    ``since`` is when its opening or last raise was due, ``last`` when it was last told."""
+    ``since`` is when its opening or last raise was due, ``last`` when it was last told. ``off``:
+    the target is switched off, and was told nothing."""
 
     severity: str
     since: datetime
@@ -185,6 +189,7 @@ class Unanswered:
     escalated: bool
     rounds: int
     unsent: bool
+    off: bool = False
 
 
 def escalates(route: Route, episode: Unanswered, now: datetime) -> bool:
@@ -207,6 +212,7 @@ def repeats(route: Route, episode: Unanswered, now: datetime) -> bool:
         and route.repeat_every is not None
         and episode.severity == "critical"
         and not episode.unsent
+        and not episode.off
         and now >= episode.last + timedelta(seconds=route.repeat_every)
     )
 

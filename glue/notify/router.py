@@ -46,6 +46,7 @@ class Router:
         async with store.transaction(self._pool) as conn:
             await outbox.lock(conn)
             await outbox.drop_held(conn)
+            await outbox.drop_ends(conn)
             by_id = {route.id: route for route in await notifications.routes(conn)}
             rows = _unanswered(await outbox.unanswered(conn), by_id, self._clock())
             return await outbox.add(conn, rows)
@@ -128,7 +129,7 @@ def _row(
         "occasion": occasion,
         "round": round_,
         "target_id": target,
-        "route_id": route.id,
+        "route_id": route.id or None,
         "route_name": route.name,
         "group_key": key,
         "reason": due.suppressed if due else None,

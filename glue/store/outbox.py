@@ -78,7 +78,7 @@ async def told(conn: AsyncConnection, alert_ids: Collection[int]) -> dict[int, l
     """By alert: the targets that were told of it, or are to be."""
     found: dict[int, list[Told]] = {}
     for row in await _rows(conn, sql.told, {"ids": list(alert_ids)}):
-        one = Told(row["route_id"], row["target"], row["held"])
+        one = Told(row["route_id"], row["target"], row["held"], row["route_name"])
         found.setdefault(row["alert_id"], []).append(one)
     return found
 
@@ -86,6 +86,11 @@ async def told(conn: AsyncConnection, alert_ids: Collection[int]) -> dict[int, l
 async def drop_held(conn: AsyncConnection) -> None:
     """Suppress what quiet hours hold back and nobody needs to hear any more."""
     await conn.execute(sql.drop_held)
+
+
+async def drop_ends(conn: AsyncConnection) -> None:
+    """Suppress ends whose beginnings were given up."""
+    await conn.execute(sql.drop_ends)
 
 
 async def last_due(
@@ -130,6 +135,7 @@ async def unanswered(conn: AsyncConnection) -> list[Watched]:
                     escalated=row["escalated"],
                     rounds=row["rounds"],
                     unsent=row["unsent"],
+                    off=row["off"],
                 ),
             )
         )

@@ -8,8 +8,11 @@ import pytest
 from psycopg.rows import dict_row
 
 from glue import store
+from glue.alerts import people
+from glue.core import sealing
 from glue.notify.worker import Worker
 from glue.stack.probe import free_port
+from glue.store import outbox
 from tests import notified
 
 ALL = "SELECT * FROM notification_outbox ORDER BY id"
@@ -242,6 +245,104 @@ async def test_nobody_acknowledged_so_the_next_target_is_told_and_the_first_agai
         await empty(worker)
         # Also who was only told because nobody acknowledged hears the end.
         assert first.titles[-1].startswith("Resolved") and second.titles[-1].startswith("Resolved")
+
+
+async def test_a_raise_asks_again_whoever_acknowledged_the_warning(pool, worker, episodes, clock):
+    with notified.web() as first, notified.web() as second:
+        one = await notified.add_target(pool, "first", first.url)
+        two = await notified.add_target(pool, "second", second.url)
+        await notified.add_route(pool, [one], escalate_after=600.0, escalate_to=[two])
+        (alert,) = await episodes.open("r1")
+        await empty(worker)
+        async with store.transaction(pool) as conn:
+            await people.acknowledge_many(conn, [alert], "ann", "on it")
+        clock.ahead = timedelta(seconds=601)
+        await worker.router.watch()
+        await empty(worker)
+        assert second.titles == []
+        clock.ahead = timedelta()
+        await episodes.raise_(alert)
+        await empty(worker)
+        clock.ahead = timedelta(seconds=601)
+        await worker.router.watch()
+        await rows(pool, "UPDATE notification_outbox SET next_try_at = now()")
+        await empty(worker)
+        assert second.titles == ["Not acknowledged, critical: r1: temperature too high"]
+
+
+async def test_each_route_escalates_by_its_own_time_and_past_a_target_that_is_off(
+    pool, worker, episodes, clock
+):
+    with notified.web() as near, notified.web() as far:
+        off = await notified.add_target(pool, "off", near.url, enabled=False)
+        one = await notified.add_target(pool, "near", near.url)
+        two = await notified.add_target(pool, "far", far.url)
+        late = {"escalate_to": [two], "repeat_every": 60.0, "escalate_after": 1200.0}
+        await notified.add_route(
+            pool, [off], "a", go_on=True, escalate_after=600.0, escalate_to=[one]
+        )
+        await notified.add_route(pool, [off, one], "b", position=2, **late)
+        await episodes.open("r1", severity="critical")
+        await empty(worker)
+        for seconds in (601, 1201):
+            clock.ahead = timedelta(seconds=seconds)
+            await worker.router.watch()
+        await rows(pool, "UPDATE notification_outbox SET next_try_at = now()")
+        await empty(worker)
+        assert far.titles == ["Not acknowledged, critical: r1: temperature too high"]
+        assert "Not acknowledged, critical: r1: temperature too high" in near.titles
+        again = [r["target_name"] for r in await rows(pool) if r["occasion"] == "repeated"]
+        assert "off" not in again
+
+
+async def test_the_end_follows_what_was_told_also_when_its_route_is_gone(
+    pool, worker, episodes, web
+):
+    told = await notified.add_target(pool, "told", web.url)
+    never = await notified.add_target(pool, "never", "json://127.0.0.1:1/")
+    route = await notified.add_route(pool, [told, never])
+    (alert,) = await episodes.open("r1")
+    await empty(worker)
+    await rows(
+        pool,
+        "UPDATE notification_outbox SET state = 'queued', next_try_at = now()"
+        " WHERE state <> 'delivered'",
+    )
+    await rows(pool, "DELETE FROM notification_routes WHERE id = %(id)s", id=route)
+    await episodes.resolve(alert)
+    await worker.router.route()
+    await rows(
+        pool,
+        "UPDATE notification_outbox SET state = 'given up', finished_at = now()"
+        " WHERE occasion = 'opened' AND state <> 'delivered'",
+    )
+    await worker.router.watch()
+    await empty(worker)
+    assert web.titles[1:] == ["Resolved: r1: temperature too high"]
+    ends = {r["target_name"]: r for r in await rows(pool) if r["occasion"] == "resolved"}
+    assert ends["never"]["reason"] == "its beginning was given up"
+    # By hand after all: it says that it is history.
+    await rows(
+        pool,
+        "UPDATE notification_targets SET sealed = %(to)s, failing_since = NULL"
+        " WHERE name = 'never'",
+        to=sealing.seal(notified.KEY, web.url),
+    )
+    async with store.transaction(pool) as conn:
+        beginning = [r["id"] for r in await rows(pool) if r["state"] == "given up"]
+        assert await outbox.retry(conn, beginning) == beginning
+    await empty(worker)
+    assert web.titles[-1] == "Warning, over by now: r1: temperature too high"
+    assert "(recovered)" in web.got[-1]["message"]
+
+
+async def test_a_template_that_makes_no_text_of_it_stops_nobody(pool, worker, episodes, web):
+    odd = "a{{ '\\x00' }}b{{ '\\ud800' }}"
+    target = await notified.add_target(pool, "ops", web.url, title_template=odd, body_template=odd)
+    await notified.add_route(pool, [target])
+    await episodes.open("r1")
+    await empty(worker)
+    assert web.titles == ["ab?"]
 
 
 async def test_quiet_hours_hold_back_what_is_not_critical(pool, worker, episodes, web, clock):

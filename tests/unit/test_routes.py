@@ -123,7 +123,8 @@ def test_the_end_is_told_to_who_was_told_of_the_beginning():
     loud, silent = Route(1, "a", (1,)), Route(2, "b", (2,), send_resolved=False)
     over = Transition(9, 1, "resolved", "warning")
     told = [Told(1, 1, False), Told(2, 2, False), Told(1, 3, True), Told(7, 4, False)]
-    assert [one.target for one in due_at_end(over, told, [loud, silent], T0)] == [1]
+    ends = due_at_end(over, told, [loud, silent], T0)
+    assert [one.target for one in ends] == [1, 4], "4 was told through a route that is gone"
 
 
 def test_escalation_and_repetition_when_their_time_has_come():

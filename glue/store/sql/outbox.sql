@@ -17,10 +17,11 @@ DELETE FROM notification_waiting WHERE transition_id = ANY (%(ids)s);
 
 -- name: told
 -- Who was told, or is about to be, that these episodes began.
-SELECT DISTINCT ON (alert_id, target_id) alert_id, route_id, target_id AS target,
+SELECT DISTINCT ON (alert_id, target_id) alert_id, route_id, route_name, target_id AS target,
        held AND state = 'queued' AS held
   FROM notification_outbox
- WHERE alert_id = ANY (%(ids)s) AND target_id IS NOT NULL AND state <> 'suppressed'
+ WHERE alert_id = ANY (%(ids)s) AND target_id IS NOT NULL
+   AND state NOT IN ('suppressed', 'given up')
  ORDER BY alert_id, target_id, held AND state = 'queued', id;
 
 -- name: drop_held
@@ -37,6 +38,17 @@ UPDATE notification_outbox o
         SELECT FROM notification_outbox n
          WHERE n.alert_id = o.alert_id AND n.target_id = o.target_id AND n.id > o.id
            AND NOT n.held AND n.state <> 'suppressed'));
+
+-- name: drop_ends
+-- The end of what a target was never told, since its beginning was given up after the end was queued.
+UPDATE notification_outbox o
+   SET state = 'suppressed', held = false, finished_at = now(),
+       reason = 'its beginning was given up'
+ WHERE o.state = 'queued' AND o.occasion = 'resolved'
+   AND NOT EXISTS (
+       SELECT FROM notification_outbox b
+        WHERE b.alert_id = o.alert_id AND b.target_id = o.target_id AND b.id < o.id
+          AND b.occasion <> 'resolved' AND b.state NOT IN ('suppressed', 'given up'));
 
 -- name: last_due
 -- When the newest message of each cause was due, that shares its distance with the next one.
@@ -64,22 +76,29 @@ SELECT r.alert_id, r.transition_id, r.occasion, r.round, t.id, t.name, r.route_i
 
 -- name: unanswered
 -- Open episodes that nobody acknowledged, by the route and target that told of them, with the
--- transition that was told last.
+-- transition that was told last. Who acknowledged a warning has not seen that it became critical. A
+-- target that is off answers nothing, so what it should have told is escalated.
 WITH watched AS (
-    SELECT o.*, max(o.transition_id) OVER (PARTITION BY o.alert_id, o.route_id) AS newest
+    SELECT o.*, max(o.transition_id) OVER (PARTITION BY o.alert_id, o.route_id) AS newest,
+           NOT t.enabled AS off
       FROM notification_outbox o
-      JOIN alerts a ON a.id = o.alert_id AND NOT a.resolved AND NOT a.acknowledged
+      JOIN alerts a ON a.id = o.alert_id AND NOT a.resolved
       JOIN notification_routes r ON r.id = o.route_id AND r.enabled
-     WHERE o.state <> 'suppressed' AND o.target_id IS NOT NULL AND o.occasion <> 'resolved'
+      JOIN notification_targets t ON t.id = o.target_id
+     WHERE (o.state <> 'suppressed' OR NOT t.enabled) AND o.occasion <> 'resolved'
+       AND (NOT a.acknowledged
+            OR o.transition_id > (SELECT max(k.id) FROM alert_timeline k
+                                   WHERE k.alert_id = a.id AND k.kind = 'acknowledged'))
        AND (r.escalate_after IS NOT NULL OR r.repeat_every IS NOT NULL))
 SELECT w.alert_id, w.route_id, w.target_id, w.newest AS transition_id, a.severity, a.alert_type,
        coalesce(a.metric, '') AS metric, coalesce(a.robot_id, '') AS robot_id,
        min(w.due_at) FILTER (WHERE w.transition_id = w.newest) AS since,
        max(w.due_at) AS last,
-       bool_or(w.state IN ('queued', 'leased')) AS unsent,
+       bool_or(w.state IN ('queued', 'leased')) AS unsent, bool_or(w.off) AS off,
        coalesce(max(w.round) FILTER (WHERE w.transition_id = w.newest), 0) AS rounds,
        EXISTS (SELECT FROM notification_outbox e
                 WHERE e.alert_id = w.alert_id AND e.transition_id = w.newest
+                  AND e.route_id = w.route_id
                   AND e.occasion = 'escalated') AS escalated
   FROM watched w
   JOIN alerts a ON a.id = w.alert_id
@@ -122,8 +141,8 @@ SELECT o.alert_id, o.occasion, coalesce(t.severity, a.severity) AS severity,
        coalesce(a.metric, '') AS metric, coalesce(a.robot_id, '') AS robot_id, a.title,
        coalesce(a.message, '') AS text, coalesce(t.value, a.value) AS value,
        coalesce(t.threshold, a.threshold) AS "limit", coalesce(a.starts_at, a.created_at) AS since,
-       CASE WHEN o.occasion = 'resolved' THEN coalesce(a.resolved_at, t.at) END AS ended_at,
-       CASE WHEN o.occasion = 'resolved' THEN a.resolve_reason END AS reason
+       CASE WHEN a.resolved THEN coalesce(a.resolved_at, t.at) END AS ended_at,
+       CASE WHEN a.resolved THEN a.resolve_reason END AS reason
   FROM notification_outbox o
   JOIN alert_timeline t ON t.id = o.transition_id
   JOIN alerts a ON a.id = o.alert_id
@@ -167,10 +186,11 @@ SELECT extract(epoch FROM min(CASE state WHEN 'queued' THEN next_try_at ELSE lea
   FROM notification_outbox WHERE state IN ('queued', 'leased');
 
 -- name: retry
--- By hand: now, and from the first wait on. A message is tried again as a whole.
+-- By hand: now, and from the first wait on. A message is tried again as a whole, and written anew:
+-- the episode may be over by now.
 UPDATE notification_outbox o
    SET state = 'queued', attempts = 0, next_try_at = now(), held = false, reason = NULL,
-       finished_at = NULL, lease_until = NULL, last_error = NULL
+       finished_at = NULL, lease_until = NULL, last_error = NULL, message = NULL
  WHERE (o.id = ANY (%(ids)s)
         OR o.batch IN (SELECT batch FROM notification_outbox WHERE id = ANY (%(ids)s)))
    AND o.target_id IS NOT NULL AND o.state IN ('queued', 'given up')
