@@ -30,7 +30,7 @@ from glue.api.fleet import (
 from glue.api.live import streams
 from glue.api.live.hub import Hub
 from glue.api.live.tickets import Tickets
-from glue.api.notifications import outbox, routes, targets
+from glue.api.notifications import acknowledge, outbox, routes, targets
 from glue.api.people import auth, machine_tokens, own_account, tokens, users
 from glue.api.people.accounts import Doorkeeper
 from glue.api.sign_on import authorize
@@ -101,7 +101,7 @@ def _include(app: FastAPI) -> None:
         # Before the robots and metrics, of which one could otherwise be called «bulk».
         *(registration, maintenance, bulk_thresholds, backtests),
         *(robots, thresholds, commands, emergency_stop, jobs, alerts, actions),
-        *(targets, routes, outbox),
+        *(targets, routes, outbox, acknowledge),
         *(authorize, sign_on_tokens, auth),
         # Before the users, one of whom could otherwise be called «me».
         *(own_account, users, machine_tokens),

@@ -194,7 +194,7 @@ def try_target(name: Name, dry_run: DryRun = False, as_json: Json = False) -> No
         target = await _target(conn, name)
         message = messages.compose(
             [messages.EXAMPLE],
-            messages.Places("", "", loaded.fleet.tz),
+            messages.Places("", loaded.fleet.tz),
             target.title_template,
             target.body_template,
         )

@@ -3,7 +3,7 @@
 Five hundred robots that fall silent, and the stack-wide rules that noticed too, are one message
 with a list. Templates are Jinja2 in a sandbox; a target may bring its own, which is given ``items``
 (each an :class:`Item`), ``first``, ``count``, ``more`` (items beyond the listed), ``severity``,
-``occasion`` and ``heading``.
+``occasion``, ``heading`` and ``acknowledge`` (the message's link, '' where nothing is open).
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ BODY = """\
 {% if item.reason %} ({{ item.reason }}){% endif %}
 {% if item.dashboard %}\
   dashboard: {{ item.dashboard }}
-{% endif %}\
-{% if item.acknowledge %}\
-  acknowledge: {{ item.acknowledge }}
 {% endif %}
 {% endfor -%}
 {% if more %}and {{ more }} more
+{% endif %}\
+{% if acknowledge %}\
+Acknowledge{% if count > 1 %} all or some{% endif %}: {{ acknowledge }}
 {% endif %}"""
 
 
@@ -70,11 +70,11 @@ class BadTemplate(ValueError):
 @dataclass(frozen=True)
 class Places:
     """Roots of addresses as a browser reaches them, without a slash at their end, and the fleet's
-    zone."""
+    zone. ``acknowledge`` is where this message can be acknowledged, '' where it cannot."""
 
     grafana: str
-    glue: str
     zone: str
+    acknowledge: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,9 +166,9 @@ def compose(
 
 def check(title: str | None, body: str | None) -> None:
     """Render the templates with an example. Raises :class:`BadTemplate`."""
-    values = _values([EXAMPLE], Places("http://grafana", "http://glue", "UTC"))
+    values = _values([EXAMPLE], Places("http://grafana", "UTC", "http://glue/a"))
     ended = replace(EXAMPLE, occasion="resolved", ended_at=EXAMPLE.since, value=None, limit=None)
-    for some in (values, _values([ended] * (LISTED + 1), Places("", "", "UTC"))):
+    for some in (values, _values([ended] * (LISTED + 1), Places("", "UTC"))):
         _render(title or TITLE, some)
         _render(body or BODY, some)
 
@@ -183,6 +183,7 @@ def _values(ranked: Sequence[Happened], places: Places) -> dict[str, Any]:
         "severity": ranked[0].severity,
         "occasion": ranked[0].occasion,
         "heading": heading(ranked),
+        "acknowledge": "" if all(one.ended_at for one in ranked) else places.acknowledge,
     }
 
 
@@ -234,7 +235,6 @@ def _item(one: Happened, places: Places) -> Item:
     rule = BY_METRIC.get(one.metric)
     unit = rule.unit if rule else ""
     zone = ZoneInfo(places.zone)
-    over = one.occasion == "resolved"
     return Item(
         alert_id=one.alert_id,
         occasion=one.occasion,
@@ -252,9 +252,7 @@ def _item(one: Happened, places: Places) -> Item:
         ended_text=_when(one.ended_at, zone) if one.ended_at else "",
         reason=one.reason or "",
         dashboard=dashboard_link(one, places),
-        acknowledge=""
-        if over or not places.glue
-        else f"{places.glue}/api/v1/alerts/{one.alert_id}/acknowledge",
+        acknowledge="" if one.ended_at else places.acknowledge,
     )
 
 

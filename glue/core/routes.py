@@ -140,6 +140,10 @@ def due(transition: Transition, routes: Sequence[Route], now: datetime) -> list[
     return list(found.values())
 
 
+NOBODY = "no route fits"
+"""Why nobody is told of a transition that every route lets pass."""
+
+
 def due_at_end(
     transition: Transition, told: Iterable[Told], routes: Sequence[Route], now: datetime
 ) -> list[Due]:
@@ -164,6 +168,12 @@ def _due(route: Route, target: int, transition: Transition, now: datetime) -> Du
     if ends is not None:
         return Due(route, target, ends, held=True)
     return Due(route, target, now + timedelta(seconds=route.group_wait))
+
+
+def gathered(at: datetime, now: datetime, wait: float) -> datetime:
+    """When a message of a shared cause is due that nothing was told of yet: after ``wait`` s, in
+    which the others of its cause come."""
+    return max(at, now + timedelta(seconds=wait))
 
 
 def spaced(at: datetime, last: datetime | None, now: datetime, interval: float) -> datetime:

@@ -23,9 +23,12 @@ AT_ONCE = 500
 class Router:
     """Fills the outbox."""
 
-    def __init__(self, pool: store.Pool, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, pool: store.Pool, clock: Callable[[], datetime], outage_wait: float = 0
+    ) -> None:
         self._pool = pool
         self._clock = clock
+        self._outage_wait = outage_wait
 
     async def route(self) -> int:
         """Decide about every transition that waits; gives the number of new rows."""
@@ -35,7 +38,7 @@ class Router:
                 await outbox.lock(conn)
                 waiting = await outbox.waiting(conn, AT_ONCE)
                 if waiting:
-                    queued += await _decide(conn, waiting, self._clock())
+                    queued += await self._decide(conn, waiting, self._clock())
                     await outbox.decided(conn, [one.id for one in waiting])
             if len(waiting) < AT_ONCE:
                 return queued
@@ -51,29 +54,31 @@ class Router:
             rows = _unanswered(await outbox.unanswered(conn), by_id, self._clock())
             return await outbox.add(conn, rows)
 
-
-async def _decide(conn: Any, waiting: Sequence[Transition], now: datetime) -> int:
-    listed = await notifications.routes(conn)
-    begun = [one for one in waiting if one.occasion != "resolved"]
-    told = [(one, due) for one in begun for due in routes.due(one, listed, now)]
-    queued = await outbox.add(conn, await _rows(conn, told, now))
-    over = [one for one in waiting if one.occasion == "resolved"]
-    if over:
-        heard = await outbox.told(conn, [one.alert_id for one in over])
-        ends = [
-            (one, due)
-            for one in over
-            for due in routes.due_at_end(one, heard.get(one.alert_id, ()), listed, now)
-        ]
-        queued += await outbox.add(conn, await _rows(conn, ends, now))
-    await outbox.drop_held(conn)
-    return queued
+    async def _decide(self, conn: Any, waiting: Sequence[Transition], now: datetime) -> int:
+        listed = await notifications.routes(conn)
+        begun = [one for one in waiting if one.occasion != "resolved"]
+        told = [(one, due) for one in begun for due in routes.due(one, listed, now)]
+        queued = await outbox.add(conn, await _rows(conn, told, now, self._outage_wait))
+        reached = {one.id for one, _ in told}
+        await outbox.add(conn, [_to_nobody(one, now) for one in begun if one.id not in reached])
+        over = [one for one in waiting if one.occasion == "resolved"]
+        if over:
+            heard = await outbox.told(conn, [one.alert_id for one in over])
+            ends = [
+                (one, due)
+                for one in over
+                for due in routes.due_at_end(one, heard.get(one.alert_id, ()), listed, now)
+            ]
+            queued += await outbox.add(conn, await _rows(conn, ends, now, self._outage_wait))
+        await outbox.drop_held(conn)
+        return queued
 
 
 async def _rows(
-    conn: Any, told: Sequence[tuple[Transition, Due]], now: datetime
+    conn: Any, told: Sequence[tuple[Transition, Due]], now: datetime, outage_wait: float
 ) -> list[dict[str, Any]]:
-    """Rows to add. Messages of a cause that many share keep their route's distance."""
+    """Rows to add. Messages of a cause that many share wait for each other, and then keep their
+    route's distance."""
     shared = [(one, due) for one, due in told if messages.is_shared(one.metric)]
     keys = {messages.group_key(one.metric, one.occasion) for one, _ in shared}
     longest = max((due.route.group_interval for _, due in shared), default=0.0)
@@ -86,6 +91,7 @@ async def _rows(
         key = messages.group_key(one.metric, one.occasion)
         at = due.at
         if messages.is_shared(one.metric) and not due.held and not due.suppressed:
+            at = routes.gathered(at, now, outage_wait)
             at = routes.spaced(at, last.get((due.target, key)), now, due.route.group_interval)
             last[due.target, key] = at
         rows.append(_row(one, one.occasion, 0, due.route, due.target, key, at, due))
@@ -113,12 +119,19 @@ def _unanswered(
     return rows
 
 
+def _to_nobody(one: Transition, now: datetime) -> dict[str, Any]:
+    nobody = Route(0, "", ())
+    due = Due(nobody, 0, now, suppressed=routes.NOBODY)
+    key = messages.group_key(one.metric, one.occasion)
+    return _row(one, one.occasion, 0, nobody, None, key, now, due)
+
+
 def _row(
     transition: Transition,
     occasion: Occasion,
     round_: int,
     route: Route,
-    target: int,
+    target: int | None,
     key: str,
     at: datetime,
     due: Due | None = None,

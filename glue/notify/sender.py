@@ -7,12 +7,15 @@ that it stays one; those that fail are tried beside them and delay nobody.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import structlog
 
 from glue import store
-from glue.core import messages, routes, sealing
+from glue.core import ack_link, messages, routes, sealing
+from glue.core.ack_link import AckLink
 from glue.core.messages import Message, Places
 from glue.messengers.apprise import BadTarget, Messenger, NotDelivered
 from glue.settings import Settings
@@ -33,9 +36,9 @@ class Sent(NamedTuple):
 
 
 def places(settings: Settings) -> Places:
-    """Where links lead."""
+    """Where links lead, without that of a message."""
     grafana = settings.grafana_for_browsers if settings.grafana.url else ""
-    return Places(grafana, settings.glue_for_browsers, settings.fleet.tz)
+    return Places(grafana, settings.fleet.tz)
 
 
 class Sender:
@@ -79,7 +82,10 @@ class Sender:
             if message is None:
                 happened = await outbox.happened(conn, lease.ids)
                 message = messages.compose(
-                    happened, self._places, target.title_template, target.body_template
+                    happened,
+                    replace(self._places, acknowledge=self._acknowledge(lease)),
+                    target.title_template,
+                    target.body_template,
                 )
                 await outbox.keep_message(conn, lease.batch, message)
         try:
@@ -87,6 +93,19 @@ class Sender:
         except (sealing.NoKey, sealing.SealedOtherwise) as error:
             # Not for good: somebody may give the key.
             return lease, message, error, target.name
+
+    def _acknowledge(self, lease: Lease) -> str:
+        """Where this message can be acknowledged; '' where no link may be made."""
+        notify, root = self._settings.notify, self._settings.glue_for_browsers
+        if not notify.ack_days or not root:
+            return ""
+        until = datetime.now(UTC) + timedelta(days=notify.ack_days)
+        link = AckLink(lease.batch, lease.target_id)
+        try:
+            token = ack_link.token(notify.secret_key.get_secret_value(), link, until)
+        except sealing.NoKey:
+            return ""
+        return f"{root}{ack_link.PATH}/{token}"
 
     async def _failed(self, lease: Lease, name: str, error: str) -> Sent:
         notify = self._settings.notify

@@ -44,7 +44,7 @@ class Worker:
     ) -> None:
         self.messenger = Messenger(settings.notify.allowed, settings.notify.timeout)
         self._pool = pool
-        self.router = Router(pool, clock)
+        self.router = Router(pool, clock, settings.notify.outage_wait)
         self.sender = Sender(settings, pool, self.messenger)
         self._wake = asyncio.Event()
         self._trouble = ""

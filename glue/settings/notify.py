@@ -37,6 +37,24 @@ class Notify(Group):
         32, "NOTIFY_TRIES", "Then a message is given up: after a day.", "tries", ge=1, le=1000
     )
 
+    ack_days: float = setting(
+        7.0,
+        "NOTIFY_ACK_DAYS",
+        "How long the link of a message acknowledges its alerts, for who has it; 0: no link.",
+        "d",
+        ge=0,
+        le=365,
+    )
+    outage_wait: float = setting(
+        20.0,
+        "NOTIFY_OUTAGE_WAIT",
+        "Messages of an outage (silent robots, the stack's own rules) wait for the others of it:"
+        " two evaluations, so that 500 silent robots are one message.",
+        "s",
+        ge=0,
+        le=600,
+    )
+
     @property
     def allowed(self) -> frozenset[str]:
         """The kinds of targets."""

@@ -187,6 +187,7 @@ def _changed(last: Change, moved: Change | None) -> dict[str, Any]:
         {
             "id": episode.id,
             "severity": episode.severity,
+            "raised": moved is not None and moved.kind == "raised",
             "value": seen.value if seen else None,
             "threshold": seen.limit if seen else None,
             "message": seen.message if seen else None,

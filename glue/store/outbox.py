@@ -164,6 +164,11 @@ async def happened(conn: AsyncConnection, ids: Collection[int]) -> list[Happened
     return list({row["alert_id"]: Happened(**row) for row in rows}.values())
 
 
+async def told_by(conn: AsyncConnection, batch: int, target: int) -> list[Row]:
+    """The alerts that the message ``batch`` to ``target`` told of, as they are now."""
+    return await _rows(conn, sql.told_by, {"batch": batch, "target": target})
+
+
 async def keep_message(conn: AsyncConnection, row_id: int, message: Message) -> None:
     """So that every try says the same."""
     await conn.execute(sql.keep_message, {"id": row_id, "message": Jsonb(vars(message))})

@@ -28,6 +28,7 @@ def noted(settings_for, database):
         NOTIFY_RETRY_FIRST="0.2",
         NOTIFY_TIMEOUT="3",
         NOTIFY_TRIES="3",
+        NOTIFY_OUTAGE_WAIT="0",
         FLEET_TZ="Europe/Berlin",
         GRAFANA_PUBLIC_URL="http://grafana.example:3000",
     )
@@ -110,7 +111,7 @@ async def test_opening_raise_and_end_are_told_once_each(pool, worker, episodes, 
     assert "value 71.5 °C, limit 70 °C" in first
     assert "CE" in first  # since when, in the fleet's zone
     assert "http://grafana.example:3000/d/tonypi-robot?from=" in first and "var-robot=r1" in first
-    assert f"/api/v1/alerts/{alert}/acknowledge" in first
+    assert "/acknowledge/" in first
     assert "value 82 °C, limit 80 °C" in web.got[1]["message"]
     assert "(recovered)" in web.got[2]["message"] and "acknowledge" not in web.got[2]["message"]
     assert await states(pool) == [(o, "ops", "delivered") for o in ("opened", "raised", "resolved")]
@@ -139,6 +140,46 @@ async def test_500_silent_robots_and_the_rules_that_noticed_are_one_message(
     late = await rows(pool, "SELECT * FROM notification_outbox WHERE state = 'queued'")
     assert {r["occasion"] for r in late} == {"opened", "resolved"}
     assert [t.split(":")[0] for t in web.titles] == ["Critical", "Resolved"]
+
+
+async def test_an_outage_is_told_when_its_others_had_time_to_come(
+    noted, pool, episodes, web, clock
+):
+    target = await notified.add_target(pool, "ops", web.url)
+    await notified.add_route(pool, [target])
+    patient = noted.model_copy(
+        update={"notify": noted.notify.model_copy(update={"outage_wait": 9})}
+    )
+    worker = Worker(patient, pool, clock)
+    # As live posts come: a robot at a time. What is hot meanwhile does not wait.
+    await episodes.open("r1", metric="silence")
+    await worker.router.route()
+    await episodes.open("hot")
+    await empty(worker)
+    assert web.titles == ["Warning: hot: temperature too high"]
+    clock.ahead = timedelta(seconds=5)
+    await episodes.open("r2", metric="silence")
+    await worker.router.route()
+    await rows(
+        pool,
+        "UPDATE notification_outbox SET next_try_at = now() WHERE due_at <= %(at)s",
+        at=clock() + timedelta(seconds=4),
+    )
+    await empty(worker)
+    worker.messenger.close()
+    assert web.titles[1:] == ["Warning: 2 robots: robot silent"]
+
+
+async def test_what_no_route_fits_is_recorded_as_told_to_nobody(pool, worker, episodes, web):
+    (alert,) = await episodes.open("r1")
+    assert await empty(worker) == []
+    (row,) = await rows(pool)
+    assert (row["state"], row["reason"], row["target_id"]) == ("suppressed", "no route fits", None)
+    target = await notified.add_target(pool, "ops", web.url)
+    await notified.add_route(pool, [target])
+    await episodes.raise_(alert)
+    await empty(worker)
+    assert web.titles == ["Critical: r1: temperature too high"]
 
 
 async def test_a_mail_says_the_same(pool, worker, episodes):
@@ -268,6 +309,12 @@ async def test_a_raise_asks_again_whoever_acknowledged_the_warning(pool, worker,
         await rows(pool, "UPDATE notification_outbox SET next_try_at = now()")
         await empty(worker)
         assert second.titles == ["Not acknowledged, critical: r1: temperature too high"]
+        # Acknowledged as critical, it may come and go between the two.
+        async with store.transaction(pool) as conn:
+            await people.acknowledge_many(conn, [alert], "ann", "coming")
+        await episodes.raise_(alert)
+        (row,) = await rows(pool, "SELECT acknowledged, acknowledged_by FROM alerts")
+        assert row == {"acknowledged": True, "acknowledged_by": "ann"}
 
 
 async def test_each_route_escalates_by_its_own_time_and_past_a_target_that_is_off(

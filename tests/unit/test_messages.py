@@ -13,7 +13,7 @@ from glue.core.pipeline_rules import PIPELINE_RULES
 from glue.core.rules import RULES
 from glue.messengers import apprise
 
-PLACES = Places("http://grafana:3000", "http://glue:8000", "Europe/Berlin")
+PLACES = Places("http://grafana:3000", "Europe/Berlin", "http://glue:8000/acknowledge/t")
 METRICS = sorted({rule.metric for rule in RULES})
 
 happened = st.builds(

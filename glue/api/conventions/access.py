@@ -41,6 +41,8 @@ PUBLIC = {
     ("POST", "/oauth/token"): "Grafana has a secret of its own, and a code of one use",
     ("GET", "/oauth/userinfo"): "it takes the tokens that Grafana got for somebody",
     ("POST", "/oauth/userinfo"): "it takes the tokens that Grafana got for somebody",
+    ("GET", "/acknowledge/{token}"): "the link of a message says who asks, and of what",
+    ("POST", "/acknowledge/{token}"): "the link of a message says who asks, and of what",
     ("GET", "/healthz"): "supervisors and load balancers have no account",
     ("GET", "/readyz"): "supervisors and load balancers have no account",
     ("GET", "/metrics"): "Prometheus has no account; the service listens on loopback by default",

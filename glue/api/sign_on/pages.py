@@ -29,7 +29,8 @@ svg{display:block;width:3rem;height:3rem;color:var(--accent)}
 h1{margin:.75rem 0 .25rem;font-size:1.5rem;line-height:1.25}
 p{margin:0 0 1rem;color:var(--quiet);text-wrap:balance}
 label{display:block;margin:1rem 0 .25rem;font-weight:600}
-input{width:100%;padding:.625rem .75rem;border:1px solid var(--line);border-radius:8px;
+input:not([type=checkbox]){width:100%;padding:.625rem .75rem;
+border:1px solid var(--line);border-radius:8px;
 background:var(--ground);color:inherit;font:inherit}
 button,.button{display:block;width:100%;margin-top:1.5rem;padding:.75rem;border:0;border-radius:8px;
 background:var(--accent);color:var(--on);font:inherit;font-weight:600;text-align:center;
@@ -39,6 +40,12 @@ input:focus-visible,button:focus-visible,a:focus-visible{outline:3px solid var(-
 outline-offset:2px}
 .wrong{margin:1rem 0 0;padding:.75rem 1rem;border-radius:8px;background:var(--badground);
 color:var(--bad)}
+ul{list-style:none;margin:1rem 0;padding:0}
+li{border-top:1px solid var(--line);padding:.625rem 0}
+li:last-child{border-bottom:1px solid var(--line)}
+li label{display:flex;gap:.75rem;margin:0}
+li input{flex:none;width:1.25rem;height:1.25rem;margin:.125rem 0 0;accent-color:var(--accent)}
+li small{display:block;font-weight:400;color:var(--quiet);font-size:.875rem}
 .small{margin:1.5rem 0 0;font-size:.875rem}
 a{color:var(--accent)}
 @media(max-width:26rem){body{padding:0;place-items:start stretch;background:var(--card)}
@@ -86,7 +93,7 @@ def sign_in(form: Form, links: Links, status: int = 200) -> HTMLResponse:
         described = ' aria-describedby="wrong" aria-invalid="true"'
     # Who got the password wrong goes on with the password.
     in_name, in_password = ("", " autofocus") if form.username else (" autofocus", "")
-    return _page(
+    return page(
         "Sign in",
         f"<p>to open Grafana with your TonyPi account.</p>{wrong}"
         f'<form method="post" action="{escape(form.action)}">'
@@ -108,7 +115,7 @@ def sign_in(form: Form, links: Links, status: int = 200) -> HTMLResponse:
 
 def sign_out(form: Form, username: str) -> HTMLResponse:
     """Asks first: a link on another page must not sign anybody out."""
-    return _page(
+    return page(
         "Sign out?",
         f"<p>You are signed in as <strong>{escape(username)}</strong>.</p>"
         f'<form method="post" action="{escape(form.action)}">'
@@ -120,7 +127,7 @@ def sign_out(form: Form, username: str) -> HTMLResponse:
 
 
 def signed_out(links: Links) -> HTMLResponse:
-    return _page(
+    return page(
         "Signed out",
         "<p>You are signed out of TonyPi. Grafana itself may stay open until you sign out"
         f' there.</p><a class="button" href="{escape(links.grafana)}/login">Sign in again</a>',
@@ -134,10 +141,11 @@ def failed(title: str, what: str, status: int, links: Links | None = None) -> HT
     on = ""
     if links is not None:
         on = f'<a class="button" href="{escape(links.grafana)}/login">Back to Grafana</a>'
-    return _page(title, f"<p>{escape(what)}</p>{on}", status, [])
+    return page(title, f"<p>{escape(what)}</p>{on}", status, [])
 
 
-def _page(title: str, inner: str, status: int, leads_to: Iterable[str]) -> HTMLResponse:
+def page(title: str, inner: str, status: int = 200, leads_to: Iterable[str] = ()) -> HTMLResponse:
+    """A page of ours around ``inner`` (HTML); its forms may lead to us and ``leads_to``."""
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'

@@ -24,9 +24,13 @@ SELECT * FROM alert_instances WHERE firing;
 SELECT nextval(pg_get_serial_sequence('alerts', 'id')) AS id FROM generate_series(1, %(count)s);
 
 -- name: close_or_change
--- Changes of episodes that have a row. What a person wrote (acknowledged, comment) stays.
+-- Changes of episodes that have a row. What a person wrote (acknowledged, comment) stays; only who
+-- acknowledged a warning has not seen that it became critical.
 UPDATE alerts a
    SET severity = c.severity,
+       acknowledged = a.acknowledged AND NOT unseen.it,
+       acknowledged_at = CASE WHEN NOT unseen.it THEN a.acknowledged_at END,
+       acknowledged_by = CASE WHEN NOT unseen.it THEN a.acknowledged_by END,
        value = coalesce(c.value, a.value),
        threshold = coalesce(c.threshold, a.threshold),
        message = coalesce(c.message, a.message),
@@ -35,7 +39,12 @@ UPDATE alerts a
        resolve_reason = c.resolve_reason
   FROM jsonb_to_recordset(%(rows)s::jsonb) AS c(
          id int, severity text, value float8, threshold float8, message text, resolved bool,
-         resolved_at timestamptz, resolve_reason text)
+         resolved_at timestamptz, resolve_reason text, raised bool)
+ CROSS JOIN LATERAL (
+       SELECT c.raised AND c.severity = 'critical' AND NOT c.resolved
+              AND (SELECT k.severity FROM alert_timeline k
+                    WHERE k.alert_id = c.id AND k.kind = 'acknowledged'
+                    ORDER BY k.id DESC LIMIT 1) IS DISTINCT FROM 'critical' AS it) AS unseen
  WHERE a.id = c.id;
 
 -- name: open

@@ -59,11 +59,12 @@ SELECT target_id, group_key, max(due_at) AS at
  GROUP BY target_id, group_key;
 
 -- name: add
+-- A row without a target is of a transition that no route fits: nobody is told, and that is recorded.
 INSERT INTO notification_outbox (alert_id, transition_id, occasion, round, target_id, target_name,
                                  route_id, route_name, group_key, state, reason, held, due_at,
                                  next_try_at, finished_at)
-SELECT r.alert_id, r.transition_id, r.occasion, r.round, t.id, t.name, r.route_id, r.route_name,
-       r.group_key,
+SELECT r.alert_id, r.transition_id, r.occasion, r.round, t.id, coalesce(t.name, ''), r.route_id,
+       r.route_name, r.group_key,
        CASE WHEN r.reason IS NOT NULL OR NOT t.enabled THEN 'suppressed' ELSE 'queued' END,
        CASE WHEN r.reason IS NOT NULL THEN r.reason WHEN NOT t.enabled THEN 'target is off' END,
        r.held, r.due_at, r.due_at,
@@ -71,24 +72,22 @@ SELECT r.alert_id, r.transition_id, r.occasion, r.round, t.id, t.name, r.route_i
   FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(
          alert_id int, transition_id bigint, occasion text, round int, target_id int, route_id int,
          route_name text, group_key text, reason text, held bool, due_at timestamptz)
-  JOIN notification_targets t ON t.id = r.target_id
+  LEFT JOIN notification_targets t ON t.id = r.target_id
+ WHERE t.id IS NOT NULL OR r.target_id IS NULL
     ON CONFLICT DO NOTHING;
 
 -- name: unanswered
 -- Open episodes that nobody acknowledged, by the route and target that told of them, with the
--- transition that was told last. Who acknowledged a warning has not seen that it became critical. A
--- target that is off answers nothing, so what it should have told is escalated.
+-- transition that was told last. A target that is off answers nothing, so what it should have told
+-- is escalated.
 WITH watched AS (
     SELECT o.*, max(o.transition_id) OVER (PARTITION BY o.alert_id, o.route_id) AS newest,
            NOT t.enabled AS off
       FROM notification_outbox o
-      JOIN alerts a ON a.id = o.alert_id AND NOT a.resolved
+      JOIN alerts a ON a.id = o.alert_id AND NOT a.resolved AND NOT a.acknowledged
       JOIN notification_routes r ON r.id = o.route_id AND r.enabled
       JOIN notification_targets t ON t.id = o.target_id
      WHERE (o.state <> 'suppressed' OR NOT t.enabled) AND o.occasion <> 'resolved'
-       AND (NOT a.acknowledged
-            OR o.transition_id > (SELECT max(k.id) FROM alert_timeline k
-                                   WHERE k.alert_id = a.id AND k.kind = 'acknowledged'))
        AND (r.escalate_after IS NOT NULL OR r.repeat_every IS NOT NULL))
 SELECT w.alert_id, w.route_id, w.target_id, w.newest AS transition_id, a.severity, a.alert_type,
        coalesce(a.metric, '') AS metric, coalesce(a.robot_id, '') AS robot_id,
@@ -148,6 +147,15 @@ SELECT o.alert_id, o.occasion, coalesce(t.severity, a.severity) AS severity,
   JOIN alerts a ON a.id = o.alert_id
  WHERE o.id = ANY (%(ids)s)
  ORDER BY o.id;
+
+-- name: told_by
+-- The alerts that a message to this target told of.
+SELECT DISTINCT a.id, a.title, a.severity, a.robot_id, a.resolved, a.resolved_at, a.acknowledged,
+       a.acknowledged_by, a.acknowledged_at, coalesce(a.starts_at, a.created_at) AS since
+  FROM notification_outbox o
+  JOIN alerts a ON a.id = o.alert_id
+ WHERE o.batch = %(batch)s AND o.target_id = %(target)s
+ ORDER BY a.id;
 
 -- name: keep_message
 UPDATE notification_outbox SET message = %(message)s WHERE id = %(id)s;
