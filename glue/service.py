@@ -23,6 +23,8 @@ from glue.alerts.standby import Standby
 from glue.api.app import create_app
 from glue.api.people import first_users
 from glue.grafana import Grafana
+from glue.notify.deadman import DeadMan
+from glue.notify.fallback import Fallback
 from glue.retention import Retention
 from glue.series import Query
 from glue.settings import Settings
@@ -38,7 +40,7 @@ async def run(settings: Settings) -> None:
         # uvicorn stops at them and then raises them once more, for whoever was there before it:
         # nobody, so that the systems below are closed in order.
         signal.signal(number, lambda *_: stopped.set())
-    async with open_systems(settings) as app:
+    async with open_systems(settings, stopped) as app:
         config = uvicorn.Config(
             app,
             host=settings.glue.host,
@@ -75,8 +77,11 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
-    """The application with everything it needs in ``app.state``."""
+async def open_systems(
+    settings: Settings, stopped: asyncio.Event | None = None
+) -> AsyncIterator[FastAPI]:
+    """The application with everything it needs in ``app.state``. Waits for PostgreSQL, until
+    ``stopped``."""
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(store.open_pool(settings.postgres))
         series = await stack.enter_async_context(Query(settings.influx))
@@ -89,6 +94,8 @@ async def open_systems(settings: Settings) -> AsyncIterator[FastAPI]:
         app.state.series = series
         app.state.reconciler = await _reconciler(settings, pool, stack)
         app.state.standby = Standby(settings, pool, series, intake, watch)
+        app.state.fallback = Fallback(settings, pool, app.state.notifier.messenger)
+        await app.state.fallback.until_reachable(stopped or asyncio.Event())
         await first_users.ensure(pool, settings)
         await first_users.find_documented_passwords(pool)
         yield app
@@ -115,6 +122,8 @@ def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
         yield "sync", state.reconciler.run(state.changes)
     yield "standby", state.standby.run()
     yield "notifications", state.notifier.run(state.changes)
+    yield "fallback", state.fallback.run()
+    yield "deadman", DeadMan(state.settings, state.pool).run()
     yield "retention", Retention(state.settings, state.pool).run()
     take = state.intake.take
     yield "events", events.run(state.settings, state.pool, state.series, state.changes, take)

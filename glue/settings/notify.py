@@ -45,6 +45,33 @@ class Notify(Group):
         ge=0,
         le=365,
     )
+    database_away: float = setting(
+        60.0,
+        "NOTIFY_DATABASE_AWAY",
+        "How long PostgreSQL is away before people are told, by the routes as last read.",
+        "s",
+        gt=0,
+        le=86400,
+    )
+    heartbeat_url: SecretStr = setting(
+        SecretStr(""),
+        "HEARTBEAT_URL",
+        "Asked for while the glue works, by GET: a check of a service outside that calls people"
+        " when that stops (healthchecks.io, Uptime Kuma, …).",
+    )
+    heartbeat_fail_url: SecretStr = setting(
+        SecretStr(""),
+        "HEARTBEAT_FAIL_URL",
+        "Told what is wrong, by POST, while it does not work; empty: silence says enough.",
+    )
+    grafana_heartbeat_url: SecretStr = setting(
+        SecretStr(""),
+        "HEARTBEAT_GRAFANA_URL",
+        "Asked for while Grafana evaluates our rules; silent while the standby evaluator does.",
+    )
+    heartbeat_every: float = setting(
+        60.0, "HEARTBEAT_INTERVAL", "Between two signs of life.", "s", ge=1, le=86400
+    )
     outage_wait: float = setting(
         20.0,
         "NOTIFY_OUTAGE_WAIT",
