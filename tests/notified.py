@@ -28,13 +28,14 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 @dataclass
 class Web:
-    """A server that keeps what is posted to it. ``status`` is what it answers; ``gate`` is waited
-    for before the answer, after the message was kept."""
+    """A server that keeps what is posted to it. ``status`` is what it answers; ``gate``, and
+    ``delay`` seconds, are waited for before the answer, after the message was kept."""
 
     port: int
     got: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
     gate: threading.Event | None = None
+    delay: float = 0.0
 
     @property
     def url(self) -> str:
@@ -57,6 +58,7 @@ def web(port: int = 0) -> Iterator[Web]:
                 kept.got.append(json.loads(body))
             if kept.gate is not None:
                 kept.gate.wait(20)
+            time.sleep(kept.delay)
             with contextlib.suppress(OSError):
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
@@ -100,9 +102,9 @@ class Mail:
 
 
 @contextlib.contextmanager
-def mail(port: int) -> Iterator[Mail]:
-    """A running mail server."""
-    box = Mail(port)
+def mail(port: int, box: Mail | None = None) -> Iterator[Mail]:
+    """A running mail server; ``box`` as an earlier one left it."""
+    box = box or Mail(port)
     server = Controller(box, hostname="127.0.0.1", port=port)
     server.start()
     try:
