@@ -155,7 +155,7 @@ async def cancel_job(
             problem.detail += " `force: true` ends the job here nevertheless."
             raise
     async with store.transaction(request.app.state.pool) as conn:
-        await fleet.hold(conn, job.robot_id)
+        await fleet.hold(conn, [job.robot_id])
         if await jobs.cancel(conn, job_id, user.username, since) == "ended":
             raise ProblemError(409, f"Job {job_id} ended by itself just before.", "job-ended")
         await audit.record(
@@ -170,7 +170,7 @@ async def cancel_job(
 
 async def _ask(conn: Any, body: NewJob, sent: Sent) -> int:
     """Keeps the job that the command asks for; gives its id."""
-    await fleet.hold(conn, body.robot_id)
+    await fleet.hold(conn, [body.robot_id])
     job = rules.asked(
         body.robot_id,
         sent.asked_at,
