@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glue import store
-from glue.core.grafana_plan import Change, said, subjects
+from glue.core.grafana_change import Change, said, subjects
 from glue.core.grafana_state import Account
 from glue.grafana import Grafana, GrafanaMissing
 from glue.store import audit, grafana_objects

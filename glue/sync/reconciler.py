@@ -20,7 +20,8 @@ import structlog
 
 from glue import store
 from glue.changes import Changes
-from glue.core.grafana_plan import Change, Plan, plan, said
+from glue.core.grafana_change import Change, Plan, said
+from glue.core.grafana_plan import plan
 from glue.grafana import Grafana, GrafanaError, GrafanaUnavailable
 from glue.settings import PROJECT, Settings
 from glue.store import grafana_objects, heartbeats, lock

@@ -11,7 +11,8 @@ from pathlib import Path
 from glue import store
 from glue.core import fleet_changes as core_changes
 from glue.core import grafana_desired as desired
-from glue.core.grafana_plan import Owned, plan
+from glue.core.grafana_change import Owned
+from glue.core.grafana_plan import plan
 from glue.core.grafana_state import Definitions, Files, State
 from glue.core.provisioning import RULE_FOLDER
 from glue.core.rules import RULES

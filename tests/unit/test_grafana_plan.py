@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glue.core import grafana_desired as desired
-from glue.core.grafana_plan import Change, Conflict, Plan, plan, said
+from glue.core.grafana_change import Change, Conflict, Plan, said
+from glue.core.grafana_plan import plan
 from glue.core.grafana_state import Account, Folder, Mark, State, Team
 
 
