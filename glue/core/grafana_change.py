@@ -28,6 +28,8 @@ class Change:
     before: Any = None
     after: Any = None
     key: int | str = 0
+    digest: str = ""
+    """Of a reload: which differences ask for it, all of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ rest is a conflict, which is shown and left alone.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from glue.core import grafana_marks as marks
@@ -14,7 +15,7 @@ from glue.core import grafana_people as people
 from glue.core.definitions import differences
 from glue.core.grafana_change import Change, Conflict, Owned, Plan
 from glue.core.grafana_desired import DASHBOARDS
-from glue.core.grafana_state import Folder, State, Team
+from glue.core.grafana_state import Files, Folder, State, Team
 
 ORDER = (
     "organisation",
@@ -65,10 +66,16 @@ def plan(wanted: State, running: State, owned: Owned) -> Plan:
 
 def _files(wanted: State, running: State) -> Iterator[Change]:
     for kind, definitions in wanted.files.items():
-        found = [str(one) for one in differences(definitions, running.files.get(kind, {}))]
+        found = list(differences(definitions, running.files.get(kind, {})))
         if found:
+            told = [str(one) for one in found[:SHOWN]]
             more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-            yield Change("files", "reload", kind, after=[*found[:SHOWN], *more], key=kind)
+            yield _reload(kind, [*told, *more], repr(found))
+
+
+def _reload(kind: Files, told: list[str], differ: str) -> Change:
+    digest = hashlib.sha256(differ.encode()).hexdigest()
+    return Change("files", "reload", kind, after=told, key=kind, digest=digest)
 
 
 def _by_our_names(running: State, owned: Owned) -> Mapping[str, Team]:
@@ -117,13 +124,7 @@ def _folders(wanted: State, running: State, foreign: set[str]) -> Iterator[Chang
         if there is None:
             if uid == DASHBOARDS.uid:
                 # Only its provisioning makes it, whatever became of it.
-                yield Change(
-                    "files",
-                    "reload",
-                    "dashboards",
-                    after=[f"folder {want.title}"],
-                    key="dashboards",
-                )
+                yield _reload("dashboards", [f"folder {want.title}"], f"folder {uid}")
                 continue
             yield Change("folder", "add", want.title, after=uid, key=uid)
             there = Folder(uid, want.title)
