@@ -14,7 +14,8 @@ Kind = Literal[
 Verb = Literal["add", "adopt", "change", "remove", "reload"]
 
 Owned = Mapping[tuple[str, str], int]
-"""Grafana's id by (``user`` or ``team``, name) of what we made."""
+"""Grafana's id by (``user`` or ``team``, name) of what we made; a folder stands there by its uid,
+with 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,22 @@
 """What has to change in Grafana so that it is as wanted: a plan, in the order of its doing.
 
 Touched is what is ours alone: what the plan made (``owned`` has Grafana's id of it), or what is
-plainly the same thing after an answer that was lost (an account with name and address of ours). The
-rest is a conflict, which is shown and left alone.
+plainly the same thing after an answer that was lost (an account with name and address of ours, a
+folder with uid and title). The rest is a conflict, which is shown and left alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from glue.core import grafana_marks as marks
 from glue.core import grafana_people as people
 from glue.core.definitions import differences
 from glue.core.grafana_change import Change, Conflict, Owned, Plan
-from glue.core.grafana_desired import DASHBOARDS
-from glue.core.grafana_state import Files, Folder, State, Team
+from glue.core.grafana_desired import DASHBOARDS, OWN
+from glue.core.grafana_state import Files, Folder, State, Subject, Team
 
 ORDER = (
     "organisation",
@@ -34,6 +35,9 @@ ORDER = (
 )
 """What others depend on first: kinds, and a kind's verb where that goes elsewhere."""
 
+CHOSEN = frozenset({DASHBOARDS.uid, OWN.uid})
+"""Folders whose uids are ours to choose."""
+
 SHOWN = 5
 """Differences of files that a plan shows."""
 
@@ -42,7 +46,8 @@ def plan(wanted: State, running: State, owned: Owned) -> Plan:
     """Compares two states; ``running`` holds all accounts, and of the rest what bears our names."""
     persons = list(people.accounts(wanted, running, owned))
     strangers = {one.name for one in persons if isinstance(one, Conflict)}
-    teams = list(_teams(wanted, _by_our_names(running, owned), owned, strangers))
+    renamed = _renamed(wanted, running, owned)
+    teams = list(_teams(wanted, _by_our_names(running, owned), renamed, owned, strangers))
     foreign = {one.name for one in teams if isinstance(one, Conflict)}
     found = [
         *_files(wanted, running),
@@ -50,7 +55,7 @@ def plan(wanted: State, running: State, owned: Owned) -> Plan:
         *people.organisations(wanted, running),
         *people.root_role(wanted, running),
         *teams,
-        *_folders(wanted, running, foreign),
+        *_folders(wanted, _called_ours(running, renamed), owned, foreign),
         *marks.changes(wanted.marks, running.marks),
     ]
     changes = [one for one in found if isinstance(one, Change)]
@@ -88,13 +93,33 @@ def _by_our_names(running: State, owned: Owned) -> Mapping[str, Team]:
     }
 
 
+def _renamed(wanted: State, running: State, owned: Owned) -> dict[str, Team]:
+    """Our teams that somebody gave another name, by ours."""
+    by_id = {team.id: team for team in running.teams.values()}
+    found = {name: by_id.get(owned.get(("team", name), 0)) for name in wanted.teams}
+    return {name: team for name, team in found.items() if team and team.name != name}
+
+
 def _teams(
-    wanted: State, running: Mapping[str, Team], owned: Owned, strangers: set[str]
+    wanted: State,
+    running: Mapping[str, Team],
+    renamed: Mapping[str, Team],
+    owned: Owned,
+    strangers: set[str],
 ) -> Iterator[Change | Conflict]:
     for name, declared in wanted.teams.items():
         want = Team(name, declared.members - strangers)
         there = running.get(name)
-        if there is None:
+        if name in renamed:
+            if there is not None:
+                was = renamed[name].name
+                yield Conflict(
+                    "team", name, f"ours was renamed to {was} and another has its name; rename that"
+                )
+                continue
+            there = running[renamed[name].name]
+            yield Change("team", "change", name, there.name, name, there.id)
+        elif there is None:
             yield Change("team", "add", name, after=sorted(want.members))
             there = Team(name)
         elif owned.get(("team", name)) != there.id:
@@ -111,7 +136,22 @@ def _teams(
             yield Change("member", "remove", f"{login} in {name}", before=login, key=name)
 
 
-def _folders(wanted: State, running: State, foreign: set[str]) -> Iterator[Change]:
+def _called_ours(running: State, renamed: Mapping[str, Team]) -> Mapping[str, Folder]:
+    """Folders whose permissions name our teams as we do, whatever somebody renamed them to."""
+    ours: dict[Subject, Subject] = {
+        ("team", team.name): ("team", name) for name, team in renamed.items()
+    }
+    return {
+        uid: replace(
+            folder, permissions={ours.get(who, who): may for who, may in folder.permissions.items()}
+        )
+        for uid, folder in running.folders.items()
+    }
+
+
+def _folders(
+    wanted: State, running: Mapping[str, Folder], owned: Owned, foreign: set[str]
+) -> Iterator[Change | Conflict]:
     """``foreign``: teams of our names that are others'; they get no permission."""
     for uid, declared in wanted.folders.items():
         allowed = {
@@ -120,7 +160,7 @@ def _folders(wanted: State, running: State, foreign: set[str]) -> Iterator[Chang
             if subject[0] != "team" or subject[1] not in foreign
         }
         want = Folder(uid, declared.title, allowed)
-        there = running.folders.get(uid)
+        there = running.get(uid)
         if there is None:
             if uid == DASHBOARDS.uid:
                 # Only its provisioning makes it, whatever became of it.
@@ -128,6 +168,14 @@ def _folders(wanted: State, running: State, foreign: set[str]) -> Iterator[Chang
                 continue
             yield Change("folder", "add", want.title, after=uid, key=uid)
             there = Folder(uid, want.title)
+        elif ("folder", uid) not in owned:
+            # We chose these uids, and somebody may have had them before. The rules' folder has the
+            # uid that Grafana gave it: ours are in it.
+            if uid in CHOSEN and there.title != want.title:
+                why = f"Grafana has a folder {there.title} of the uid {uid}; give that another uid"
+                yield Conflict("folder", want.title, why)
+                continue
+            yield Change("folder", "adopt", want.title, key=uid)
         if there.title != want.title:
             yield Change("folder", "change", want.title, there.title, want.title, uid)
         if dict(there.permissions) != dict(want.permissions):
