@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from datetime import datetime, tzinfo
 from typing import Any, Literal
 
 import pytest
 
 from glue import store
+from glue.api.fleet import jobs as routes
 from glue.store import fleet
 from tests.api import Api, is_problem, served
 from tests.commanding import commanding
@@ -103,6 +106,35 @@ async def test_a_report_that_comes_while_its_job_is_asked_for_is_not_lost(
         assert await robots.until(lambda: robots.rows(begun)) == [("active",)]
         assert robots.rows("SELECT count(*) FROM jobs") == [(1,)]
         assert robots.rows("SELECT * FROM refused_messages") == []
+
+
+async def test_what_the_robot_said_meanwhile_is_told_by_one_clock(
+    mosquitto, database, settings_for, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API runs on another machine than PostgreSQL, whose clock is an hour ahead."""
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Ahead:
+            return cls.fromtimestamp(time.time() + 3600, tz)
+
+    monkeypatch.setattr(routes, "datetime", Ahead)
+    async with served(own(settings_for, database.database)) as api, commanding(api):
+        await api.rows("INSERT INTO robots (robot_id, status) VALUES ('r1', 'online')")
+        (job,) = await api.rows(
+            "INSERT INTO jobs (robot_id, status, task_name, start_time)"
+            " VALUES ('r1', 'active', 'sort', now()) RETURNING id"
+        )
+        path = f"/jobs/{job['id']}/cancel?wait=1.5"
+        cancelling = asyncio.create_task(api.post("operator", path, {"force": True}))
+        while not await api.rows("SELECT 1 FROM commands"):
+            await asyncio.sleep(0.02)
+        await api.rows(
+            "UPDATE jobs SET status = 'failed', reason = 'I was told to', end_time = now()"
+        )
+        ended = await cancelling
+    assert ended.status_code == 200, ended.text
+    assert ended.json()["details"]["robot_said"] == "I was told to"
 
 
 async def test_one_id_instead_of_several_is_a_mistake(api: Api) -> None:

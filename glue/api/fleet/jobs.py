@@ -139,8 +139,8 @@ async def cancel_job(
     With `force` it is ended here whatever the robot says, or does not say.
     """
     force = body is not None and body.force
-    since = datetime.now(UTC)
     async with store.transaction(request.app.state.pool) as conn:
+        since = await jobs.clock(conn)
         job = await _read(conn, job_id)
         etag.check(if_match, job)
         if job.status != "active":
