@@ -121,6 +121,14 @@ TEAMS = [
         {"Crew": Team("Crew", frozenset({"ben"}), 1)},
         reads=2,
     ),
+    Step("a team is renamed", lambda g: g.rename_team(1, "Gang"), writes=1),
+    Step(
+        "a team by its number",
+        lambda g: g.teams(["Crew"], [1]),
+        {"Gang": Team("Gang", frozenset({"ben"}), 1)},
+        reads=2,
+    ),
+    Step("a team is named back", lambda g: g.rename_team(1, "Crew"), writes=1),
 ]
 
 FOLDERS = [

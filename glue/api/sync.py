@@ -11,7 +11,7 @@ from glue import store
 from glue.api.conventions import access
 from glue.api.conventions.fields import Body, Reply, Utc
 from glue.api.conventions.problems import ProblemError, documented
-from glue.core import grafana_plan
+from glue.core import grafana_change
 from glue.grafana import GrafanaError
 from glue.store import audit
 from glue.sync import report
@@ -49,8 +49,8 @@ class Status(Reply):
 class Change(Reply):
     """One write. `text` says it as `tonypi sync plan` does."""
 
-    kind: grafana_plan.Kind
-    verb: grafana_plan.Verb
+    kind: grafana_change.Kind
+    verb: grafana_change.Verb
     name: str
     before: Any = None
     after: Any = None
@@ -60,7 +60,7 @@ class Change(Reply):
 class Conflict(Reply):
     """Something of others stands where ours should be."""
 
-    kind: grafana_plan.Kind
+    kind: grafana_change.Kind
     name: str
     why: str
 
@@ -142,7 +142,7 @@ def _failed(error: Exception) -> ProblemError:
     return ProblemError(502, f"{error}")
 
 
-def _plan(found: grafana_plan.Plan) -> Plan:
+def _plan(found: grafana_change.Plan) -> Plan:
     return Plan(
         changes=[_change(one) for one in found.changes],
         conflicts=[Conflict.model_validate(one) for one in found.conflicts],
@@ -151,8 +151,8 @@ def _plan(found: grafana_plan.Plan) -> Plan:
     )
 
 
-def _change(one: grafana_plan.Change) -> Change:
-    text = grafana_plan.said(one)
+def _change(one: grafana_change.Change) -> Change:
+    text = grafana_change.said(one)
     return Change(
         kind=one.kind, verb=one.verb, name=one.name, before=one.before, after=one.after, text=text
     )

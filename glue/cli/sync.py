@@ -13,7 +13,7 @@ import typer
 from glue import settings
 
 if TYPE_CHECKING:
-    from glue.core.grafana_plan import Change, Plan
+    from glue.core.grafana_change import Change, Plan
     from glue.sync.reconciler import Outcome, Reconciler
 
 app = typer.Typer(
@@ -151,7 +151,7 @@ def _settings(command: str) -> settings.Settings:
 
 
 def _list(changes: Iterable[Change], note: str = "") -> None:
-    from glue.core.grafana_plan import said
+    from glue.core.grafana_change import said
 
     for change in changes:
         typer.echo(f"{said(change)}{f'   ({note})' if note else ''}")

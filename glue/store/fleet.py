@@ -56,7 +56,12 @@ async def one(conn: AsyncConnection, robot_id: str) -> Row | None:
 
 
 async def hold(conn: AsyncConnection, robot_ids: Collection[str]) -> dict[str, Held]:
-    """Those of the robots that there are, removed ones too, held."""
+    """Those of the robots that there are, removed ones too, held.
+
+    A single id is a collection of letters, which would hold nobody: raises ``TypeError``.
+    """
+    if isinstance(robot_ids, str):
+        raise TypeError(f"hold([{robot_ids!r}]): ids in a collection")
     async with conn.cursor(row_factory=class_row(Held)) as cursor:
         await cursor.execute(sql.hold, {"robot_ids": list(robot_ids)})
         return {held.robot_id: held for held in await cursor.fetchall()}

@@ -1,4 +1,5 @@
-"""Users and teams of Grafana that are ours, with Grafana's ids."""
+"""Users, teams and folders of Grafana that are ours: users and teams with Grafana's ids, a folder
+by its uid, with 0."""
 
 from __future__ import annotations
 

@@ -58,11 +58,19 @@ async def give_up(conn: AsyncConnection, command_id: str, reason: str) -> None:
     await conn.execute(sql.fail_asked, named)
 
 
+async def clock(conn: AsyncConnection) -> datetime:
+    """What time it is where jobs are kept."""
+    row = await (await conn.execute(sql.clock)).fetchone()
+    assert row is not None
+    at: datetime = row[0]
+    return at
+
+
 async def cancel(
     conn: AsyncConnection, job_id: int, cancelled_by: str, since: datetime
 ) -> Literal["cancelled", "ended"]:
     """Ends the job as failed, with the reason «cancelled»; also where the robot has reported that
-    itself since ``since``, in its own words. «ended»: it had ended otherwise."""
+    itself since ``since`` (:func:`clock`), in its own words. «ended»: it had ended otherwise."""
     named = {"id": job_id, "by": cancelled_by, "since": since}
     cursor = await conn.execute(sql.cancel, named)
     return "cancelled" if await cursor.fetchone() else "ended"

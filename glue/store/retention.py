@@ -36,8 +36,8 @@ async def _outbox(conn: AsyncConnection, days: int, rows: int) -> int:
     return await outbox.prune(conn, days, rows)
 
 
-async def _sessions(conn: AsyncConnection, _: int, __: int) -> int:
-    return await sessions.forget(conn)
+async def _sessions(conn: AsyncConnection, _: int, rows: int) -> int:
+    return await sessions.forget(conn, rows)
 
 
 KINDS: Mapping[str, Remove] = {

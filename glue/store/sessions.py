@@ -153,9 +153,9 @@ async def end_all(conn: AsyncConnection, user_id: str, reason: str) -> int:
     return sum(1 for (live,) in await ended.fetchall() if live)
 
 
-async def forget(conn: AsyncConnection) -> int:
-    """Remove those that are over for long; how many."""
-    return (await conn.execute(sql.forget, {"days": REMEMBERED_DAYS})).rowcount
+async def forget(conn: AsyncConnection, rows: int) -> int:
+    """Remove at most ``rows`` of those that are over for long; how many."""
+    return (await conn.execute(sql.forget, {"days": REMEMBERED_DAYS, "rows": rows})).rowcount
 
 
 def end_everybodys(admin_dsn: str, database: str, reason: str) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glue import store
-from glue.core.grafana_plan import Change, said, subjects
+from glue.core.grafana_change import Change, said, subjects
 from glue.core.grafana_state import Account
 from glue.grafana import Grafana, GrafanaMissing
 from glue.store import audit, grafana_objects
@@ -55,6 +55,8 @@ class Writer:
                 )
             case "team", "add":
                 self.made["team", name] = await grafana.create_team(name)
+            case "team", "change":
+                await grafana.rename_team(number, name)
             case "member", "add":
                 await grafana.add_member(self._team(key), self._account(change.after))
             case "member", "remove":
@@ -77,6 +79,10 @@ class Writer:
                 raise NotImplementedError(other)
 
     async def _own(self, conn: Any, change: Change) -> None:
+        if change.kind == "folder":
+            if change.verb in ("add", "adopt"):
+                await grafana_objects.own(conn, "folder", str(change.key), 0)
+            return
         match change.verb:
             case "add" if (change.kind, change.name) in self.made:
                 number = self.made[change.kind, change.name]
@@ -98,6 +104,8 @@ class Writer:
     def _team(self, name: str) -> int:
         there = self.seen.running.teams.get(name)
         number = there.id if there else self.made.get(("team", name))
+        # One that was renamed by hand has its name again by now.
+        number = number or self.seen.owned.get(("team", name))
         if not number:
             raise GrafanaMissing(f"team {name} could not be made")
         return number

@@ -20,7 +20,9 @@ import structlog
 
 from glue import store
 from glue.changes import Changes
-from glue.core.grafana_plan import Change, Plan, plan, said
+from glue.core.grafana_change import Change, Plan, said
+from glue.core.grafana_plan import plan
+from glue.core.reloads import Reloads
 from glue.grafana import Grafana, GrafanaError, GrafanaUnavailable
 from glue.settings import PROJECT, Settings
 from glue.store import grafana_objects, heartbeats, lock
@@ -39,8 +41,9 @@ SETTLE_S = 0.1
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 UNKNOWN = 401
 """Grafana does not know us: no write will be taken."""
-RELOAD_AGAIN_S = 300.0
-"""A reload that left the same differences is not tried again for so long."""
+BUSY_S = 1.0
+"""So long another one is left to write before it is looked again: it may have looked before what
+woke us."""
 
 
 class Busy(Exception):
@@ -76,7 +79,7 @@ class Reconciler:
         self._grafana = grafana
         self._checkout = checkout
         self._clock = clock
-        self._reloaded: dict[str, tuple[Any, float]] = {}
+        self._reloads = Reloads()
         self._trouble = ""
 
     async def plan(self) -> Plan:
@@ -96,7 +99,8 @@ class Reconciler:
             for _ in range(ROUNDS):
                 seen, outcome.left = await self._look()
                 await self._remember(seen)
-                todo = [*self._worth(outcome.left.changes)]
+                self._reloads.looked(seen.wanted.files.keys(), outcome.left.changes)
+                todo = self._reloads.worth(outcome.left.changes, time.monotonic())
                 todo += outcome.left.leftovers if prune else ()
                 if not todo or not await self._write(todo, seen, held, outcome):
                     break
@@ -128,6 +132,7 @@ class Reconciler:
                     raise
                 outcome.refused.append(f"{said(change)}: {error}")
             else:
+                self._reloads.done(change, time.monotonic())
                 outcome.done.append(change)
                 written = True
         return written
@@ -135,20 +140,21 @@ class Reconciler:
     async def run(self, changes: Changes) -> None:
         """Until cancelled. What is away is waited for."""
         failures = 0
+        period = self._settings.grafana.sync_interval
         with changes.subscribe(TABLES) as feed:
             while True:
-                ok = await self._go()
-                failures = 0 if ok else failures + 1
-                period = self._settings.grafana.sync_interval
-                wait = period if ok else BACKOFF_S[min(failures, len(BACKOFF_S)) - 1]
+                try:
+                    failures = 0 if await self._go() else failures + 1
+                    wait = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] if failures else period
+                except Busy:
+                    wait = BUSY_S
                 if await feed.next(min(wait, period)):
                     await asyncio.sleep(SETTLE_S)
 
     async def _go(self) -> bool:
+        """Whether it could be compared and written. Raises :class:`Busy`."""
         try:
             outcome = await self.apply()
-        except Busy:
-            return True
         except (GrafanaError, store.StoreUnavailable, FilesError) as error:
             self._say(str(error))
             await self._beat({"error": str(error)})
@@ -174,19 +180,6 @@ class Reconciler:
         now = self._clock()
         seen = await look(self._settings, self._pool, self._grafana, self._checkout, now)
         return seen, plan(seen.wanted, seen.running, seen.owned)
-
-    def _worth(self, changes: tuple[Change, ...]) -> list[Change]:
-        """Without reloads that have just been done for the same differences, in vain."""
-        now = time.monotonic()
-        kept = []
-        for change in changes:
-            if change.kind == "files":
-                before, at = self._reloaded.get(change.name, (None, 0.0))
-                if before == change.after and now - at < RELOAD_AGAIN_S:
-                    continue
-                self._reloaded[change.name] = (change.after, now)
-            kept.append(change)
-        return kept
 
     async def _beat(self, details: dict[str, Any]) -> None:
         """The result of the last go, for `tonypi sync status`."""

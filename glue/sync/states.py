@@ -11,7 +11,8 @@ from pathlib import Path
 from glue import store
 from glue.core import fleet_changes as core_changes
 from glue.core import grafana_desired as desired
-from glue.core.grafana_plan import Owned, plan
+from glue.core.grafana_change import Owned
+from glue.core.grafana_plan import plan
 from glue.core.grafana_state import Definitions, Files, State
 from glue.core.provisioning import RULE_FOLDER
 from glue.core.rules import RULES
@@ -62,7 +63,7 @@ async def look(
         marks=core_changes.marks(changes),
         files=files,
     )
-    return Looked(wanted, await _running(grafana, wanted, since, now), owned)
+    return Looked(wanted, await _running(grafana, wanted, owned, since, now), owned)
 
 
 async def _standing(settings: Settings, grafana: Grafana) -> Looked:
@@ -75,11 +76,14 @@ async def _standing(settings: Settings, grafana: Grafana) -> Looked:
     )
 
 
-async def _running(grafana: Grafana, wanted: State, since: datetime, now: datetime) -> State:
+async def _running(
+    grafana: Grafana, wanted: State, owned: Owned, since: datetime, now: datetime
+) -> State:
+    ids = [number for (kind, _), number in owned.items() if kind == "team"]
     first, last = _ms(since), _ms(now + timedelta(days=1))
     accounts, teams, folders, marks, files, machines = await asyncio.gather(
         grafana.accounts(),
-        grafana.teams(wanted.teams),
+        grafana.teams(wanted.teams, ids),
         grafana.folders(wanted.folders),
         grafana.marks(core_changes.TAG, first, last),
         _defined(grafana, wanted.files),

@@ -74,7 +74,7 @@ async def test_every_column_filters(api: Api) -> None:
         {"type": "battery"},
         {"metric": ["cpu", "battery"]},
         {"source": "servo_3"},
-        {"origin": ["pull", "push"]},
+        {"origin": ["pull", "push", "standby", "person", "events"]},
         {"acknowledged": True},
         {"acknowledged_by": "olga"},
         {"resolved": True},

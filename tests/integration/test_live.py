@@ -275,3 +275,10 @@ async def test_a_client_that_takes_nothing_is_cut_and_the_others_are_served(
         await live.add_alert()
         await other.next("alert")
     writer.close()
+
+
+async def test_the_very_first_change_is_told_as_it_is(live: Api) -> None:
+    async with stream(live.client, await live.token("viewer"), topics="robots") as reader:
+        await live.rows("INSERT INTO robots (robot_id) VALUES ('first')")
+        said = await reader.next()
+        assert (said.event, said.data["robot_id"]) == ("robot", "first")

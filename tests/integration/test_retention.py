@@ -16,6 +16,7 @@ from glue.series import retention as bucket
 from glue.settings import Postgres, Settings
 from glue.stack.probe import free_port
 from glue.store import heartbeats, lock
+from glue.store import retention as rows
 from tests.conftest import SettingsFor
 
 AGED = """
@@ -182,3 +183,19 @@ async def test_many_rows_go_in_small_pieces_and_nobody_waits_for_them(
         outcome = await task
     assert outcome is not None and outcome.deleted["system_logs"] == 20500
     assert len(waits) > 20 and max(waits) < 1
+
+
+async def test_sessions_go_in_small_pieces_too(database: Postgres) -> None:
+    execute(
+        database,
+        "INSERT INTO users (id, username, email, password_hash)"
+        " VALUES ('u', 'ann', 'a@example.org', '!');"
+        " INSERT INTO sessions (user_id, expires_at)"
+        " SELECT 'u', now() - interval '900 days' FROM generate_series(1, 25)",
+    )
+    async with store.open_pool(database) as pool:
+        gone = []
+        while not gone or gone[-1]:
+            async with store.transaction(pool) as conn:
+                gone.append(await rows.KINDS["sessions"](conn, 30, 10))
+    assert gone == [10, 10, 5, 0]

@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from glue.core.grafana_plan import said
+from glue.core.grafana_change import said
 from glue.grafana import GrafanaUnavailable
 from tests.sync import Synced
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glue.core import grafana_desired as desired
-from glue.core.grafana_plan import Change, Conflict, Plan, plan, said
+from glue.core.grafana_change import Change, Conflict, Plan, said
+from glue.core.grafana_plan import plan
 from glue.core.grafana_state import Account, Folder, Mark, State, Team
 
 
@@ -43,6 +44,7 @@ def in_step(state: State) -> tuple[State, dict[tuple[str, str], int]]:
     marks = {key: replace(one, id=n) for n, (key, one) in enumerate(state.marks.items(), 200)}
     owned = {("user", login): one.id for login, one in accounts.items()}
     owned |= {("team", name): one.id for name, one in teams.items()}
+    owned |= {("folder", uid): 0 for uid in state.folders}
     return replace(state, accounts=accounts, teams=teams, marks=marks), owned
 
 
@@ -155,6 +157,68 @@ def test_what_was_renamed_by_hand_is_renamed_back_without_leaving_its_team() -> 
     assert lines(plan(want, running, owned)) == [
         "~ folder Robot rules: Others → Robot rules",
         "~ user bob: login: robert → bob",
+    ]
+
+
+def test_a_team_renamed_by_hand_is_renamed_back_with_members_and_permissions() -> None:
+    want = wanted(ADA, BOB)
+    running, owned = in_step(want)
+    name = "TonyPi operators"
+    teams = dict(running.teams)
+    teams["Crew"] = replace(teams.pop(name), name="Crew", members=frozenset())
+    own = running.folders["own"]
+    shown = {
+        ("team", "Crew") if who == ("team", name) else who: may
+        for who, may in own.permissions.items()
+    }
+    folders = {**running.folders, "own": replace(own, permissions=shown)}
+    running = replace(running, teams=teams, folders=folders)
+    found = plan(want, running, owned)
+    assert lines(found) == [
+        "~ team TonyPi operators: Crew → TonyPi operators",
+        "+ member bob in TonyPi operators: bob",
+    ]
+    assert found.changes[0].key == owned["team", name]
+
+
+def test_a_team_renamed_by_hand_whose_name_another_took_is_a_conflict() -> None:
+    want = wanted(ADA, BOB)
+    running, owned = in_step(want)
+    name = "TonyPi operators"
+    teams = dict(running.teams)
+    teams["Crew"] = replace(teams[name], name="Crew")
+    teams[name] = Team(name, frozenset({"zoe"}), 9)
+    found = plan(want, replace(running, teams=teams), owned)
+    assert [(one.kind, one.name) for one in found.conflicts] == [("team", name)]
+    assert "Crew" in found.conflicts[0].why
+    assert [one.kind for one in found.changes] == ["permissions"]
+
+
+@pytest.mark.parametrize("uid", ["own", "robots"])
+def test_a_foreign_folder_of_our_uid_is_a_conflict(uid: str) -> None:
+    want = wanted(ADA)
+    running, owned = in_step(want)
+    del owned["folder", uid]
+    foreign = Folder(uid, "Kitchen", {("role", "Viewer"): "Edit"})
+    found = plan(want, replace(running, folders={**running.folders, uid: foreign}), owned)
+    assert not found.changes
+    assert [one.kind for one in found.conflicts] == ["folder"]
+    assert "Kitchen" in found.conflicts[0].why
+
+
+def test_a_folder_of_a_lost_answer_is_taken_over() -> None:
+    want = wanted(ADA)
+    running, owned = in_step(want)
+    for uid in want.folders:
+        del owned["folder", uid]
+    robots = Folder("robots", "Robots", {("role", "Viewer"): "Edit"})
+    found = plan(want, replace(running, folders={**running.folders, "robots": robots}), owned)
+    assert not found.conflicts
+    assert [(one.kind, one.verb, one.key) for one in found.changes] == [
+        ("folder", "adopt", "robots"),
+        ("folder", "adopt", "own"),
+        ("folder", "adopt", "f1"),
+        ("permissions", "change", "robots"),
     ]
 
 

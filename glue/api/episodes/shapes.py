@@ -21,7 +21,7 @@ class AlertFilter(BaseModel):
     type: list[AlertType] | None = Field(None, max_length=6)
     metric: list[Name] | None = Field(None, max_length=20)
     source: list[Name] | None = Field(None, max_length=100)
-    origin: list[Origin] | None = Field(None, max_length=4)
+    origin: list[Origin] | None = Field(None, max_length=5)
     acknowledged: bool | None = None
     acknowledged_by: Name | None = None
     resolved: bool | None = None

@@ -139,8 +139,8 @@ async def cancel_job(
     With `force` it is ended here whatever the robot says, or does not say.
     """
     force = body is not None and body.force
-    since = datetime.now(UTC)
     async with store.transaction(request.app.state.pool) as conn:
+        since = await jobs.clock(conn)
         job = await _read(conn, job_id)
         etag.check(if_match, job)
         if job.status != "active":
@@ -155,7 +155,7 @@ async def cancel_job(
             problem.detail += " `force: true` ends the job here nevertheless."
             raise
     async with store.transaction(request.app.state.pool) as conn:
-        await fleet.hold(conn, job.robot_id)
+        await fleet.hold(conn, [job.robot_id])
         if await jobs.cancel(conn, job_id, user.username, since) == "ended":
             raise ProblemError(409, f"Job {job_id} ended by itself just before.", "job-ended")
         await audit.record(
@@ -170,7 +170,7 @@ async def cancel_job(
 
 async def _ask(conn: Any, body: NewJob, sent: Sent) -> int:
     """Keeps the job that the command asks for; gives its id."""
-    await fleet.hold(conn, body.robot_id)
+    await fleet.hold(conn, [body.robot_id])
     job = rules.asked(
         body.robot_id,
         sent.asked_at,

@@ -21,6 +21,9 @@ from glue.store.users import User
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tonypi"'}
 NO_STORE = {"Cache-Control": "no-store"}
 
+OVER_AT_ONCE = 100
+"""Old sessions that a new one removes, while somebody waits for it."""
+
 
 class Person(Reply):
     """A user as others may see them."""
@@ -52,7 +55,7 @@ async def start(request: Request, user: User) -> Token | None:
     client = clients.of(request)
     refresh = token_family.first()
     async with store.transaction(request.app.state.pool) as conn:
-        await sessions.forget(conn)
+        await sessions.forget(conn, OVER_AT_ONCE)
         session_id = await sessions.start(
             conn, user, refresh, _life(settings), address=client.address, user_agent=client.agent
         )

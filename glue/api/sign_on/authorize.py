@@ -2,7 +2,7 @@
 
 An OpenID Connect provider (code flow with PKCE) for one client, Grafana; what is decided stands in
 ``core/oidc.py``. Errors are told to the client by redirect where it is surely the client, else on
-a page for the person. ``oidc_tokens.py`` is what Grafana's server asks.
+a page for the person. ``tokens.py`` is what Grafana's server asks.
 """
 
 from __future__ import annotations

@@ -42,6 +42,10 @@ UPDATE jobs
  WHERE details ? 'command_id' AND details ->> 'command_id' = %(command_id)s
    AND details ? 'awaited' AND (status = 'active' OR NOT %(may_begin)s);
 
+-- name: clock
+-- As updated_at is written: the clocks of two machines are two.
+SELECT clock_timestamp();
+
 -- name: cancel
 UPDATE jobs
    SET status = 'failed', end_time = coalesce(end_time, greatest(start_time, now())),

@@ -87,7 +87,11 @@ RETURNING expires_at > now() AS live;
 
 -- name: forget
 -- What is over, kept for as long as addresses are remembered.
-DELETE FROM sessions WHERE coalesce(ended_at, expires_at) < now() - make_interval(days => %(days)s);
+DELETE FROM sessions
+ WHERE id = ANY (ARRAY(
+       SELECT id FROM sessions
+        WHERE coalesce(ended_at, expires_at) < now() - make_interval(days => %(days)s)
+        LIMIT %(rows)s));
 
 -- name: are_kept
 SELECT to_regclass('sessions') IS NOT NULL;

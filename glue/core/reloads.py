@@ -1,0 +1,41 @@
+"""Which reloads of Grafana's files are worth another try.
+
+Grafana answers a reload before it is sure that everything took, and some differences no reload
+mends. So one that was done and left the very same differences is not done again for a while. What
+was not done counts for nothing, and what is in step again is forgotten: when it goes wrong once
+more, that is news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from glue.core.grafana_change import Change
+
+AGAIN_S = 300.0
+
+
+class Reloads:
+    """What was reloaded for which differences; times are seconds of one clock."""
+
+    def __init__(self) -> None:
+        self._done: dict[str, tuple[str | None, float]] = {}
+
+    def worth(self, changes: Iterable[Change], now: float) -> list[Change]:
+        """``changes`` without reloads that were done for the same differences, in vain."""
+        return [one for one in changes if one.kind != "files" or not self._in_vain(one, now)]
+
+    def looked(self, kinds: Collection[str], changes: Iterable[Change]) -> None:
+        """Of ``kinds`` of files, forget those that do not differ any more."""
+        differ = {one.name for one in changes if one.kind == "files"}
+        for kind in set(kinds) - differ:
+            self._done.pop(kind, None)
+
+    def done(self, change: Change, now: float) -> None:
+        """Grafana has answered that it read its files again."""
+        if change.kind == "files":
+            self._done[change.name] = (change.digest, now)
+
+    def _in_vain(self, change: Change, now: float) -> bool:
+        digest, at = self._done.get(change.name, (None, 0.0))
+        return digest == change.digest and now - at < AGAIN_S
