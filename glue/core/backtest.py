@@ -183,7 +183,7 @@ class Sweep:
         for rule in self._rules:
             before = self._verdicts[rule.uid]
             limits = {self._robot_id: self._limits.of(rule.severity)}
-            after = evaluate(rule, readings, limits, before, now)
+            after = evaluate(rule, readings, limits, before, now, others=True)
             was, verdict = before.get(self._robot_id), after.get(self._robot_id)
             if verdict is not None and verdict.firing != (was is not None and was.firing):
                 self._record(rule, verdict, now, ended)
