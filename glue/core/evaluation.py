@@ -2,8 +2,8 @@
 
 Compare Grafana 11.0.0: ``pkg/services/ngalert/state`` (``state.go``, ``manager.go``), and for what
 the recovery limit applies to ``schedule/loaded_metrics_reader.go``: to instances that fire, and to
-pending ones as well. An instance whose series or limit vanished is resolved when it has been missing
-for two evaluations; where nothing at all is left to evaluate, at once.
+pending ones as well. An instance whose series or limit vanished is resolved when it has been
+missing for two evaluations; where nothing at all is left to evaluate, at once.
 """
 
 from __future__ import annotations
