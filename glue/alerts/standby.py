@@ -20,7 +20,7 @@ from glue.alerts.pull import Watch
 from glue.core.episodes import Observation
 from glue.core.evaluation import Verdict, evaluate
 from glue.core.rule import Rule, texts
-from glue.core.rules import RULES
+from glue.core.rules import configured
 from glue.series import Query, SeriesError
 from glue.settings import Settings
 from glue.store import alerts as rows
@@ -47,6 +47,7 @@ class Standby:
         self._watch = watch
         self._clock = clock
         self._every = settings.glue.evaluation_interval
+        self._rules = configured(settings.rules.pending)
         self._verdicts: dict[str, dict[str, Verdict]] = {}
         self._trouble = ""
 
@@ -88,7 +89,7 @@ class Standby:
         vanished: set[tuple[str, str, str]] = set()
         cache: dict[str, dict[str, float]] = {}
         trouble = ""
-        for rule in RULES:
+        for rule in self._rules:
             before = self._verdicts.get(rule.uid, {})
             try:
                 readings_now = await self._read(rule, cache)
@@ -96,7 +97,8 @@ class Standby:
                 trouble = str(error)
                 verdicts[rule.uid] = before
                 continue
-            after = evaluate(rule, readings_now, await rule_inputs.limits(self._pool, rule), before, now)
+            limits = await rule_inputs.limits(self._pool, rule)
+            after = evaluate(rule, readings_now, limits, before, now)
             for robot_id, verdict in after.items():
                 was = before.get(robot_id)
                 if verdict.firing or (was is not None and was.firing):
@@ -114,7 +116,7 @@ class Standby:
     async def _remember(self) -> None:
         async with store.transaction(self._pool) as conn:
             held = await rows.firing(conn)
-        for rule in RULES:
+        for rule in self._rules:
             self._verdicts[rule.uid] = {
                 i.robot_id: Verdict("firing", i.starts_at)
                 for i in held

@@ -108,12 +108,13 @@ class Sweep:
 
     def __init__(self, metric: Metric, robot_id: str, limits: Pair, every: int, first: int) -> None:
         """``every``: the rules' interval; ``first``: the first evaluation. What was fed from before
-        it is only read."""
+        it is only read. The pending period is the metric's."""
         self._robot_id = robot_id
         self._limits = limits
         self._every = every
         self._at = first
-        self._rules = tuple(BY_KEY[metric.name, severity] for severity in SEVERITIES)
+        rules = (BY_KEY[metric.name, severity] for severity in SEVERITIES)
+        self._rules = tuple(replace(rule, pending=metric.pending) for rule in rules)
         self._charges = metric.name == "battery"
         self._sign = 1 if metric.direction == "high" else -1
         self._crossings = (self._sign * limits.warning, self._sign * limits.critical)
