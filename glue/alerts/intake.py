@@ -15,7 +15,8 @@ import structlog
 
 from glue import store
 from glue.alerts import lookup
-from glue.core import episodes
+from glue.alerts.hold import Hold
+from glue.core import episodes, hysteresis
 from glue.core.episodes import Change, Known, Observation
 from glue.series import Query, SeriesError
 from glue.store import alerts as rows
@@ -47,6 +48,7 @@ class Intake:
     def __init__(self, pool: store.Pool, series: Query) -> None:
         self._pool = pool
         self._series = series
+        self.hold = Hold(pool, series)
 
     async def take(
         self,
@@ -61,7 +63,12 @@ class Intake:
             before = await rows.known(conn, pairs)
             now = await rows.circumstances(conn, pairs)
             limits = await rows.limits(conn, pairs)
-        news = [o for o in seen if episodes.is_news(before[o.pair], o)]
+        news = [
+            o
+            for o in seen
+            if episodes.is_news(before[o.pair], o)
+            and ((*o.pair, o.severity) in vanished or not hysteresis.is_denied(o, before[o.pair]))
+        ]
         if not news:
             return Outcome([], len(seen))
         facts = lookup.Facts(now, limits, vanished)

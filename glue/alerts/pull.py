@@ -106,6 +106,9 @@ class Watch:
         # An instance that Grafana lists as normal has recovered; one it does not list at all has
         # lost its series or its limit.
         vanished = state.vanished | {(*o.pair, o.severity) for o in gone} - state.normal
+        unlisted = [o for o in gone if (*o.pair, o.severity) in vanished]
+        listed = [o for o in gone if (*o.pair, o.severity) not in vanished]
+        gone = [*unlisted, *await self._intake.hold.over(listed)]
         return await self._intake.take([*state.firing, *gone], vanished)
 
     async def _beat(self, look: Look) -> None:

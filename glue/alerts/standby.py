@@ -14,16 +14,17 @@ from datetime import UTC, datetime
 import structlog
 
 from glue import store
+from glue.alerts import rule_inputs
 from glue.alerts.intake import Intake
 from glue.alerts.pull import Watch
 from glue.core.episodes import Observation
-from glue.core.evaluation import Limits, Verdict, evaluate
-from glue.core.rule import AHEAD, WINDOW, Rule, SeriesReading, texts
-from glue.core.rules import RULES
+from glue.core.evaluation import Verdict, evaluate
+from glue.core.rule import Rule, texts
+from glue.core.rules import configured
 from glue.series import Query, SeriesError
 from glue.settings import Settings
 from glue.store import alerts as rows
-from glue.store import heartbeats, readings
+from glue.store import heartbeats
 
 log = structlog.get_logger()
 
@@ -46,6 +47,7 @@ class Standby:
         self._watch = watch
         self._clock = clock
         self._every = settings.glue.evaluation_interval
+        self._rules = configured(settings.rules.pending)
         self._verdicts: dict[str, dict[str, Verdict]] = {}
         self._trouble = ""
 
@@ -87,7 +89,7 @@ class Standby:
         vanished: set[tuple[str, str, str]] = set()
         cache: dict[str, dict[str, float]] = {}
         trouble = ""
-        for rule in RULES:
+        for rule in self._rules:
             before = self._verdicts.get(rule.uid, {})
             try:
                 readings_now = await self._read(rule, cache)
@@ -95,7 +97,8 @@ class Standby:
                 trouble = str(error)
                 verdicts[rule.uid] = before
                 continue
-            after = evaluate(rule, readings_now, await self._limits(rule), before, now)
+            limits = await rule_inputs.limits(self._pool, rule)
+            after = evaluate(rule, readings_now, limits, before, now)
             for robot_id, verdict in after.items():
                 was = before.get(robot_id)
                 if verdict.firing or (was is not None and was.firing):
@@ -113,7 +116,7 @@ class Standby:
     async def _remember(self) -> None:
         async with store.transaction(self._pool) as conn:
             held = await rows.firing(conn)
-        for rule in RULES:
+        for rule in self._rules:
             self._verdicts[rule.uid] = {
                 i.robot_id: Verdict("firing", i.starts_at)
                 for i in held
@@ -122,25 +125,9 @@ class Standby:
 
     async def _read(self, rule: Rule, cache: dict[str, dict[str, float]]) -> dict[str, float]:
         # Both severities of a metric read the same.
-        key = rule.metric
-        if key not in cache:
-            if isinstance(rule.reading, SeriesReading):
-                cache[key] = await self._read_series(rule.reading)
-            else:
-                async with store.transaction(self._pool) as conn:
-                    cache[key] = await readings.by_robot(conn, rule.reading.sql)
-        return cache[key]
-
-    async def _read_series(self, reading: SeriesReading) -> dict[str, float]:
-        window = f"time >= now() - {WINDOW}s AND time < now() + {AHEAD}s"
-        found = await self._series.query(reading.influxql.replace("$timeFilter", window))
-        return {one.tags.get("robot_id", ""): float(one.rows[-1][1]) for one in found if one.rows}
-
-    async def _limits(self, rule: Rule) -> Limits:
-        async with store.transaction(self._pool) as conn:
-            limit = await readings.by_robot(conn, rule.limit_sql)
-            recovery = await readings.by_robot(conn, rule.recovery_sql)
-        return {robot: (limit[robot], recovery[robot]) for robot in limit.keys() & recovery.keys()}
+        if rule.metric not in cache:
+            cache[rule.metric] = await rule_inputs.read(self._pool, self._series, rule)
+        return cache[rule.metric]
 
 
 def _observed(rule: Rule, robot_id: str, verdict: Verdict, now: datetime) -> Observation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from glue import store
@@ -175,6 +175,7 @@ async def preview(
 
     Raises :class:`BacktestRefused`, :class:`UnknownRobot`, ``SeriesError``, ``StoreError``.
     """
+    metric = replace(metric, pending=settings.rules.pending(metric.name))
     whom = await reach(pool, metric, robot_id)
     if why := objection(metric, limits, *whom.bounds):
         raise BacktestRefused("limits", why)

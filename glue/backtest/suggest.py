@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from glue import store
 from glue.backtest import history
@@ -59,6 +59,7 @@ async def suggest(
 
     Raises ``UnknownRobot``, ``SeriesError``, ``StoreError``.
     """
+    metric = replace(metric, pending=settings.rules.pending(metric.name))
     whom = await reach(pool, metric, robot_id, all_robots=True)
     notes = list(asked.notes)
     would = Tally()

@@ -108,12 +108,13 @@ class Sweep:
 
     def __init__(self, metric: Metric, robot_id: str, limits: Pair, every: int, first: int) -> None:
         """``every``: the rules' interval; ``first``: the first evaluation. What was fed from before
-        it is only read."""
+        it is only read. The pending period is the metric's."""
         self._robot_id = robot_id
         self._limits = limits
         self._every = every
         self._at = first
-        self._rules = tuple(BY_KEY[metric.name, severity] for severity in SEVERITIES)
+        rules = (BY_KEY[metric.name, severity] for severity in SEVERITIES)
+        self._rules = tuple(replace(rule, pending=metric.pending) for rule in rules)
         self._charges = metric.name == "battery"
         self._sign = 1 if metric.direction == "high" else -1
         self._crossings = (self._sign * limits.warning, self._sign * limits.critical)
@@ -183,7 +184,7 @@ class Sweep:
         for rule in self._rules:
             before = self._verdicts[rule.uid]
             limits = {self._robot_id: self._limits.of(rule.severity)}
-            after = evaluate(rule, readings, limits, before, now)
+            after = evaluate(rule, readings, limits, before, now, others=True)
             was, verdict = before.get(self._robot_id), after.get(self._robot_id)
             if verdict is not None and verdict.firing != (was is not None and was.firing):
                 self._record(rule, verdict, now, ended)

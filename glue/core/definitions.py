@@ -76,6 +76,17 @@ def expanded(value: Any, environment: Mapping[str, str]) -> Any:
     return value
 
 
+def duration(text: str) -> str:
+    """Whole seconds (``90s``) as Grafana prints them (``1m30s``); anything else as it is."""
+    if not (seconds := re.fullmatch(r"(\d+)s", text)):
+        return text
+    left, parts = int(seconds[1]), []
+    for unit, length in (("h", 3600), ("m", 60), ("s", 1)):
+        many, left = divmod(left, length)
+        parts.append(f"{many}{unit}" if many else "")
+    return "".join(parts) or "0s"
+
+
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,7 +1,9 @@
 """Evaluating a rule without Grafana: the same formula, pending period, recovery and staleness.
 
-Compare Grafana's state manager (``pkg/services/ngalert/state``): an instance whose series or limit
-vanished is resolved when it has been missing for two evaluations.
+Compare Grafana 11.0.0: ``pkg/services/ngalert/state`` (``state.go``, ``manager.go``), and for what
+the recovery limit applies to ``schedule/loaded_metrics_reader.go``: to instances that fire, and to
+pending ones as well. An instance whose series or limit vanished is resolved when it has been
+missing for two evaluations; where nothing at all is left to evaluate, at once.
 """
 
 from __future__ import annotations
@@ -42,8 +44,13 @@ def evaluate(
     limits: Limits,
     before: Mapping[str, Verdict],
     now: datetime,
+    *,
+    others: bool = False,
 ) -> dict[str, Verdict]:
-    """The verdict on every robot that has a reading and a limit, or had one shortly before."""
+    """The verdict on every robot that has a reading and a limit, or had one shortly before.
+
+    ``others``: there are readings of more robots than these (a backtest looks at one alone).
+    """
     after = {}
     for robot_id in readings.keys() & limits.keys():
         was = before.get(robot_id, Verdict("normal", now))
@@ -52,7 +59,7 @@ def evaluate(
     for robot_id in before.keys() - after.keys():
         was = before[robot_id]
         missed = was.missed + 1
-        if missed < STALE_AFTER:
+        if missed < STALE_AFTER and (after or others):
             after[robot_id] = replace(was, missed=missed)
         elif was.firing:
             after[robot_id] = Verdict("normal", now, missed=missed, vanished=True)
@@ -63,7 +70,7 @@ def _judge(
     rule: Rule, was: Verdict, reading: float, limit: float, recovery: float, now: datetime
 ) -> Verdict:
     m = margin(reading, limit, recovery)
-    active = m >= RECOVERS_BELOW if was.firing else m > FIRES_ABOVE
+    active = m > FIRES_ABOVE if was.state == "normal" else m >= RECOVERS_BELOW
     if not active:
         return Verdict("normal", now if was.state != "normal" else was.since, reading, limit)
     if was.firing:

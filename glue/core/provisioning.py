@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from glue.core.metrics import METRICS
 from glue.core.rule import (
     AHEAD,
     FIRES_ABOVE,
@@ -25,6 +26,10 @@ HEADER = "# Rendered from glue/core/rules.py by `tonypi rules render`; do not ed
 
 INTERVAL_VARIABLE = "RULE_INTERVAL"
 """Environment variable of Grafana's that the file takes the interval from, for example ``10s``."""
+
+
+PENDING_VARIABLE = "RULE_PENDING_{}"
+"""Likewise the seconds of a metric's pending period, without a unit."""
 
 
 def rules_file() -> str:
@@ -47,7 +52,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "uid": rule.uid,
         "title": rule.title,
         "condition": "C",
-        "for": f"{rule.pending:.0f}s",
+        "for": _pending(rule),
         # An error keeps what was: PostgreSQL away for seconds must not close and reopen an alert.
         "execErrState": "KeepLast",
         "noDataState": "OK",
@@ -62,6 +67,12 @@ def _rule(rule: Rule) -> dict[str, Any]:
         },
         "data": _queries(rule),
     }
+
+
+def _pending(rule: Rule) -> str:
+    if rule.metric in METRICS:
+        return f"${{{PENDING_VARIABLE.format(rule.metric.upper())}}}s"
+    return f"{rule.pending:.0f}s"
 
 
 def _annotations(rule: Rule) -> dict[str, str]:

@@ -14,6 +14,7 @@ from glue.settings.group import Group, Port, SettingsError
 from glue.settings.loading import GROUPS, Settings, dotenv, load
 from glue.settings.notify import Notify
 from glue.settings.robots import Broker, Fleet
+from glue.settings.rules import Rules
 from glue.settings.service import Glue, SignOn, Stack
 from glue.settings.systems import Grafana, Influx, Postgres
 
@@ -32,6 +33,7 @@ __all__ = [
     "Notify",
     "Port",
     "Postgres",
+    "Rules",
     "Settings",
     "SettingsError",
     "SignOn",

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from glue.settings.group import Group, SettingsError
 from glue.settings.notify import Notify
 from glue.settings.robots import Broker, Fleet
+from glue.settings.rules import Rules
 from glue.settings.service import Glue, SignOn, Stack
 from glue.settings.systems import Grafana, Influx, Postgres
 
@@ -32,6 +33,7 @@ class Settings(BaseModel):
     influx: Influx
     grafana: Grafana
     glue: Glue
+    rules: Rules
     sign_on: SignOn
     notify: Notify
     stack: Stack
@@ -69,6 +71,7 @@ GROUPS: dict[str, type[Group]] = {
     "influx": Influx,
     "grafana": Grafana,
     "glue": Glue,
+    "rules": Rules,
     "sign_on": SignOn,
     "notify": Notify,
     "stack": Stack,

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from glue.core.definitions import expanded
+from glue.core.definitions import duration, expanded
 from glue.core.grafana_state import Definitions, Files
 from glue.core.provisioning import INTERVAL_VARIABLE
 from glue.environment import exported
@@ -50,16 +50,15 @@ def _dashboards(folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _alerting(folder: Path, environment: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-    """Rules keep their dollars: Grafana expands of them the interval alone. Their folder is left
-    out: it is compared by itself, and a reload while it is renamed would make a second one."""
+    """Rules keep their dollars: Grafana expands of them interval and pending period alone. Their
+    folder is left out: it is compared by itself, and a reload while it is renamed would make a
+    second one."""
     for document in _documents(folder):
         for group in document.get("groups") or []:
-            place = {
-                "group": group["name"],
-                "interval": expanded(group["interval"], environment),
-            }
             for rule in group["rules"]:
-                yield f"rule {rule['uid']}", {**rule, **place}
+                more = {"group": group["name"], "interval": group["interval"], "for": rule["for"]}
+                told = {name: duration(expanded(text, environment)) for name, text in more.items()}
+                yield f"rule {rule['uid']}", {**rule, **told}
         for point in document.get("contactPoints") or []:
             yield f"contact point {point['name']}", expanded(point, environment)
 

@@ -120,6 +120,18 @@ async def test_the_episodes_that_limits_would_have_made_beside_those_that_happen
     assert (await past.preview("cpu", 96, 98, robot="r1")).would.episodes == 0
 
 
+async def test_the_pending_period_is_that_of_the_settings(past: Past24) -> None:
+    past.write(a_known_hour(past))
+    patient = past.settings.rules.model_copy(update={"pending_cpu": 120})
+    past.settings = past.settings.model_copy(update={"rules": patient})
+    seen = await past.preview("cpu", 70, 90, robot="r1")
+    assert [p.starts_at for p in seen.would.listed] == [past.at(1930), past.at(730)]
+    impatient = past.settings.rules.model_copy(update={"pending_cpu": 0})
+    past.settings = past.settings.model_copy(update={"rules": impatient})
+    seen = await past.preview("cpu", 70, 90, robot="r1")
+    assert [p.starts_at for p in seen.would.listed] == [past.at(1810), past.at(610)]
+
+
 async def test_the_fleets_limits_reach_who_has_none_of_its_own(past: Past24) -> None:
     past.write(a_known_hour(past))
     seen = await past.preview("cpu", 35, 90)

@@ -76,6 +76,16 @@ async def test_a_robot_clock_two_hours_off_is_told_until_it_is_right(pipeline):
     assert await pipeline.alerts("clock") == [("off_1", True)]
 
 
+async def test_a_reading_that_is_null_is_no_reading_and_the_other_rules_go_on(pipeline):
+    # An older Telegraf's internal_write has no metrics_rejected: the sum of both is null.
+    for seconds_ago, dropped in ((20, 0), (10, 5)):
+        line = f"internal_write,output=influxdb_v2 metrics_dropped={dropped}i {ms(seconds_ago)}"
+        pipeline.write(line)
+    pipeline.write(f"refused,reason=bad count=99i {ms(1)}")
+    assert await pipeline.alerts("telegraf") == []
+    assert await pipeline.alerts("refused") == [(None, False)]
+
+
 async def test_metrics_that_stop_while_a_robot_is_online_are_told_once(pipeline):
     stopped = (datetime.now(UTC) - timedelta(seconds=61)).isoformat()
     await pipeline.beat("metrics", moved_at=stopped)

@@ -80,7 +80,8 @@ async def test_several_alerts_in_one_post_of_robots_known_and_unknown(hook):
 
 
 async def test_repeats_and_reordering_leave_one_row(hook):
-    ended = alert(status="resolved", endsAt="2026-11-23T20:45:50Z")
+    cooled = {"R": 56, "W": 60, "L": 57}
+    ended = alert(status="resolved", endsAt="2026-11-23T20:45:50Z", values=cooled)
     for _ in range(3):
         assert (await post(hook, alert())).status_code == 200
     await post(hook, ended)

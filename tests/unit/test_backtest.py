@@ -42,7 +42,8 @@ def stepped(
         for severity in SEVERITIES:
             rule = BY_KEY[name, severity]
             before = verdicts.get(severity, {})
-            after = evaluate(rule, readings, {"r1": limits.of(severity)}, before, at(now))
+            limit = {"r1": limits.of(severity)}
+            after = evaluate(rule, readings, limit, before, at(now), others=True)
             verdicts[severity] = {r: v for r, v in after.items() if not v.vanished}
             verdict, was = after.get("r1"), before.get("r1")
             if verdict is None or not (verdict.firing or (was is not None and was.firing)):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from glue.core.definitions import differences, expanded
+import pytest
+
+from glue.core.definitions import differences, duration, expanded
 
 
 def told(wanted: object, running: object) -> list[str]:
@@ -45,3 +47,11 @@ def test_variables_are_expanded_as_grafana_does() -> None:
         "n": 5,
         "list": ["", "plain"],
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [("0s", "0s"), ("30s", "30s"), ("60s", "1m"), ("90s", "1m30s"), ("3600s", "1h"), ("", "")],
+)
+def test_seconds_are_what_grafana_prints_of_them(written: str, printed: str) -> None:
+    assert duration(written) == printed

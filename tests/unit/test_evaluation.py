@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from glue.core.evaluation import evaluate
+from glue.core.metrics import METRICS
 from glue.core.rule import margin
-from glue.core.rules import BY_KEY, RULES
-from glue.settings import PROJECT
+from glue.core.rules import BY_KEY, RULES, configured
+from glue.settings import PROJECT, Rules
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 SERVO = BY_KEY["servo_temp", "warning"]
@@ -15,7 +16,7 @@ CPU = BY_KEY["cpu", "warning"]
 BATTERY = BY_KEY["battery", "warning"]
 
 
-def run(rule, values, limit, recovery, every=10):
+def run(rule, values, limit, recovery, every=10, others=True):
     verdicts, states = {}, []
     for step, value in enumerate(values):
         readings = {} if value is None else {"r1": value}
@@ -25,6 +26,7 @@ def run(rule, values, limit, recovery, every=10):
             {"r1": (limit, recovery)},
             verdicts,
             T0 + timedelta(seconds=step * every),
+            others=others,
         )
         states.append(verdicts["r1"].state if "r1" in verdicts else "gone")
         verdicts = {r: v for r, v in verdicts.items() if not v.vanished}
@@ -62,6 +64,27 @@ def test_pending_period_must_be_crossed_throughout():
         "pending",
         "firing",
     ]
+
+
+def test_a_pending_alert_is_judged_by_the_recovery_limit_too():
+    """As in Grafana 11, schedule/loaded_metrics_reader.go."""
+    assert run(CPU, [71, 68, 68, 68], 70, 65) == ["pending", "pending", "pending", "firing"]
+    assert run(CPU, [71, 68, 64.9, 68], 70, 65) == ["pending", "pending", "normal", "normal"]
+
+
+def test_the_pending_period_is_a_setting_of_each_metric():
+    assert {name: Rules().pending(name) for name in METRICS} == {
+        name: metric.pending for name, metric in METRICS.items()
+    }
+    rules = {r.uid: r for r in configured(Rules.model_validate({"RULE_PENDING_CPU": 10}).pending)}
+    assert run(rules["tonypi-cpu-warning"], [80, 80], 70, 65) == ["pending", "firing"]
+    assert rules["tonypi-memory-warning"].pending == 30
+    assert rules["tonypi-events-stopped"] == BY_KEY["events", "critical"]
+
+
+def test_where_nothing_is_left_to_evaluate_all_end_at_once():
+    assert run(SERVO, [70, None], 60, 57, others=False) == ["firing", "normal"]
+    assert run(CPU, [80, None], 70, 65, others=False) == ["pending", "gone"]
 
 
 def test_vanished_series_is_held_once_and_then_ends():
