@@ -33,7 +33,7 @@ class Reloads:
 
     def done(self, change: Change, now: float) -> None:
         """Grafana has answered that it read its files again."""
-        if change.kind == "files":
+        if change.verb == "reload":
             self._done[change.name] = (change.digest, now)
 
     def _in_vain(self, change: Change, now: float) -> bool:
