@@ -195,17 +195,18 @@ async def test_changes_of_the_fleet_become_marks_once(synced: Synced) -> None:
     )
     async with synced.reconciler() as reconciler:
         outcome = await reconciler.apply()
-        assert len([one for one in outcome.done if one.kind == "mark"]) == 2
+        assert len([one for one in outcome.done if one.kind == "mark"]) == 4
         assert marks(synced, "robot:m1") == [
             "Limits of CPU load: warning 60, critical 85, for m1",
             "Maintenance for m1, m2",
+            "Newly watched: for m1",
         ]
         assert (await reconciler.apply()).done == []
         synced.row("UPDATE robots SET status = 'offline' WHERE robot_id = 'm1'")
         await reconciler.apply()
         ended = [a for a in synced.get("/annotations", tags="robot:m1") if a["timeEnd"] > a["time"]]
         assert [a["text"] for a in ended] == ["Maintenance for m1"]
-        assert marks(synced, "robot:m2") == ["Maintenance for m2"]
+        assert marks(synced, "robot:m2") == ["Maintenance for m2", "Newly watched: for m2"]
         assert (await reconciler.apply()).done == []
 
 
