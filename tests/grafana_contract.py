@@ -213,7 +213,7 @@ MARKS = [
 
 DEFINED = [
     Step("data sources", defined("datasources"), ([], ["limits", "series"]), reads=1),
-    Step("dashboards", defined("dashboards"), ([], ["fleet"]), reads=2),
+    Step("dashboards", defined("dashboards"), ([], ["fleet"]), reads=3),
     Step("alerting", defined("alerting"), ([], ["contact point glue", "rule hot"]), reads=2),
     Step("data sources reload", lambda g: g.reload("datasources"), writes=1),
     Step("dashboards reload", lambda g: g.reload("dashboards"), writes=1),

@@ -36,7 +36,7 @@ DROPPED = frozenset(
             "lastSeenAt",
             "lastSeenAtAge",
         ),
-        *("traceID", "accessErrorId", "dashboardId", "folderId"),
+        *("traceID", "accessErrorId", "dashboardId", "folderId", "commit"),
     )
 )
 

@@ -15,6 +15,7 @@ from glue import store
 from glue.api import docs, figures, health, logs, pipeline, reports, sync, webhook
 from glue.api.conventions import problems
 from glue.api.conventions.body_limit import BodyLimit
+from glue.api.conventions.refusals import RecordRefusals
 from glue.api.episodes import actions, alerts
 from glue.api.fleet import (
     backtests,
@@ -90,6 +91,7 @@ def create_app(
     docs.install(app)
     problems.install(app)
     app.add_middleware(BodyLimit, exempt="/webhooks/")
+    app.add_middleware(RecordRefusals)
     app.add_middleware(figures.CountRequests, figures=app.state.figures)
     _document(app)
     return app

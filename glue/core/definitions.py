@@ -1,7 +1,8 @@
 """What the files that Grafana reads define, and whether a running Grafana holds it.
 
-Compared is what a file says: what Grafana adds of its own (ids, versions, defaults) is no
-difference, and secrets cannot be read back.
+Compared both ways: what a file says must run, and what runs must stand in the file, or a member
+that was taken out of a rule would go on deciding. What Grafana adds of its own (ids, versions,
+defaults) is no difference, and secrets cannot be read back.
 """
 
 from __future__ import annotations
@@ -18,6 +19,25 @@ NOT_SHOWN = frozenset({"secureJsonData", "authorization_credentials", "password"
 
 NOT_DEFINED = frozenset({"id", "version", "iteration", "orgId", "editable", "apiVersion"})
 """Members that count for the file or for Grafana alone."""
+
+NOT_WRITTEN = frozenset(
+    (
+        *("folder", "dasboardUid", "dashboardUid", "panelId", "guid", "provenance", "updated"),
+        *("typeName", "typeLogoUrl", "readOnly", "pluginVersion"),
+    )
+)
+"""Members that Grafana tells and no file of ours needs: of rules (also as 11.0 misspells them), of
+data sources, of panels."""
+
+ASSUMED = {
+    "access": "proxy",
+    "execErrState": "Alerting",
+    "for": "0s",
+    "intervalMs": 1000,
+    "maxDataPoints": 43200,
+    "noDataState": "NoData",
+}
+"""What Grafana takes where a file says nothing."""
 
 MISSING = "missing"
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
@@ -38,7 +58,7 @@ class Difference:
 
 
 def differences(wanted: Definitions, running: Definitions) -> Iterator[Difference]:
-    """Each place where ``running`` lacks what ``wanted`` says."""
+    """Each place where a definition of ``wanted`` and the running one of that name differ."""
     for name, definition in wanted.items():
         if name not in running:
             yield Difference(name, "", "defined in a file", MISSING)
@@ -48,15 +68,23 @@ def differences(wanted: Definitions, running: Definitions) -> Iterator[Differenc
 
 def _compare(name: str, where: str, wanted: Any, running: Any) -> Iterator[Difference]:
     if isinstance(wanted, Mapping) and isinstance(running, Mapping):
-        for member, value in wanted.items():
-            if member not in NOT_SHOWN and member not in NOT_DEFINED:
-                there = running.get(member)
-                yield from _compare(name, f"{where}.{member}".lstrip("."), value, there)
+        for member in {**wanted, **running}:
+            if member in NOT_SHOWN or member in NOT_DEFINED or _added(member, wanted, running):
+                continue
+            place = f"{where}.{member}".lstrip(".")
+            yield from _compare(name, place, wanted.get(member), running.get(member))
     elif isinstance(wanted, list) and isinstance(running, list) and len(wanted) == len(running):
         for n, (one, other) in enumerate(zip(wanted, running, strict=True)):
             yield from _compare(name, f"{where}[{n}]", one, other)
     elif not _same(wanted, running):
         yield Difference(name, where, wanted, running)
+
+
+def _added(member: str, wanted: Mapping[str, Any], running: Mapping[str, Any]) -> bool:
+    """Whether only Grafana tells of it, by itself."""
+    if member in wanted:
+        return False
+    return member in NOT_WRITTEN or running[member] == ASSUMED.get(member, object())
 
 
 def _same(wanted: Any, running: Any) -> bool:

@@ -118,6 +118,8 @@ def _said(change: FleetChange) -> str:
         case "maintenance":
             return f"Maintenance ({change.after})" if change.after else "Maintenance"
         case "activation":
+            if change.before is None:
+                return "Newly watched:"
             return "Watched again:" if change.after else "No longer watched:"
         case "limits":
             return f"Limits of {_metric(change.metric)}: {_limits(change.before, change.after)},"

@@ -59,7 +59,11 @@ def plan(wanted: State, running: State, owned: Owned) -> Plan:
         *marks.changes(wanted.marks, running.marks),
     ]
     changes = [one for one in found if isinstance(one, Change)]
-    gone = [*people.gone(wanted, running, owned), *marks.gone(wanted.marks, running.marks)]
+    gone = [
+        *people.gone(wanted, running, owned),
+        *marks.gone(wanted.marks, running.marks),
+        *_in_no_file(wanted, running),
+    ]
     changes += [one for one in gone if one.kind == "role"]
     return Plan(
         tuple(sorted(_once(changes), key=_rank)),
@@ -76,6 +80,17 @@ def _files(wanted: State, running: State) -> Iterator[Change]:
             told = [str(one) for one in found[:SHOWN]]
             more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
             yield _reload(kind, [*told, *more], repr(found))
+
+
+def _in_no_file(wanted: State, running: State) -> Iterator[Change]:
+    """Rules and dashboards that came from files where they do not stand any more: Grafana keeps
+    them, and goes on alerting by them."""
+    for kind, definitions in wanted.files.items():
+        for name, told in running.files.get(kind, {}).items():
+            if name not in definitions:
+                called = name if kind == "alerting" else f"dashboard {name}"
+                title = told.get("title")
+                yield Change("files", "remove", called, before=title, key=name.rpartition(" ")[2])
 
 
 def _reload(kind: Files, told: list[str], differ: str) -> Change:

@@ -20,6 +20,8 @@ from glue.core.rules import RULES
 
 RULE_FOLDER = "Robot rules"
 RULE_GROUP = "robots"
+PREFIX = "tonypi-"
+"""How the uids of our rules and dashboards begin."""
 CONTACT_POINT = "glue"
 HEADER = "# Rendered from glue/core/rules.py by `tonypi rules render`; do not edit.\n"
 

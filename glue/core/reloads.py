@@ -1,9 +1,10 @@
 """Which reloads of Grafana's files are worth another try.
 
-Grafana answers a reload before it is sure that everything took, and some differences no reload
-mends. So one that was done and left the very same differences is not done again for a while. What
-was not done counts for nothing, and what is in step again is forgotten: when it goes wrong once
-more, that is news.
+Some differences no reload mends: Grafana reads other files than we do. So one that was done and
+left the very same differences is not done again for a while, and each time for longer; the first
+time only shortly, since somebody may have done the same damage again before we looked. What was not
+done counts for nothing, and what is in step again is forgotten: when it goes wrong once more, that
+is news.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from collections.abc import Collection, Iterable
 
 from glue.core.grafana_change import Change
 
-AGAIN_S = 300.0
+AGAIN_S = (10.0, 60.0, 300.0)
+"""After the first reload in vain, the second, and any further one."""
 
 
 class Reloads:
     """What was reloaded for which differences; times are seconds of one clock."""
 
     def __init__(self) -> None:
-        self._done: dict[str, tuple[str | None, float]] = {}
+        self._done: dict[str, tuple[str, float, int]] = {}
 
     def worth(self, changes: Iterable[Change], now: float) -> list[Change]:
         """``changes`` without reloads that were done for the same differences, in vain."""
@@ -33,9 +35,13 @@ class Reloads:
 
     def done(self, change: Change, now: float) -> None:
         """Grafana has answered that it read its files again."""
-        if change.kind == "files":
-            self._done[change.name] = (change.digest, now)
+        if change.verb == "reload":
+            digest, _, times = self._done.get(change.name, ("", 0.0, 0))
+            again = times + 1 if digest == change.digest else 1
+            self._done[change.name] = (change.digest, now, again)
 
     def _in_vain(self, change: Change, now: float) -> bool:
-        digest, at = self._done.get(change.name, (None, 0.0))
-        return digest == change.digest and now - at < AGAIN_S
+        if change.name not in self._done:
+            return False
+        digest, at, times = self._done[change.name]
+        return digest == change.digest and now - at < AGAIN_S[min(times, len(AGAIN_S)) - 1]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 from grafana_client.client import AsyncGrafanaClient, GrafanaClientError, GrafanaException
 
 from glue.grafana import versions
@@ -24,6 +25,8 @@ from glue.grafana.errors import (
     GrafanaUnavailable,
 )
 from glue.settings import Grafana as Settings
+
+log = structlog.get_logger()
 
 ORGANISATION = 1
 """Everything of ours is in Grafana's first organisation. Said with each call, for the server admin
@@ -124,7 +127,10 @@ class Client:
         Asks for the version before the first: raises :class:`~glue.grafana.GrafanaUnsupported`.
         """
         if not self._supported:
-            versions.check(await self.version())
+            version = await self.version()
+            versions.check(version)
+            if not versions.is_tried(version):
+                log.warning("grafana.not_tried", version=version, tried=f"{versions.TRIED}.x")
             self._supported = True
         self.calls.writes += 1
         return await self._call(method, path, json=None if body is None else dict(body))

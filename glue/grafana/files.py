@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from glue.core.grafana_desired import DASHBOARDS
 from glue.core.grafana_state import Definitions, Files
-from glue.grafana.client import Client
+from glue.core.provisioning import PREFIX, RULE_FOLDER
+from glue.grafana.client import PAGE, Client
 from glue.grafana.errors import GrafanaError, GrafanaUnavailable
 
 RULE = "rule "
@@ -26,7 +28,10 @@ class ProvisionedFiles(Client):
     async def defined(self, kind: Files, names: Iterable[str]) -> Definitions:
         """Those of ``names`` that run, in the shape of the files, by the same name: data source
         uid, dashboard uid, ``rule <uid>``, ``contact point <name>``. Secrets are left out or not
-        told. One read; dashboards one each, alerting two.
+        told. One read; dashboards one and one each, alerting two.
+
+        Besides, rules and dashboards that once came from our files: in our folders, with a uid as
+        ours are; of dashboards the title alone.
         """
         wanted = list(names)
         match kind:
@@ -34,9 +39,12 @@ class ProvisionedFiles(Client):
                 found = await self._data_sources()
             case "dashboards":
                 found = {uid: shown for uid in wanted if (shown := await self._dashboard(uid))}
+                found = {**await self._our_dashboards(), **found}
             case "alerting":
                 found = {**await self._rules(), **await self._contact_points()}
-        return {name: found[name] for name in wanted if name in found}
+        return {
+            name: told for name, told in found.items() if name in wanted or _is_ours(name, told)
+        }
 
     async def reload(self, kind: Files) -> None:
         """Grafana reads all files of ``kind`` again, and answers when it has.
@@ -55,6 +63,12 @@ class ProvisionedFiles(Client):
                 error.status,
             ) from error
 
+    async def delete_dashboard(self, uid: str) -> None:
+        """One that is in no file any more: Grafana keeps those of files. Two writes: until it has
+        read them again it takes this for one of them."""
+        await self.reload("dashboards")
+        await self.write("DELETE", f"/dashboards/uid/{quote(uid, safe='')}")
+
     async def rule_folder(self, rule_uid: str) -> str | None:
         """The uid of the folder that an alert rule is in; None: there is no such rule."""
         path = f"/v1/provisioning/alert-rules/{quote(rule_uid, safe='')}"
@@ -69,6 +83,15 @@ class ProvisionedFiles(Client):
         if found is None:
             return None
         return {key: told for key, told in found["dashboard"].items() if key not in OF_ITS_OWN}
+
+    async def _our_dashboards(self) -> dict[str, Any]:
+        asked: dict[str, str | int] = {
+            "type": "dash-db",
+            "folderUIDs": DASHBOARDS.uid,
+            "limit": PAGE,
+        }
+        rows = await self.get("/search", list, asked)
+        return {row["uid"]: {"title": row["title"], "folderUid": DASHBOARDS.uid} for row in rows}
 
     async def _rules(self) -> dict[str, Any]:
         # 404 when there is not one rule.
@@ -103,6 +126,13 @@ class ProvisionedFiles(Client):
                 }
             )
         return points
+
+
+def _is_ours(name: str, told: Mapping[str, Any]) -> bool:
+    """Of a rule or a dashboard: whether it can only have come from a file of ours."""
+    uid = name.removeprefix(RULE)
+    there = told.get("folder") == RULE_FOLDER or told.get("folderUid") == DASHBOARDS.uid
+    return uid.startswith(PREFIX) and there
 
 
 def _data_source(row: Mapping[str, Any]) -> dict[str, Any]:

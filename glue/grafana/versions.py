@@ -26,14 +26,25 @@ from glue.grafana.errors import GrafanaUnsupported
 
 OLDEST = 11
 NEWEST = 13
+TRIED = 11
+"""All that is written was tried on this one; of those above it we know what their makers say."""
 
 
 def check(version: str) -> None:
     """Raises :class:`~glue.grafana.GrafanaUnsupported` for a version that we do not write to."""
-    found = re.match(r"v?(\d+)\.", version)
-    major = int(found[1]) if found else 0
+    major = _major(version)
     if not OLDEST <= major <= NEWEST:
         raise GrafanaUnsupported(
             f"Grafana {version or 'of an unknown version'}: users, teams, folders and marks are"
             f" written to {OLDEST}.0 up to {NEWEST}; run one of those (nothing was changed)"
         )
+
+
+def is_tried(version: str) -> bool:
+    """Whether our calls were made to a Grafana of this major version."""
+    return _major(version) <= TRIED
+
+
+def _major(version: str) -> int:
+    found = re.match(r"v?(\d+)\.", version)
+    return int(found[1]) if found else 0

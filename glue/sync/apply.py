@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from glue import store
@@ -10,6 +11,7 @@ from glue.core.grafana_change import Change, said, subjects
 from glue.core.grafana_state import Account
 from glue.grafana import Grafana, GrafanaMissing
 from glue.store import audit, grafana_objects
+from glue.sync import files
 from glue.sync.states import Looked
 
 
@@ -20,11 +22,12 @@ class Writer:
     pool: store.Pool
     grafana: Grafana
     seen: Looked
+    checkout: Path
     made: dict[tuple[str, str], int] = field(default_factory=dict)
 
     async def write(self, change: Change) -> None:
-        """Raises ``GrafanaError``, ``StoreUnavailable``; then nobody knows whether it was done, and
-        one has to look again."""
+        """Raises ``GrafanaError``, ``StoreUnavailable``, ``FilesError``; then nobody knows whether
+        it was done, and one has to look again."""
         await self._write(change, int(change.key) if str(change.key).isdigit() else 0)
         async with store.transaction(self.pool) as conn:
             await self._own(conn, change)
@@ -37,8 +40,14 @@ class Writer:
         match change.kind, change.verb:
             case "organisation", _:
                 await grafana.create_organisation(name)
-            case "files", _:
+            case "files", "reload":
                 await grafana.reload(change.key)  # type: ignore[arg-type]
+            case "files", "remove" if name.startswith("rule "):
+                # Grafana takes a rule of a file back by a file alone.
+                with files.without_rule(self.checkout, key):
+                    await grafana.reload("alerting")
+            case "files", "remove":
+                await grafana.delete_dashboard(key)
             case _, "adopt":
                 pass  # only our own record changes
             case "user", "add":

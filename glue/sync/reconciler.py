@@ -120,13 +120,15 @@ class Reconciler:
         self, todo: list[Change], seen: Looked, held: lock.Held, outcome: Outcome
     ) -> bool:
         """Whether anything was written. What Grafana refuses stops nothing else."""
-        writer = Writer(self._pool, self._grafana, seen)
+        writer = Writer(self._pool, self._grafana, seen, self._checkout)
         outcome.refused.clear()
         written = False
         for change in todo:
             await held.check()
             try:
                 await writer.write(change)
+            except FilesError as error:
+                outcome.refused.append(f"{said(change)}: {error}")
             except GrafanaError as error:
                 if isinstance(error, GrafanaUnavailable) or error.status == UNKNOWN:
                     raise

@@ -18,6 +18,7 @@ from tests.api import Api, is_problem, served
 from tests.commanding import command, commanding
 from tests.events import own
 
+YES = {"confirm": True}
 MOVE = ("/robots/r1/commands", command("move", True))
 JOB = ("/jobs", {"robot_id": "r1", "task_name": "sort", "items_total": 3, "confirm": True})
 
@@ -95,3 +96,19 @@ async def test_what_certainly_did_not_leave_may_be_tried_again(
         await api.rows("UPDATE robots SET status = 'online'")
         assert is_problem(await ask(api, *MOVE), 504)
         assert len(await robot.batch(10, 0.2, 1.0)) == 1
+
+
+@pytest.mark.parametrize("path", ["/robots/r1/resume", "/resume", "/jobs/1/cancel"])
+async def test_a_resume_and_an_end_of_a_job_are_sent_once_too(
+    mosquitto, database, settings_for, path
+):
+    async with silent_robot(settings_for, database, 0.5) as (api, _):
+        await api.rows(
+            "INSERT INTO jobs (id, robot_id, status, task_name, start_time)"
+            " VALUES (1, 'r1', 'active', 'sort', now())"
+        )
+        body = None if "jobs" in path else YES
+        first, second = await ask(api, path, body), await ask(api, path, body)
+        assert second.headers["idempotency-replayed"] == "true"
+        assert (second.status_code, second.json()) == (first.status_code, first.json())
+        assert len(await api.rows("SELECT 1 FROM commands")) == 1

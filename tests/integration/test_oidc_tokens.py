@@ -317,8 +317,8 @@ async def test_grafana_signs_out_without_a_question(sign_on: SignOn) -> None:
     assert answer.headers["location"] == f"{grafana}/login?state=s+1"
     assert "tonypi_sso" not in sign_on.browser.cookies
     assert (await sign_on.authorize()).status_code == 200
-    await refused(await sign_on.userinfo(given["access_token"]), "invalid_token", 401)
     assert (await sign_on.api.logs("auth"))[-1]["message"] == "Ada signed out"
+    await refused(await sign_on.userinfo(given["access_token"]), "invalid_token", 401)
 
 
 async def test_a_link_elsewhere_signs_nobody_out(sign_on: SignOn) -> None:

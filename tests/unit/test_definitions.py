@@ -22,6 +22,38 @@ def test_what_grafana_adds_is_no_difference() -> None:
     assert told(file, there) == []
 
 
+def test_what_was_taken_out_of_a_file_is_told() -> None:
+    file = {"uid": "hot", "labels": {"severity": "warning"}, "data": [{"refId": "A"}]}
+    there = {
+        "uid": "hot",
+        "for": "30s",
+        "labels": {"severity": "warning", "team": "night"},
+        "data": [{"refId": "A", "model": {"intervalMs": 1000, "hide": True}}],
+    }
+    assert sorted(told(file, there), reverse=True) == [
+        "d labels.team: night → None",
+        "d for: 30s → None",
+        "d data[0].model: {'intervalMs': 1000, 'hide': True} → None",
+    ]
+
+
+def test_what_grafana_takes_where_a_file_says_nothing_is_no_difference() -> None:
+    file = {"uid": "hot", "data": [{"model": {"refId": "A"}}]}
+    model = {"refId": "A", "intervalMs": 1000, "maxDataPoints": 43200}
+    there = {
+        "uid": "hot",
+        "folder": "Rules",
+        "dasboardUid": "fleet",
+        "panelId": 1,
+        "for": "0s",
+        "noDataState": "NoData",
+        "isPaused": False,
+        "data": [{"model": model}],
+    }
+    assert told(file, there) == []
+    assert told(file, {**there, "noDataState": "OK"}) == ["d noDataState: OK → None"]
+
+
 def test_what_is_empty_may_be_left_out() -> None:
     assert told({"tags": [], "isPaused": False, "x": 0}, {}) == []
 

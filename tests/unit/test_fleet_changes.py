@@ -89,9 +89,11 @@ def test_robots_that_leave_maintenance_one_by_one_are_drawn_one_by_one() -> None
 
 
 def test_activation_says_which_way() -> None:
-    off = change(1, kind="activation", metric=None, before=True, after=False)
-    on = change(2, kind="activation", metric=None, before=False, after=True)
-    assert [mark.text for mark in marks([off, on]).values()] == [
+    new = change(1, kind="activation", metric=None, before=None, after=True)
+    off = change(2, kind="activation", metric=None, before=True, after=False)
+    on = change(3, kind="activation", metric=None, before=False, after=True)
+    assert [mark.text for mark in marks([new, off, on]).values()] == [
+        "Newly watched: for r1",
         "No longer watched: for r1",
         "Watched again: for r1",
     ]

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from glue.grafana import (
     Grafana,
@@ -154,6 +155,20 @@ async def test_a_version_that_health_hides_is_asked_for_as_admin(player, grafana
 
 def test_the_oldest_known_version_is_the_recorded_one():
     versions.check("11.0.0")
+
+
+@pytest.mark.parametrize(("version", "tried"), [("11.6.1", True), ("12.0.0", False)])
+async def test_a_version_that_was_never_tried_is_said_once(player, version: str, tried: bool):
+    grafana = Grafana(settings(player.url))
+    rename = {"method": "PUT", "path": "/api/teams/1", "body": {"name": "Crew"}}
+    health = told(HEALTH, 200, {"version": version})
+    player.load([health, told(rename, 200, {}), told(rename, 200, {})])
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            await grafana.rename_team(1, "Crew")
+    said = [one["version"] for one in logs if one["event"] == "grafana.not_tried"]
+    assert said == ([] if tried else [version])
+    await grafana.close()
 
 
 async def test_a_path_before_the_api_is_kept(player):

@@ -331,6 +331,20 @@ def test_what_else_may_act_is_told() -> None:
     )
 
 
+def test_what_is_in_no_file_any_more_is_left_for_a_prune() -> None:
+    rule = {"rule tonypi-a": {"title": "A"}}
+    want = wanted(ADA, files={"alerting": rule, "dashboards": {}})
+    running, owned = in_step(want)
+    there = {"alerting": {**rule, "rule tonypi-b": {"title": "B"}},
+             "dashboards": {"tonypi-old": {"title": "Old"}}}  # fmt: skip
+    found = plan(want, replace(running, files=there), owned)
+    assert not found.drift
+    assert [(said(one), one.key) for one in found.leftovers] == [
+        ("- files rule tonypi-b: was B", "tonypi-b"),
+        ("- files dashboard tonypi-old: was Old", "tonypi-old"),
+    ]
+
+
 def test_files_that_differ_are_reloaded_with_the_difference_told() -> None:
     files = {"datasources": {"influxdb": {"url": "http://a", "secureJsonData": {"x": "y"}}}}
     want = wanted(ADA, files=files)

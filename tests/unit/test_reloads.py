@@ -13,13 +13,15 @@ def reload(digest: str = "a", kind: str = "alerting") -> Change:
     return Change("files", "reload", kind, after=["hot: missing"], key=kind, digest=digest)
 
 
-def test_what_was_done_in_vain_waits() -> None:
-    reloads = Reloads()
-    assert reloads.worth([reload()], 10) == [reload()]
-    reloads.done(reload(), 10)
-    reloads.looked(KINDS, [reload()])
-    assert reloads.worth([reload()], 10 + AGAIN_S - 1) == []
-    assert reloads.worth([reload()], 10 + AGAIN_S) == [reload()]
+def test_what_was_done_in_vain_waits_longer_each_time() -> None:
+    reloads, now = Reloads(), 10.0
+    assert reloads.worth([reload()], now) == [reload()]
+    for wait in (*AGAIN_S, AGAIN_S[-1]):
+        reloads.done(reload(), now)
+        reloads.looked(KINDS, [reload()])
+        assert reloads.worth([reload()], now + wait - 1) == []
+        now += wait
+        assert reloads.worth([reload()], now) == [reload()]
 
 
 def test_what_was_not_done_is_tried_again_at_once() -> None:
@@ -40,7 +42,7 @@ def test_what_was_not_looked_at_is_not_taken_for_mended() -> None:
     reloads = Reloads()
     reloads.done(reload(), 10)
     reloads.looked((), [])
-    assert reloads.worth([reload()], 20) == []
+    assert reloads.worth([reload()], 15) == []
 
 
 def test_other_differences_and_other_changes_do_not_wait() -> None:

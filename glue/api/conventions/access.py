@@ -64,7 +64,7 @@ class Access:
     async def __call__(
         self, request: Request, token: Annotated[str | None, Depends(_bearer)]
     ) -> Caller:
-        user = await callers.of(request, token)
+        user = request.state.caller = await callers.of(request, token)
         if not allows(user.role, self.least):
             await _record_refusal(request, user, {"takes": self.least})
             raise ProblemError(

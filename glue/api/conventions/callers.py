@@ -50,6 +50,8 @@ async def of(request: Request, token: str | None) -> Caller:
         named = tokens.read(token, request.app.state.settings.glue)
     except tokens.BadToken as error:
         if error.expired:
+            # It is time for the next one, and no refusal of anybody.
+            refusals.recorded(request)
             raise _unauthorized(str(error), INVALID) from None
         await _refuse(request, str(error), "a token that is not valid here")
     caller = await _of_session(request, named)

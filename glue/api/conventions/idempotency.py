@@ -1,12 +1,13 @@
-"""``Idempotency-Key``: a create that is sent twice happens once.
+"""``Idempotency-Key``: a create, or a command to a robot, that is sent twice happens once.
 
-A route that creates answers 201, or says ``openapi_extra=idempotency.CREATES``; nothing else is to
-be done there. With the header, the first request takes the key (:func:`begin`, called when the
-caller is known), and a successful answer is kept with it. The same request with the same key then
-gets that answer again, with ``Idempotency-Replayed: true``; while the first is at work, 409;
-another request with the key, 422. What fails changes nothing and frees the key. A key whose request
-was killed is free after two minutes. An answer that says ``Cache-Control: no-store`` holds a
-secret: its body is not kept, and a repetition is told that it is too late to see it.
+A route that creates answers 201; one that sends, or that answers otherwise, says
+``openapi_extra=idempotency.CREATES``; nothing else is to be done there. With the header, the first
+request takes the key (:func:`begin`, called when the caller is known), and a successful answer is
+kept with it. The same request with the same key then gets that answer again, with
+``Idempotency-Replayed: true``; while the first is at work, 409; another request with the key, 422.
+What fails changes nothing and frees the key. A key whose request was killed is free after two
+minutes. An answer that says ``Cache-Control: no-store`` holds a secret: its body is not kept, and a
+repetition is told that it is too late to see it.
 
 What has left for a robot cannot be taken back: a route that sends calls :func:`sending` before, and
 :func:`unsent` where it certainly did not leave. From then on the key is never free again: an error

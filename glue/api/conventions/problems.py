@@ -139,12 +139,13 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
+    request.state.refused_because = error.detail
     return answer(request.url.path, error)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = str(error.detail)
+    detail = request.state.refused_because = str(error.detail)
     if error.status_code == 404 and detail == "Not Found":
         detail = f"There is nothing at {request.url.path}; /docs lists what there is."
     headers = dict(error.headers or {})

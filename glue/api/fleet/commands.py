@@ -131,6 +131,7 @@ async def give_command(
         202: {"model": Told, "description": "Sent; `wait=0`, so nobody waits for the answer."},
         **documented(401, 403, 404, 409, 422, 428, 503, 504),
     },
+    openapi_extra=idempotency.CREATES,
 )
 async def resume_robot(
     request: Request,
@@ -146,7 +147,11 @@ async def resume_robot(
     return await _give(request, response, order, wait, given)
 
 
-@router.post("/resume", responses=documented(401, 403, 422, 428, 503))
+@router.post(
+    "/resume",
+    responses=documented(401, 403, 422, 428, 503),
+    openapi_extra=idempotency.CREATES,
+)
 async def resume_all(
     request: Request,
     user: access.Operator,

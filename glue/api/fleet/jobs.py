@@ -124,7 +124,11 @@ async def create_job(
         return etag.tagged(response, await _read(conn, made[0]))
 
 
-@router.post("/{job_id}/cancel", responses=documented(401, 403, 404, 409, 412, 422, 503, 504))
+@router.post(
+    "/{job_id}/cancel",
+    responses=documented(401, 403, 404, 409, 412, 422, 503, 504),
+    openapi_extra=idempotency.CREATES,
+)
 async def cancel_job(
     request: Request,
     response: Response,

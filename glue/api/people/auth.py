@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 
 from glue import store
-from glue.api.conventions import access, clients
+from glue.api.conventions import access, clients, refusals
 from glue.api.conventions.fields import Body, Reply, Text, Utc
 from glue.api.conventions.problems import NotFound, ProblemError, documented
 from glue.api.people import signed_in
@@ -185,6 +185,7 @@ async def signed_in_as(
     except TooManyTries as error:
         raise ProblemError(429, str(error), headers={"Retry-After": str(error.wait)}) from None
     except WrongCredentials:
+        refusals.recorded(request)
         raise _wrong_credentials() from None
     return user
 

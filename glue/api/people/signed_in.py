@@ -78,6 +78,7 @@ async def refreshed(request: Request, refresh: str) -> Token:
             user = await users.by_id(conn, rotation.user_id)
         elif rotation and rotation.verdict == "reuse":
             await _record_reuse(request, conn, rotation)
+            refusals.recorded(request)
     if rotation and user:
         session, remaining = rotation.session_id, rotation.remaining
         return _token(user, session, rotation.successor, settings, remaining)

@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import RedirectResponse
 
 from glue import store
-from glue.api.conventions import access, clients
+from glue.api.conventions import access, clients, refusals
 from glue.api.people.accounts import Attempt, TooManyTries, WrongCredentials
 from glue.api.sign_on import browser as oidc_browser
 from glue.api.sign_on import pages as oidc_pages
@@ -136,15 +136,16 @@ async def sign_in(request: Request) -> Response:
     attempt = Attempt(name, password, clients.of(request))
     try:
         user = await request.app.state.doorkeeper.admit(attempt, "gave the password for Grafana")
-        token, session = await oidc_browser.open_session(request, user)
-        if session is None:
-            raise WrongCredentials
     except WrongCredentials as error:
+        refusals.recorded(request)
         return _sign_in_page(request, pairs, 403, name, str(error))
     except TooManyTries as error:
         page = _sign_in_page(request, pairs, 429, name, str(error))
         page.headers["Retry-After"] = str(error.wait)
         return page
+    token, session = await oidc_browser.open_session(request, user)
+    if session is None:
+        return _sign_in_page(request, pairs, 403, name, str(WrongCredentials()))
     answer = await _granted(request, asked, session, 303)
     oidc_browser.keep_session(answer, token, settings)
     return answer
@@ -206,6 +207,7 @@ async def _granted(
     async with store.transaction(request.app.state.pool) as conn:
         user = await users.by_id(conn, session.user_id)
         if user and user.email.lower() == settings.grafana.admin_email.lower():
+            refusals.because(request, f"{user.username} has the address of Grafana's administrator")
             return oidc_pages.failed(
                 "Not with this address",
                 "Your e-mail address here is that of Grafana's emergency administrator, and Grafana"
@@ -214,6 +216,8 @@ async def _granted(
                 _links(settings),
             )
         if user is None or not await kept.ours_in_grafana(conn, user.id):
+            who = user.username if user else "somebody who is gone"
+            refusals.because(request, f"{who} has no account in Grafana that we made")
             return oidc_pages.failed(
                 "Not in Grafana yet",
                 "Your password is right, but Grafana has no account that the glue made for you, or"
@@ -247,6 +251,7 @@ def _sign_in_page(
 ) -> Response:
     settings: Settings = request.app.state.settings
     token, mark = oidc_browser.form_token(request)
+    refusals.because(request, f"sign-in of {username or 'nobody'}: {wrong}")
     # Relative: beside this page, under whatever path a proxy shows us.
     form = Form(f"sign-in?{urlencode(pairs)}", token, username, wrong)
     page = oidc_pages.sign_in(form, _links(settings), status)

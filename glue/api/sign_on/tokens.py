@@ -167,6 +167,7 @@ async def _userinfo(request: Request) -> Response:
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not given.strip():
         challenge = {"WWW-Authenticate": 'Bearer realm="tonypi"'}
+        refusals.because(request, "no access token")
         return JSONResponse({}, 401, challenge)
     issuer = settings.glue_for_browsers
     keys = await request.app.state.keyring.published()
@@ -180,11 +181,13 @@ async def _userinfo(request: Request) -> Response:
             aud=f"{issuer}/oauth/userinfo",
         )
     except signing.BadSignature as error:
+        refusals.because(request, str(error))
         return _refusal(oidc.OAuthError("invalid_token", str(error)))
     async with store.transaction(request.app.state.pool) as conn:
         holder = await kept.holder(conn, str(claims["jti"]))
         user = await users.by_id(conn, holder) if holder else None
     if user is None:
+        refusals.because(request, "this person is not signed in any more")
         return _refusal(oidc.OAuthError("invalid_token", "this person is not signed in any more"))
     headers = {"Cache-Control": "no-store"}
     return JSONResponse(about(user, str(claims.get("scope", ""))), headers=headers)
