@@ -8,6 +8,7 @@ nor handing back opens, closes or repeats anything.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -81,7 +82,7 @@ class Standby:
         A rule whose series cannot be read keeps what it said (as with execErrState KeepLast), and
         the others go on. Raises ``StoreError``; then nothing was said and all is as before.
         """
-        now = self._clock()
+        now, began = self._clock(), time.monotonic()
         if not self.verdicts:
             await self._remember()
         verdicts: dict[str, dict[str, Verdict]] = {}
@@ -110,7 +111,8 @@ class Standby:
         # Only now: what was not recorded must be said again.
         self.verdicts = verdicts
         async with store.transaction(self._pool) as conn:
-            await heartbeats.beat(conn, "standby", now, {"trouble": trouble})
+            took = round(time.monotonic() - began, 3)
+            await heartbeats.beat(conn, "standby", now, {"trouble": trouble, "seconds": took})
         return trouble
 
     async def _remember(self) -> None:
