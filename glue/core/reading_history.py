@@ -56,20 +56,8 @@ def points(metric: Metric, stretch: Stretch, robot_ids: list[str]) -> str:
 
 
 def newest(metric: Metric, stretch: Stretch, every: int, robot_ids: list[str]) -> str:
-    """Per robot and window of ``every`` milliseconds: ``v``; for a battery also ``charging``; for
-    what has parts the worst of them, and ``parts``, how many had a reading in the window."""
-    inner = newest_of_parts(metric, stretch, every, robot_ids)
-    if metric.name not in PART:
-        return inner
-    furthest = "max" if metric.direction == "high" else "min"
-    return (
-        f'SELECT {furthest}("v") AS "v", count("v") AS "parts" FROM ({inner})'
-        f' WHERE {stretch.when} GROUP BY time({every}ms), "robot_id" fill(none)'
-    )
-
-
-def newest_of_parts(metric: Metric, stretch: Stretch, every: int, robot_ids: list[str]) -> str:
-    """The same, each part by itself."""
+    """Per robot (and part) and window of ``every`` milliseconds: ``v``; for a battery also
+    ``charging``."""
     reading = READINGS[metric.name]
     charging = f', "{CHARGING}"' if metric.name == "battery" else ""
     return (
