@@ -65,7 +65,7 @@ def block_of(every: int) -> int:
 @dataclass
 class Peak:
     """A robot's furthest reading on the bad side, in all and by the begin of each block that has
-    any; its points, its parts."""
+    any; its points (not counted of what has parts), its parts."""
 
     value: float
     points: int = 0
@@ -81,10 +81,15 @@ async def peaks(series: Query, metric: Metric, span: Span) -> dict[str, Peak]:
         for one in await series.query(reading_history.peaks(metric, stretch, span.block)):
             peak = found.setdefault(one.tags.get("robot_id", ""), Peak(one.rows[-1][1]))
             peak.parts.add(one.tags.get(PART.get(metric.name, ""), ""))
-            for block, value, points in one.rows:
+            for block, value in one.rows:
                 peak.value = furthest(peak.value, value)
                 peak.blocks[block] = furthest(peak.blocks.get(block, value), value)
-                peak.points += points
+        if metric.name in PART:  # whose windows are read, however few points are in them
+            continue
+        for one in await series.query(reading_history.counts(metric, stretch, span.block)):
+            robot_id = one.tags.get("robot_id", "")
+            if robot_id in found:
+                found[robot_id].points += sum(points for _, points in one.rows)
     return found
 
 
