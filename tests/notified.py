@@ -161,6 +161,18 @@ async def add_route(pool: store.Pool, targets: list[int], name: str = "all", **m
     return int(made["id"])
 
 
+def told_to(settings: Settings, url: str) -> None:
+    """Everything is told to ``url`` from now on, by whatever notifies with ``settings``."""
+
+    async def add() -> None:
+        key = settings.notify.secret_key.get_secret_value()
+        async with store.open_pool(settings.postgres) as pool:
+            target = await add_target(pool, "receiver", url, sealed=sealing.seal(key, url))
+            await add_route(pool, [target], "everything")
+
+    asyncio.run(add())
+
+
 class Episodes:
     """``await episodes.open("r1")``: what the intake of alerts writes."""
 

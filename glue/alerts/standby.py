@@ -8,6 +8,7 @@ nor handing back opens, closes or repeats anything.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -48,7 +49,7 @@ class Standby:
         self._clock = clock
         self._every = settings.glue.evaluation_interval
         self._rules = configured(settings.rules.pending)
-        self._verdicts: dict[str, dict[str, Verdict]] = {}
+        self.verdicts: dict[str, dict[str, Verdict]] = {}
         self._trouble = ""
 
     async def run(self) -> None:
@@ -59,7 +60,7 @@ class Standby:
             if self._watch.charge.evaluator == "standby":
                 await self._evaluate_and_report()
             else:
-                self._verdicts.clear()
+                self.verdicts.clear()
             due = max(due + self._every, loop.time())
             await asyncio.sleep(due - loop.time())
 
@@ -81,8 +82,8 @@ class Standby:
         A rule whose series cannot be read keeps what it said (as with execErrState KeepLast), and
         the others go on. Raises ``StoreError``; then nothing was said and all is as before.
         """
-        now = self._clock()
-        if not self._verdicts:
+        now, began = self._clock(), time.monotonic()
+        if not self.verdicts:
             await self._remember()
         verdicts: dict[str, dict[str, Verdict]] = {}
         seen: list[Observation] = []
@@ -90,7 +91,7 @@ class Standby:
         cache: dict[str, dict[str, float]] = {}
         trouble = ""
         for rule in self._rules:
-            before = self._verdicts.get(rule.uid, {})
+            before = self.verdicts.get(rule.uid, {})
             try:
                 readings_now = await self._read(rule, cache)
             except SeriesError as error:
@@ -108,16 +109,17 @@ class Standby:
             verdicts[rule.uid] = {r: v for r, v in after.items() if not v.vanished}
         await self._intake.take(seen, vanished)
         # Only now: what was not recorded must be said again.
-        self._verdicts = verdicts
+        self.verdicts = verdicts
         async with store.transaction(self._pool) as conn:
-            await heartbeats.beat(conn, "standby", now, {"trouble": trouble})
+            took = round(time.monotonic() - began, 3)
+            await heartbeats.beat(conn, "standby", now, {"trouble": trouble, "seconds": took})
         return trouble
 
     async def _remember(self) -> None:
         async with store.transaction(self._pool) as conn:
             held = await rows.firing(conn)
         for rule in self._rules:
-            self._verdicts[rule.uid] = {
+            self.verdicts[rule.uid] = {
                 i.robot_id: Verdict("firing", i.starts_at)
                 for i in held
                 if (i.metric, i.severity) == (rule.metric, rule.severity)

@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from glue import store
+from glue.alerts.gather import Gather
 from glue.api import docs, figures, health, logs, pipeline, reports, sync, webhook
 from glue.api.conventions import problems
 from glue.api.conventions.body_limit import BodyLimit
@@ -74,6 +75,7 @@ def create_app(
     app.state.settings = settings
     app.state.pool = pool
     app.state.intake = intake
+    app.state.posts = Gather(intake)
     app.state.watch = watch
     app.state.reconciler = None
     app.state.changes = Changes(settings.postgres.dsn)

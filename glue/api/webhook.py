@@ -42,7 +42,7 @@ async def grafana(request: Request) -> dict[str, int]:
     if post.truncated:
         log.warning("webhook.truncated", alerts=post.truncated)
         request.app.state.watch.look_soon()
-    outcome = await request.app.state.intake.take(post.observations, post.vanished)
+    outcome = await request.app.state.posts.take(post.observations, post.vanished)
     POSTS.labels("ok").inc()
     return {
         "received": len(post.observations),

@@ -71,29 +71,31 @@ def measure(folder: Path, robots: int, seconds: float) -> None:
 def tree(pid: int) -> list[int]:
     """The process and its descendants."""
     found = [pid]
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+    for child in _read(pid, f"task/{pid}/children").split():
         found += tree(int(child))
     return found
 
 
 def pss(pids: list[int]) -> float:
     """MiB, shared pages counted in parts."""
-    return sum(_of(Path(f"/proc/{p}/smaps_rollup").read_text(), "Pss:") for p in pids) / 1024
+    return sum(_of(_read(p, "smaps_rollup"), "Pss:") for p in pids) / 1024
 
 
 def cpu(pids: list[int]) -> float:
     """Seconds of user and system time."""
-    return (
-        sum(
-            sum(map(int, Path(f"/proc/{p}/stat").read_text().rpartition(")")[2].split()[11:13]))
-            for p in pids
-        )
-        / TICKS
-    )
+    told = (_read(p, "stat").rpartition(")")[2].split()[11:13] for p in pids)
+    return sum(sum(map(int, times)) for times in told) / TICKS
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # one that ended meanwhile, as PostgreSQL's do
+        return ""
 
 
 def _of(text: str, key: str) -> int:
-    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(key))
+    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith(key)), 0)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pytest
 
 from glue.cli.rules import TARGET
 from glue.core.provisioning import RULE_FOLDER, rules_file
+from glue.core.rules import BY_UID as RULES_BY_UID
 from glue.core.rules import RULES
 from glue.grafana import Grafana, GrafanaError, GrafanaUnavailable
 
@@ -41,6 +42,7 @@ def test_each_rule_names_our_receiver_and_keeps_its_state_on_errors(client):
         assert rule["notification_settings"]["receiver"] == "glue"
         assert (rule["execErrState"], rule["noDataState"]) == ("KeepLast", "OK")
         assert rule["annotations"]["__panelId__"]
+        assert rule["for"] == f"{RULES_BY_UID[rule['uid']].pending:.0f}s", "expanded by Grafana"
     policy = client.get("/api/v1/provisioning/policies").json()
     assert policy["receiver"] == "grafana-default-email", "the user's policy tree is untouched"
 
