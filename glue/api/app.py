@@ -15,7 +15,7 @@ from glue import store
 from glue.api import docs, figures, health, logs, pipeline, reports, sync, webhook
 from glue.api.conventions import problems
 from glue.api.conventions.body_limit import BodyLimit
-from glue.api.episodes import actions, alerts
+from glue.api.episodes import actions, alerts, mutes
 from glue.api.fleet import (
     backtests,
     bulk_thresholds,
@@ -100,7 +100,7 @@ def _include(app: FastAPI) -> None:
         *(health, pipeline, streams, logs, reports, sync),
         # Before the robots and metrics, of which one could otherwise be called «bulk».
         *(registration, maintenance, bulk_thresholds, backtests),
-        *(robots, thresholds, commands, emergency_stop, jobs, alerts, actions),
+        *(robots, thresholds, commands, emergency_stop, jobs, alerts, actions, mutes),
         *(targets, routes, outbox, acknowledge),
         *(authorize, sign_on_tokens, auth),
         # Before the users, one of whom could otherwise be called «me».

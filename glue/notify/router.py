@@ -14,6 +14,7 @@ from typing import Any
 from glue import store
 from glue.core import messages, routes
 from glue.core.routes import Due, Occasion, Route, Transition
+from glue.notify import quiet
 from glue.store import notifications, outbox
 
 AT_ONCE = 500
@@ -38,7 +39,8 @@ class Router:
                 await outbox.lock(conn)
                 waiting = await outbox.waiting(conn, AT_ONCE)
                 if waiting:
-                    queued += await self._decide(conn, waiting, self._clock())
+                    now = self._clock()
+                    queued += await self._decide(conn, await quiet.settled(conn, waiting, now), now)
                     await outbox.decided(conn, [one.id for one in waiting])
             if len(waiting) < AT_ONCE:
                 return queued
@@ -48,6 +50,7 @@ class Router:
         more; gives the number of new rows."""
         async with store.transaction(self._pool) as conn:
             await outbox.lock(conn)
+            await quiet.settled(conn, [], self._clock())
             await outbox.drop_held(conn)
             await outbox.drop_ends(conn)
             by_id = {route.id: route for route in await notifications.routes(conn)}

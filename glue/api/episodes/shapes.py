@@ -24,6 +24,7 @@ class AlertFilter(BaseModel):
     origin: list[Origin] | None = Field(None, max_length=5)
     acknowledged: bool | None = None
     acknowledged_by: Name | None = None
+    quiet: bool | None = Field(None, description="Muted, by whatever.")
     resolved: bool | None = None
     resolved_by: Name | None = None
     resolve_reason: Name | None = None
@@ -55,6 +56,11 @@ class Alert(Reply):
     acknowledged_by: str | None
     acknowledged_at: Utc | None
     comment: str | None
+    muted_by: str | None = Field(description="Who muted this one alert.")
+    muted_until: Utc | None = Field(description="With `muted_by`; null: until it is over.")
+    quiet_reason: str | None = Field(
+        description="Why nobody is told of it: its own mute or a standing one."
+    )
     resolved: bool
     resolved_at: Utc | None
     resolved_by: str | None

@@ -4,12 +4,14 @@ SELECT pg_advisory_xact_lock(hashtext('tonypi:notifications'));
 
 -- name: waiting
 -- Transitions of which nobody has decided yet who is told.
-SELECT t.id, t.alert_id, t.kind AS occasion, coalesce(t.severity, a.severity) AS severity,
+SELECT t.id, t.alert_id, CASE t.kind WHEN 'unmuted' THEN 'opened' ELSE t.kind END AS occasion,
+       t.kind = 'unmuted' AS late, coalesce(t.severity, a.severity) AS severity,
        a.alert_type, coalesce(a.metric, '') AS metric, coalesce(a.robot_id, '') AS robot_id,
-       a.resolved
+       a.resolved, coalesce(r.groups, '{}') AS groups
   FROM notification_waiting w
   JOIN alert_timeline t ON t.id = w.transition_id
   JOIN alerts a ON a.id = t.alert_id
+  LEFT JOIN robots r USING (robot_id)
  ORDER BY t.id LIMIT %(rows)s;
 
 -- name: decided
@@ -85,6 +87,7 @@ WITH watched AS (
            NOT t.enabled AS off
       FROM notification_outbox o
       JOIN alerts a ON a.id = o.alert_id AND NOT a.resolved AND NOT a.acknowledged
+       AND a.quiet_reason IS NULL
       JOIN notification_routes r ON r.id = o.route_id AND r.enabled
       JOIN notification_targets t ON t.id = o.target_id
      WHERE (o.state <> 'suppressed' OR NOT t.enabled) AND o.occasion <> 'resolved'
