@@ -21,8 +21,10 @@ from glue.api.fleet import (
     bulk_thresholds,
     commands,
     emergency_stop,
+    groups,
     jobs,
     maintenance,
+    maintenance_windows,
     registration,
     robots,
     thresholds,
@@ -100,7 +102,8 @@ def _include(app: FastAPI) -> None:
         *(health, pipeline, streams, logs, reports, sync),
         # Before the robots and metrics, of which one could otherwise be called «bulk».
         *(registration, maintenance, bulk_thresholds, backtests),
-        *(robots, thresholds, commands, emergency_stop, jobs, alerts, actions, mutes),
+        *(robots, groups, maintenance_windows, thresholds, commands, emergency_stop, jobs),
+        *(alerts, actions, mutes),
         *(targets, routes, outbox, acknowledge),
         *(authorize, sign_on_tokens, auth),
         # Before the users, one of whom could otherwise be called «me».

@@ -45,5 +45,5 @@ async def _told_late(conn: Any, waiting: Sequence[Transition]) -> list[Transitio
     return [
         replace(one, heard=frozenset(heard.get(one.alert_id, ()))) if one.late else one
         for one in waiting
-        if not one.late or one.alert_id in untold and not routes.is_said_by_others(one, waiting)
+        if not one.late or (one.alert_id in untold and not routes.is_said_by_others(one, waiting))
     ]
