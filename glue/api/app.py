@@ -15,7 +15,7 @@ from glue import store
 from glue.api import docs, figures, health, logs, pipeline, reports, sync, webhook
 from glue.api.conventions import problems
 from glue.api.conventions.body_limit import BodyLimit
-from glue.api.episodes import actions, alerts, mutes
+from glue.api.episodes import actions, alerts, mutes, silences
 from glue.api.fleet import (
     backtests,
     bulk_thresholds,
@@ -103,7 +103,7 @@ def _include(app: FastAPI) -> None:
         # Before the robots and metrics, of which one could otherwise be called «bulk».
         *(registration, maintenance, bulk_thresholds, backtests),
         *(robots, groups, maintenance_windows, thresholds, commands, emergency_stop, jobs),
-        *(alerts, actions, mutes),
+        *(alerts, actions, mutes, silences),
         *(targets, routes, outbox, acknowledge),
         *(authorize, sign_on_tokens, auth),
         # Before the users, one of whom could otherwise be called «me».

@@ -22,7 +22,16 @@ Reason = Literal[
     "recovered", "no data", "charging", "limit changed", "maintenance", "robot removed", "by hand"
 ]
 Kind = Literal[
-    "opened", "raised", "lowered", "acknowledged", "commented", "muted", "unmuted", "resolved"
+    "opened",
+    "raised",
+    "lowered",
+    "acknowledged",
+    "commented",
+    "muted",
+    "unmuted",
+    "flapping",
+    "settled",
+    "resolved",
 ]
 
 RANK: Mapping[str, int] = {"info": 0, "warning": 1, "critical": 2}

@@ -1,4 +1,5 @@
-"""Why nobody is told of an alert: it is muted, or whatever a standing mute names is.
+"""Why nobody is told of an alert: it is muted, or whatever a standing mute names is, or a silence
+of Grafana covers it, or it flaps.
 
 A mute of one alert holds until a time or until the alert is over. A standing mute names robots,
 groups, metrics and types by patterns like ``lab-*``; an empty list lets everything through. What
@@ -9,13 +10,17 @@ says «critical» must not go on saying so. No clock is read here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Literal
 
-Kind = Literal["muted", "unmuted"]
+from glue.core.flapping import Flap
+from glue.core.silences import Silence
+from glue.core.silences import covers as silences_it
+
+Kind = Literal["muted", "unmuted", "flapping"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,10 @@ class Subject:
     muted_by: str | None = None
     muted_until: datetime | None = None
     quiet_reason: str | None = None
+    flap_id: int | None = None
     is_open: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """In Grafana."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,9 @@ class Quiet:
     reason: str
     by: str | None = None
     origin: str | None = "person"
+
+
+FLAPPING = Quiet("flapping", origin=None)
 
 
 @dataclass(frozen=True)
@@ -97,9 +108,16 @@ def by_hand(who: str) -> Quiet:
     return Quiet(f"muted by {who}", who)
 
 
-def quiet(alert: Subject, mutes: Iterable[Mute], now: datetime) -> Quiet | None:
+def quiet(
+    alert: Subject,
+    mutes: Iterable[Mute],
+    now: datetime,
+    flaps: Mapping[int, Flap] | None = None,
+    silences: Iterable[Silence] = (),
+) -> Quiet | None:
     """Why nobody is told of ``alert`` now, None when people are. What was meant for this alert
-    comes before what covers many."""
+    comes before what covers many. ``flaps`` are those that go on, by id; the alert of which people
+    were told that it flaps is not quiet: who should acknowledge it is reminded."""
     own = of_its_own(alert, now)
     if own is not None:
         return own
@@ -107,11 +125,20 @@ def quiet(alert: Subject, mutes: Iterable[Mute], now: datetime) -> Quiet | None:
         if covers(mute, alert, now):
             said = f": {mute.comment}" if mute.comment else ""
             return Quiet(f"mute {mute.id} by {mute.by}{said}", mute.by)
-    return None
+    for silence in silences:
+        # What we silence there, somebody acknowledged or muted here.
+        if silence.alert_id is None and silences_it(silence, alert.labels, now):
+            said = f": {silence.comment}" if silence.comment else ""
+            by = silence.created_by
+            return Quiet(f"silenced in Grafana by {by}{said}"[:500], by[:100], "pull")
+    flap = (flaps or {}).get(alert.flap_id or 0)
+    return FLAPPING if flap is not None and flap.alert_id != alert.id else None
 
 
 def change(alert: Subject, now_quiet: Quiet | None) -> Change | None:
     """What to write down of an open alert, None when that stands there already."""
     if not alert.is_open or (now_quiet.reason if now_quiet else None) == alert.quiet_reason:
         return None
+    if now_quiet == FLAPPING:
+        return Change(alert, "flapping", now_quiet)
     return Change(alert, "muted" if now_quiet else "unmuted", now_quiet)

@@ -76,8 +76,8 @@ class Route:
 @dataclass(frozen=True)
 class Transition:
     """One entry of an episode's timeline. ``groups`` are those of the robot. ``quiet`` is why
-    nobody is told: muted, say. ``late``: the alert was quiet, and is no longer; ``heard`` are the
-    targets that know of it nevertheless."""
+    nobody is told: muted, say. ``late``: the alert was quiet, or flapped, and does no longer;
+    ``heard`` are the targets that know of it nevertheless."""
 
     id: int
     alert_id: int

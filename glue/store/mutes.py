@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from glue.core.quiet import Change, Mute, Subject
+from glue.core.silences import labels
 from glue.store.queries import load
 
 sql = load("mutes")
@@ -80,7 +81,7 @@ async def is_anything_quiet(conn: AsyncConnection) -> bool:
 async def subjects(conn: AsyncConnection, ids: Collection[int]) -> list[Subject]:
     """All open alerts, and those of ``ids`` that are over."""
     found = await _rows(conn, sql.subjects, {"ids": list(ids)})
-    return [Subject(**{**row, "groups": frozenset(row["groups"])}) for row in found]
+    return [_subject(row) for row in found]
 
 
 async def write(conn: AsyncConnection, changes: Sequence[Change], at: datetime) -> None:
@@ -118,6 +119,11 @@ async def heard(conn: AsyncConnection, ids: Collection[int]) -> dict[int, set[in
 async def untold(conn: AsyncConnection, ids: Iterable[int]) -> set[int]:
     """Those of the alerts that are open, and not seen by anybody as they are now."""
     return {row["id"] for row in await _rows(conn, sql.untold, {"ids": list(ids)})}
+
+
+def _subject(row: Row) -> Subject:
+    known = labels(row["metric"], row["severity"], row["robot_id"], row["labels"])
+    return Subject(**{**row, "groups": frozenset(row["groups"]), "labels": known})
 
 
 def _mute(row: Row) -> Mute:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from glue.cli import mutes
+from glue.core.flapping import FlapRule
 from glue.notify.router import Router
 from tests import notified
 from tests.api import Api, is_problem
@@ -219,19 +220,25 @@ async def test_a_mute_of_its_own_and_a_standing_one_hand_over_to_each_other(
 RANK = {"warning": 1, "critical": 2}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("flaps", [0, 2])
+@pytest.mark.parametrize("seed", range(3))
 async def test_however_it_interleaves_nobody_is_told_of_the_quiet_and_all_hear_in_the_end(
-    api: Api, router: Router, episodes: notified.Episodes, ops: int, seed: int
+    api: Api, clock: Clock, episodes: notified.Episodes, ops: int, seed: int, flaps: int
 ) -> None:
-    """A random walk; what PostgreSQL holds is compared with a model of what people must know."""
+    """A random walk; what PostgreSQL holds is compared with a model of what people must know. With
+    ``flaps`` so many openings are flapping: then there is more that they are not told."""
     dice = random.Random(seed)
+    rule = FlapRule(flaps, timedelta(hours=1))
+    router = Router(api.pool, clock, 0, lambda _: rule)
     there: dict[int, str] = {}
     standing: list[int] = []
-    names = [f"r{n}" for n in range(5)]
+    names = [f"r{n}" for n in range(3)]
     free = set(names)
     robots: dict[int, str] = {}
-    for _ in range(60):
-        step = dice.choice(["open", "raise", "end", "mute", "unmute", "stand", "lift", "look"])
+    for _ in range(70):
+        step = dice.choice(
+            ["open", "raise", "end", "mute", "unmute", "stand", "lift", "look", "open", "end"]
+        )
         some = dice.choice(sorted(there)) if there else None
         match step:
             case "open" if free:
@@ -266,11 +273,15 @@ async def test_however_it_interleaves_nobody_is_told_of_the_quiet_and_all_hear_i
                 named = {r for m in (await api.get("viewer", "/mutes")).json() for r in m["robots"]}
                 for row in muted:
                     should = row["muted_by"] is not None or row["robot_id"] in named
-                    assert (row["quiet_reason"] is not None) == should, row
+                    found = row["quiet_reason"] not in (None, "flapping")
+                    assert found == should, row
     for mute in standing:
         await api.delete("operator", f"/mutes/{mute}")
     for one in there:
         await api.delete("operator", f"/alerts/{one}/mute")
+    await look(router)
+    clock.ahead = timedelta(hours=1)
+    await look(router)
     await look(router)
     known: dict[int, int] = {}
     over: set[int] = set()
@@ -289,6 +300,8 @@ async def test_however_it_interleaves_nobody_is_told_of_the_quiet_and_all_hear_i
             rank = RANK[row["severity"]]
             assert known.get(alert, 0) < rank, "told twice"
             known[alert] = rank
+    flapped = await api.rows("SELECT * FROM alert_flaps")
+    assert bool(flapped) == bool(flaps) and all(row["ended_at"] for row in flapped)
     assert {i: RANK[s] for i, s in there.items()} == {
         i: rank for i, rank in known.items() if i not in over
     }

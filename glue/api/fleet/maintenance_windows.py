@@ -7,7 +7,14 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
-from pydantic import AfterValidator, Field, NaiveDatetime, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NaiveDatetime,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
 from glue import store
 from glue.api.conventions import access, etag
@@ -36,8 +43,16 @@ def _of_our_time(at: datetime) -> datetime:
 
 Local = Annotated[
     NaiveDatetime,
-    Field(strict=False, examples=["2027-01-31T22:00"]),
+    Field(strict=False),
     AfterValidator(_of_our_time),
+    PlainSerializer(lambda at: at.isoformat(timespec="minutes"), return_type=str, when_used="json"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$",
+            "examples": ["2027-01-31T22:00"],
+        }
+    ),
 ]
 """What a clock on the wall shows, to the minute."""
 
@@ -93,8 +108,8 @@ class NewWindow(When):
 
     def columns(self) -> dict[str, Any]:
         """As the store takes them."""
-        given = self.model_dump()
-        return {**given, "starts": given.pop("start"), "ends": given.pop("end")}
+        given = self.model_dump(exclude={"start", "end"})
+        return {**given, "starts": self.start, "ends": self.end}
 
 
 class Time(Reply):
@@ -114,8 +129,8 @@ class Window(Reply):
     robots: list[str]
     groups: list[str]
     zone: str
-    start: datetime
-    end: datetime
+    start: Local
+    end: Local
     weekdays: list[int]
     every_weeks: int
     last_day: date | None

@@ -41,13 +41,16 @@ SELECT id, title, robot_id, muted_by, muted_until, quiet_reason
 -- name: is_anything_quiet
 -- Nearly always nothing is: then nobody has to look at the alerts.
 SELECT EXISTS (SELECT FROM mutes)
+    OR EXISTS (SELECT FROM alert_flaps WHERE ended_at IS NULL)
+    OR EXISTS (SELECT FROM grafana_silences WHERE ends_at > now())
     OR EXISTS (SELECT FROM alerts WHERE quiet_reason IS NOT NULL AND NOT resolved);
 
 -- name: subjects
 -- Open alerts, and those of which something waits to be told.
 SELECT a.id, coalesce(a.metric, '') AS metric, coalesce(a.robot_id, '') AS robot_id, a.severity,
        a.alert_type, coalesce(r.groups, '{}') AS groups, a.muted_by, a.muted_until,
-       a.quiet_reason, NOT a.resolved AS is_open
+       a.quiet_reason, a.flap_id, NOT a.resolved AS is_open,
+       CASE jsonb_typeof(a.details -> 'labels') WHEN 'object' THEN a.details -> 'labels' END AS labels
   FROM alerts a
   LEFT JOIN robots r USING (robot_id)
  WHERE NOT a.resolved OR a.id = ANY (%(ids)s)
