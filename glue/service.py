@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from glue import events, store
 from glue.alerts.intake import Intake
 from glue.alerts.pull import Watch
+from glue.alerts.silences import Silences
 from glue.alerts.standby import Standby
 from glue.api.app import create_app
 from glue.api.people import first_users
@@ -93,6 +94,7 @@ async def open_systems(
         app = create_app(settings, pool, intake=intake, watch=watch)
         app.state.series = series
         app.state.reconciler = await _reconciler(settings, pool, stack)
+        app.state.silences = Silences(settings, pool, grafana) if grafana is not None else None
         app.state.standby = Standby(settings, pool, series, intake, watch)
         app.state.fallback = Fallback(settings, pool, app.state.notifier.messenger)
         await app.state.fallback.until_reachable(stopped or asyncio.Event())
@@ -120,6 +122,8 @@ def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
     yield "watch", state.watch.run()
     if state.reconciler is not None:
         yield "sync", state.reconciler.run(state.changes)
+    if state.silences is not None:
+        yield "silences", state.silences.run()
     yield "standby", state.standby.run()
     yield "notifications", state.notifier.run(state.changes)
     yield "fallback", state.fallback.run()

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from glue.core.definitions import differences
 from glue.core.grafana_state import Account, Files, Folder, Mark, Team
+from glue.core.silences import Matcher, Silence
 from glue.grafana import (
     Grafana,
     GrafanaConflict,
@@ -81,6 +83,32 @@ async def marks_by_two(grafana: Grafana) -> Any:
 
 async def uid(asked: Awaitable[str | None]) -> Any:
     return clean(await asked)
+
+
+NEW_YEAR = datetime(2100, 1, 1, tzinfo=UTC)
+SILENCE = Silence(
+    "",
+    (Matcher("robot_id", "lab-.*", is_regex=True), Matcher("metric", "cpu", is_equal=False)),
+    NEW_YEAR,
+    NEW_YEAR + timedelta(hours=2),
+    "TonyPi",
+    "new floor",
+)
+LONGER = replace(SILENCE, ends_at=NEW_YEAR + timedelta(days=1))
+
+
+async def silences(grafana: Grafana) -> Any:
+    return [replace(one, id=clean(one.id)) for one in await grafana.silences()]
+
+
+async def lengthened(grafana: Grafana) -> Any:
+    (one,) = await grafana.silences()
+    return clean(await grafana.set_silence(replace(LONGER, id=one.id)))
+
+
+async def expired(grafana: Grafana) -> None:
+    for one in await grafana.silences():
+        await grafana.expire_silence(one.id)
 
 
 def people(*accounts: Account) -> dict[str, Account]:
@@ -220,6 +248,23 @@ DEFINED = [
     Step("alerting reload", lambda g: g.reload("alerting"), writes=1),
 ]
 
+SILENCES = [
+    Step("no silence", silences, [], reads=1),
+    Step("a silence is made", lambda g: uid(g.set_silence(SILENCE)), "made-up-uuid", 0, 1),
+    Step("a silence", silences, [replace(SILENCE, id="made-up-uuid")], reads=1),
+    Step("a silence is made longer", lengthened, "made-up-uuid", reads=1, writes=1),
+    Step("a longer silence", silences, [replace(LONGER, id="made-up-uuid")], reads=1),
+    Step("a silence is ended", expired, reads=1, writes=1),
+    Step("a silence is over", silences, [], reads=1),
+    Step("no such silence", lambda g: g.expire_silence("x"), None, writes=1),
+    Step(
+        "a silence of nothing",
+        lambda g: g.set_silence(replace(SILENCE, matchers=())),
+        GrafanaError,
+        writes=1,
+    ),
+]
+
 GONE = [
     Step("a member is removed", lambda g: g.remove_member(1, 3), writes=1),
     Step("a member is none", lambda g: g.remove_member(1, 3), GrafanaMissing, writes=1),
@@ -235,6 +280,7 @@ STORY = {
     "folders": FOLDERS,
     "marks": MARKS,
     "files": DEFINED,
+    "silences": SILENCES,
     "gone": GONE,
 }
 """Chapters, each with a tape of its own, in their order."""

@@ -23,6 +23,7 @@ from glue.settings import Grafana as Settings
 
 FOLDER = Path(__file__).parent / "integration" / "grafana_contract"
 MADE_UP = re.compile(r"\b[a-f](?=[a-z]*\d)[a-z0-9]{13}\b")
+MADE_UP_UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 DROPPED = frozenset(
     (
         *("avatarUrl", "userAvatarUrl", "teamAvatarUrl", "typeLogoUrl", "typeName", "meta"),
@@ -55,7 +56,7 @@ def clean(value: Any) -> Any:
     if isinstance(value, list):
         return [clean(inner) for inner in value]
     if isinstance(value, str):
-        return MADE_UP.sub("made-up-uid", value)
+        return MADE_UP.sub("made-up-uid", MADE_UP_UUID.sub("made-up-uuid", value))
     return value
 
 

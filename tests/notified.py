@@ -26,6 +26,10 @@ from glue.store import alerts, notifications
 KEY = "0123456789abcdef0123456789abcdef"
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass
 class Web:
     """A server that keeps what is posted to it. ``status`` is what it answers; ``gate``, and
@@ -143,6 +147,7 @@ async def add_route(pool: store.Pool, targets: list[int], name: str = "all", **m
         "types": [],
         "metrics": [],
         "robots": [],
+        "groups": [],
         "hours": None,
         "quiet_hours": None,
         "targets": targets,

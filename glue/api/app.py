@@ -17,14 +17,16 @@ from glue.api import docs, figures, health, logs, pipeline, reports, sync, webho
 from glue.api.conventions import problems
 from glue.api.conventions.body_limit import BodyLimit
 from glue.api.conventions.refusals import RecordRefusals
-from glue.api.episodes import actions, alerts
+from glue.api.episodes import actions, alerts, mutes, silences
 from glue.api.fleet import (
     backtests,
     bulk_thresholds,
     commands,
     emergency_stop,
+    groups,
     jobs,
     maintenance,
+    maintenance_windows,
     registration,
     robots,
     thresholds,
@@ -104,7 +106,8 @@ def _include(app: FastAPI) -> None:
         *(health, pipeline, streams, logs, reports, sync),
         # Before the robots and metrics, of which one could otherwise be called «bulk».
         *(registration, maintenance, bulk_thresholds, backtests),
-        *(robots, thresholds, commands, emergency_stop, jobs, alerts, actions),
+        *(robots, groups, maintenance_windows, thresholds, commands, emergency_stop, jobs),
+        *(alerts, actions, mutes, silences),
         *(targets, routes, outbox, acknowledge),
         *(authorize, sign_on_tokens, auth),
         # Before the users, one of whom could otherwise be called «me».

@@ -118,6 +118,7 @@ def routes(as_json: Json = False) -> None:
     for row in rows:
         to = ", ".join(names.get(one, str(one)) for one in row["targets"])
         limits = [*row["severities"], *row["types"], *row["metrics"], *row["robots"]]
+        limits += [f"group {name}" for name in row["groups"]]
         state = "" if row["enabled"] else "  (off)"
         typer.echo(
             f"{row['position']:>4} {row['name']:<20} {', '.join(limits) or 'all'}: {to}{state}"

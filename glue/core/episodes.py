@@ -21,7 +21,18 @@ Origin = Literal["push", "pull", "standby", "person", "events"]
 Reason = Literal[
     "recovered", "no data", "charging", "limit changed", "maintenance", "robot removed", "by hand"
 ]
-Kind = Literal["opened", "raised", "lowered", "acknowledged", "commented", "resolved"]
+Kind = Literal[
+    "opened",
+    "raised",
+    "lowered",
+    "acknowledged",
+    "commented",
+    "muted",
+    "unmuted",
+    "flapping",
+    "settled",
+    "resolved",
+]
 
 RANK: Mapping[str, int] = {"info": 0, "warning": 1, "critical": 2}
 

@@ -52,6 +52,13 @@ BODY = """\
   since {{ item.since_text }}\
 {% if item.ended_text %}, over {{ item.ended_text }}{% endif %}\
 {% if item.reason %} ({{ item.reason }}){% endif %}
+{% if item.openings %}\
+  opened {{ item.openings }} times in a short while; the next word of it comes when it settles or
+  becomes worse
+{% endif %}\
+{% if item.acknowledged_text %}\
+  {{ item.acknowledged_text }}
+{% endif %}\
 {% if item.dashboard %}\
   dashboard: {{ item.dashboard }}
 {% endif %}
@@ -94,6 +101,10 @@ class Happened:
     since: datetime
     ended_at: datetime | None = None
     reason: str | None = None
+    openings: int | None = None
+    """How often it had opened when it was told that it flaps."""
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +129,8 @@ class Item:
     reason: str
     dashboard: str
     acknowledge: str
+    openings: int = 0
+    acknowledged_text: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,6 +208,8 @@ def heading(ranked: Sequence[Happened]) -> str:
         "escalated": f"Not acknowledged, {first.severity}",
         "repeated": f"Still {first.severity}",
     }.get(first.occasion, first.severity.capitalize())
+    if first.openings:
+        word = f"Flapping, {first.severity}"
     if first.ended_at and first.occasion != "resolved":
         # It took so long to tell.
         word += ", over by now"
@@ -252,6 +267,8 @@ def _item(one: Happened, places: Places) -> Item:
         ended_text=_when(one.ended_at, zone) if one.ended_at else "",
         reason=one.reason or "",
         dashboard=dashboard_link(one, places),
+        openings=one.openings or 0,
+        acknowledged_text=_acknowledged(one),
         acknowledge="" if one.ended_at else places.acknowledge,
     )
 
@@ -316,6 +333,18 @@ def _quantity(value: float | None, unit: str) -> str:
 
 def _when(at: datetime, zone: ZoneInfo) -> str:
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _acknowledged(one: Happened) -> str:
+    """Who looks after it, and how soon he said so."""
+    if one.acknowledged_at is None:
+        again = one.occasion in ("repeated", "escalated")
+        return "nobody has acknowledged it" if again else ""
+    took = max(0, round((one.acknowledged_at - one.since).total_seconds()))
+    soon = f"{took} s" if took < 120 else f"{took // 60} min"
+    if took >= 7200:
+        soon = f"{took // 3600} h"
+    return f"acknowledged by {one.acknowledged_by or 'somebody'}, {soon} after it began"
 
 
 def _milliseconds(at: datetime) -> int:

@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from glue.core.episodes import RANK
+
 Occasion = Literal["opened", "raised", "resolved", "escalated", "repeated"]
 
 EVERY_DAY = frozenset(range(1, 8))
@@ -59,6 +61,7 @@ class Route:
     types: frozenset[str] = frozenset()
     metrics: frozenset[str] = frozenset()
     robots: tuple[str, ...] = ()
+    groups: frozenset[str] = frozenset()
     hours: Window | None = None
     quiet_hours: Window | None = None
     escalate_after: float | None = None
@@ -72,7 +75,9 @@ class Route:
 
 @dataclass(frozen=True)
 class Transition:
-    """One entry of an episode's timeline. ``quiet`` is why nobody is told: muted, say."""
+    """One entry of an episode's timeline. ``groups`` are those of the robot. ``quiet`` is why
+    nobody is told: muted, say. ``late``: the alert was quiet, or flapped, and does no longer;
+    ``heard`` are the targets that know of it nevertheless."""
 
     id: int
     alert_id: int
@@ -81,7 +86,10 @@ class Transition:
     alert_type: str = "system"
     metric: str = ""
     robot_id: str = ""
+    groups: frozenset[str] = frozenset()
     quiet: str | None = None
+    late: bool = False
+    heard: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -108,13 +116,14 @@ class Told:
 
 def fits(route: Route, transition: Transition, now: datetime) -> bool:
     """Whether ``route`` concerns ``transition``. What concerns the whole stack has no robot, and
-    fits no route that names some."""
+    fits no route that names robots or groups."""
     return (
         route.enabled
         and (not route.severities or transition.severity in route.severities)
         and (not route.types or transition.alert_type in route.types)
         and (not route.metrics or transition.metric in route.metrics)
         and (not route.robots or any(fnmatchcase(transition.robot_id, one) for one in route.robots))
+        and (not route.groups or not route.groups.isdisjoint(transition.groups))
         and (route.hours is None or route.hours.end_of(now) is not None)
     )
 
@@ -136,12 +145,24 @@ def due(transition: Transition, routes: Sequence[Route], now: datetime) -> list[
     found: dict[int, Due] = {}
     for route in chosen(routes, transition, now):
         for target in route.targets:
-            found.setdefault(target, _due(route, target, transition, now))
+            if target not in transition.heard:
+                found.setdefault(target, _due(route, target, transition, now))
     return list(found.values())
 
 
 NOBODY = "no route fits"
 """Why nobody is told of a transition that every route lets pass."""
+
+
+def is_said_by_others(late: Transition, waiting: Iterable[Transition]) -> bool:
+    """Whether the opening or raise itself still waits, or the quiet ended once more since."""
+    return any(
+        one.alert_id == late.alert_id
+        and one.occasion != "resolved"
+        and RANK.get(one.severity, 1) >= RANK.get(late.severity, 1)
+        and (one.id > late.id or not one.late)
+        for one in waiting
+    )
 
 
 def due_at_end(

@@ -13,6 +13,7 @@ from glue.grafana.errors import (
 from glue.grafana.files import ProvisionedFiles
 from glue.grafana.folders import Folders
 from glue.grafana.marks import Marks
+from glue.grafana.silences import Silences
 from glue.grafana.standing import Standing
 from glue.grafana.teams import Teams
 
@@ -27,5 +28,5 @@ __all__ = [
 ]
 
 
-class Grafana(AlertState, Standing, Accounts, Teams, Folders, Marks, ProvisionedFiles):
+class Grafana(AlertState, Standing, Accounts, Teams, Folders, Marks, Silences, ProvisionedFiles):
     """One Grafana: every call that we make, one class a noun."""

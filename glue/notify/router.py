@@ -13,7 +13,9 @@ from typing import Any
 
 from glue import store
 from glue.core import messages, routes
+from glue.core.flapping import FlapRule
 from glue.core.routes import Due, Occasion, Route, Transition
+from glue.notify import flaps, quiet
 from glue.store import notifications, outbox
 
 AT_ONCE = 500
@@ -24,11 +26,16 @@ class Router:
     """Fills the outbox."""
 
     def __init__(
-        self, pool: store.Pool, clock: Callable[[], datetime], outage_wait: float = 0
+        self,
+        pool: store.Pool,
+        clock: Callable[[], datetime],
+        outage_wait: float = 0,
+        flap_rules: flaps.Rules = lambda _: FlapRule(0, timedelta()),
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._outage_wait = outage_wait
+        self._flap_rules = flap_rules
 
     async def route(self) -> int:
         """Decide about every transition that waits; gives the number of new rows."""
@@ -38,7 +45,9 @@ class Router:
                 await outbox.lock(conn)
                 waiting = await outbox.waiting(conn, AT_ONCE)
                 if waiting:
-                    queued += await self._decide(conn, waiting, self._clock())
+                    now = self._clock()
+                    told = await quiet.settled(conn, waiting, self._flap_rules, now)
+                    queued += await self._decide(conn, told, now)
                     await outbox.decided(conn, [one.id for one in waiting])
             if len(waiting) < AT_ONCE:
                 return queued
@@ -48,6 +57,7 @@ class Router:
         more; gives the number of new rows."""
         async with store.transaction(self._pool) as conn:
             await outbox.lock(conn)
+            await quiet.settled(conn, [], self._flap_rules, self._clock())
             await outbox.drop_held(conn)
             await outbox.drop_ends(conn)
             by_id = {route.id: route for route in await notifications.routes(conn)}
@@ -60,7 +70,8 @@ class Router:
         told = [(one, due) for one in begun for due in routes.due(one, listed, now)]
         queued = await outbox.add(conn, await _rows(conn, told, now, self._outage_wait))
         reached = {one.id for one, _ in told}
-        await outbox.add(conn, [_to_nobody(one, now) for one in begun if one.id not in reached])
+        nobody = [one for one in begun if one.id not in reached and not one.heard]
+        await outbox.add(conn, [_to_nobody(one, now) for one in nobody])
         over = [one for one in waiting if one.occasion == "resolved"]
         if over:
             heard = await outbox.told(conn, [one.alert_id for one in over])

@@ -14,6 +14,7 @@ import structlog
 from glue import store
 from glue.changes import Changes
 from glue.messengers.apprise import Messenger
+from glue.notify import flaps
 from glue.notify.router import Router
 from glue.notify.sender import Sender
 from glue.settings import Settings
@@ -44,7 +45,7 @@ class Worker:
     ) -> None:
         self.messenger = Messenger(settings.notify.allowed, settings.notify.timeout)
         self._pool = pool
-        self.router = Router(pool, clock, settings.notify.outage_wait)
+        self.router = Router(pool, clock, settings.notify.outage_wait, flaps.rules_of(settings))
         self.sender = Sender(settings, pool, self.messenger)
         self._wake = asyncio.Event()
         self._trouble = ""

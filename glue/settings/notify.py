@@ -82,6 +82,13 @@ class Notify(Group):
         le=600,
     )
 
+    mirror_silences: bool = setting(
+        False,
+        "ALERT_MIRROR_SILENCES",
+        "What somebody acknowledged or muted is silenced in Grafana too, for contact points there."
+        " Grafana never posts what ends while it is silenced, so the end comes with the next pull.",
+    )
+
     @property
     def allowed(self) -> frozenset[str]:
         """The kinds of targets."""

@@ -37,6 +37,39 @@ class Rules(Group):
         0, "RULE_PENDING_SERVO_TEMP", "The same for servos: one that is hot is soon damaged.", "s"
     )
 
+    flap_openings: int = setting(
+        6,
+        "RULE_FLAP_OPENINGS",
+        "An alert that opened so often in RULE_FLAP_WITHIN flaps: it is told once until it settles;"
+        " 0: never.",
+        "openings",
+        ge=0,
+        le=1000,
+    )
+    flap_within: int = setting(
+        1800,
+        "RULE_FLAP_WITHIN",
+        "The time for that; it settles after half of it without another opening.",
+        "s",
+        ge=10,
+        le=86400,
+    )
+    flap_metrics: str = setting(
+        "",
+        "RULE_FLAP_METRICS",
+        "Other figures for some metrics, openings/seconds: servo_temp=4/600,silence=0/600.",
+        pattern=r"^(\s*[A-Za-z0-9_:]+\s*=\s*\d{1,4}\s*/\s*[1-9]\d{1,4}\s*(,|$))*$",
+    )
+
+    def flapping(self, metric: str) -> tuple[int, int]:
+        """So many openings within so many seconds of the metric are flapping."""
+        for one in filter(str.strip, self.flap_metrics.split(",")):
+            name, _, figures = one.partition("=")
+            if name.strip() == metric:
+                openings, _, within = figures.partition("/")
+                return int(openings), int(within)
+        return self.flap_openings, self.flap_within
+
     def pending(self, metric: str) -> float:
         """Seconds, of one of the metrics that have limits."""
         return float(getattr(self, f"pending_{metric}"))

@@ -110,6 +110,35 @@ async def register(
     return sorted(row[0] for row in await cursor.fetchall())
 
 
+async def groups(conn: AsyncConnection) -> list[Row]:
+    """(name, robots): how many robots that are not removed are in each."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        return await (await cursor.execute(sql.groups)).fetchall()
+
+
+async def of_group(conn: AsyncConnection, name: str) -> list[str]:
+    """Its robots."""
+    cursor = await conn.execute(sql.of_group, {"name": name})
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def put_into_group(conn: AsyncConnection, name: str, robot_ids: Collection[str]) -> list[str]:
+    """Of held robots; gives those for which that is new. Raises :class:`RobotRefused`."""
+    with _refused():
+        named = {"name": name, "robot_ids": list(robot_ids)}
+        cursor = await conn.execute(sql.put_into_group, named)
+        return sorted(row[0] for row in await cursor.fetchall())
+
+
+async def take_out_of_group(
+    conn: AsyncConnection, name: str, robot_ids: Collection[str]
+) -> list[str]:
+    """Of held robots; gives those that were in it."""
+    named = {"name": name, "robot_ids": list(robot_ids)}
+    cursor = await conn.execute(sql.take_out_of_group, named)
+    return sorted(row[0] for row in await cursor.fetchall())
+
+
 async def remove(conn: AsyncConnection, robot_id: str) -> None:
     """Do without the robot: it leaves lists, variables and rules; its history stays."""
     await conn.execute(sql.remove, {"robot_id": robot_id})

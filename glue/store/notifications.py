@@ -151,6 +151,7 @@ def _route(row: Row) -> Route:
         types=frozenset(row["types"]),
         metrics=frozenset(row["metrics"]),
         robots=tuple(row["robots"]),
+        groups=frozenset(row["groups"]),
         hours=_window(row["hours"]),
         quiet_hours=_window(row["quiet_hours"]),
         escalate_after=row["escalate_after"],

@@ -241,6 +241,8 @@ def _transition(row: Row) -> Transition:
         alert_type=row["alert_type"],
         metric=row["metric"],
         robot_id=row["robot_id"],
+        groups=frozenset(row["groups"]),
+        late=row["late"],
     )
 
 

@@ -133,3 +133,14 @@ def test_no_credential_is_in_what_is_shown_or_told(password, token):
 def test_no_address_or_one_of_another_kind_is_refused(url):
     with pytest.raises(apprise.BadTarget):
         apprise.parse(url, {"json", "mailto"})
+
+
+def test_who_acknowledged_it_and_how_soon_is_said():
+    seen = replace(EXAMPLE, occasion="resolved", acknowledged_by="ann", ended_at=EXAMPLE.since)
+    for after, said in ((5, "5 s"), (600, "10 min"), (9000, "2 h"), (-3, "0 s")):
+        at = EXAMPLE.since + timedelta(seconds=after)
+        body = compose([replace(seen, acknowledged_at=at)], PLACES).body
+        assert f"acknowledged by ann, {said} after it began" in body
+    again = compose([replace(EXAMPLE, occasion="repeated")], PLACES).body
+    assert "nobody has acknowledged it" in again
+    assert "acknowledged" not in compose([EXAMPLE], PLACES).body

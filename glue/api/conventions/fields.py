@@ -76,6 +76,8 @@ JsonObject = Annotated[dict[str, Any], AfterValidator(_storable_object)]
 
 RobotId = Annotated[str, Field(pattern=f"^{PATTERN}$", max_length=50, examples=["tonypi_01"])]
 RobotPath = Annotated[str, Path(pattern=f"^{PATTERN}$", max_length=50, examples=["tonypi_01"])]
+GroupName = Annotated[str, Field(pattern=f"^{PATTERN}$", max_length=50, examples=["hall-2"])]
+GroupPath = Annotated[str, Path(pattern=f"^{PATTERN}$", max_length=50, examples=["hall-2"])]
 MetricPath = Annotated[
     str, Path(json_schema_extra={"enum": list(METRICS)}), AfterValidator(known_metric)
 ]

@@ -96,7 +96,7 @@ async def acknowledge_alert(
     if_match: etag.IfMatch = None,
 ) -> AlertWithTimeline:
     """Say that somebody looks after it. Again, it adds the comment; the first name stays."""
-    async with _held(request, user.username, alert_id, if_match) as (conn, alert):
+    async with held(request, user.username, alert_id, if_match) as (conn, alert):
         await people.acknowledge(conn, alert, user.username, body.comment if body else None)
         return etag.tagged(response, await read(conn, alert_id))
 
@@ -111,7 +111,7 @@ async def comment_on_alert(
     if_match: etag.IfMatch = None,
 ) -> AlertWithTimeline:
     """Add a comment to its timeline, open or resolved."""
-    async with _held(request, user.username, alert_id, if_match) as (conn, alert):
+    async with held(request, user.username, alert_id, if_match) as (conn, alert):
         await people.comment(conn, alert, user.username, body.comment)
         return etag.tagged(response, await read(conn, alert_id))
 
@@ -126,7 +126,7 @@ async def resolve_alert(
     if_match: etag.IfMatch = None,
 ) -> AlertWithTimeline:
     """Close it by hand. It stays closed until its rule has reported normal once."""
-    async with _held(request, user.username, alert_id, if_match, to_resolve=True) as (conn, alert):
+    async with held(request, user.username, alert_id, if_match, to_resolve=True) as (conn, alert):
         try:
             await people.resolve(conn, alert, user.username, body.comment if body else None)
         except people.AlreadyResolved:
@@ -135,7 +135,7 @@ async def resolve_alert(
 
 
 @asynccontextmanager
-async def _held(
+async def held(
     request: Request, who: str, alert_id: int, if_match: str | None, *, to_resolve: bool = False
 ) -> AsyncIterator[tuple[Any, dict[str, Any]]]:
     """A transaction of ``who`` that holds the alert, which is as the client last saw it."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from glue.api.conventions.fields import Instant, Name, Reply, RobotId, Utc
+from glue.api.conventions.fields import LARGEST_ID, Instant, Name, Reply, RobotId, Utc
 
 Severity = Literal["critical", "warning", "info"]
 AlertType = Literal["temperature", "battery", "servo", "system", "network", "performance"]
@@ -24,6 +24,8 @@ class AlertFilter(BaseModel):
     origin: list[Origin] | None = Field(None, max_length=5)
     acknowledged: bool | None = None
     acknowledged_by: Name | None = None
+    quiet: bool | None = Field(None, description="Muted, by whatever, or flapping.")
+    flap_id: Annotated[int, Field(ge=1, le=LARGEST_ID)] | None = None
     resolved: bool | None = None
     resolved_by: Name | None = None
     resolve_reason: Name | None = None
@@ -55,6 +57,13 @@ class Alert(Reply):
     acknowledged_by: str | None
     acknowledged_at: Utc | None
     comment: str | None
+    muted_by: str | None = Field(description="Who muted this one alert.")
+    muted_until: Utc | None = Field(description="With `muted_by`; null: until it is over.")
+    quiet_reason: str | None = Field(
+        description="Why nobody is told of it: muted by itself or by a standing mute, or flapping."
+    )
+    flap_id: int | None = Field(description="Alerts that flapped together have the same one.")
+    flapping: bool
     resolved: bool
     resolved_at: Utc | None
     resolved_by: str | None

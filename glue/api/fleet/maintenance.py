@@ -14,7 +14,7 @@ from glue.api.conventions import access, etag
 from glue.api.conventions.fields import Body, Instant, Reply, RobotId, RobotPath, Text
 from glue.api.conventions.problems import ProblemError, Refused, documented
 from glue.api.fleet.robot_shapes import Robot
-from glue.api.fleet.robots import ERRORS, answered, held, read, record
+from glue.api.fleet.robots import ERRORS, answered, held, in_no_window, read, record
 from glue.store import audit, fleet
 
 router = access.router("robots", f"{access.PREFIX}/robots")
@@ -76,7 +76,8 @@ async def end_maintenance_of_many(
     """Take robots out of maintenance, all or none; those not in it stay as they are."""
     async with store.transaction(request.app.state.pool) as conn:
         await audit.acting(conn, user.username)
-        await hold_many(conn, body.robot_ids)
+        for robot_id in await hold_many(conn, body.robot_ids):
+            await in_no_window(conn, robot_id)
         ended = await fleet.end_maintenance(conn, body.robot_ids)
         for robot_id in ended:
             await record(conn, user, "ended the maintenance of", robot_id)
@@ -115,6 +116,7 @@ async def end_maintenance(
     async with held(request, user, robot_id, if_match) as robot:
         if not robot.held.in_maintenance:
             raise ProblemError(409, f"Robot {robot_id} is not in maintenance.")
+        await in_no_window(robot.conn, robot_id)
         await fleet.end_maintenance(robot.conn, [robot_id])
         await record(robot.conn, user, "ended the maintenance of", robot_id)
         return answered(response, await read(robot.conn, robot_id))

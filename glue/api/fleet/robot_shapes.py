@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field, computed_field
 from glue.api.conventions.fields import (
     Body,
     Finite,
+    GroupName,
     Instant,
     JsonObject,
     Name,
@@ -55,6 +56,13 @@ def _zone(name: str) -> str:
     return name
 
 
+def _once(names: list[str]) -> list[str]:
+    return sorted(set(names))
+
+
+Groups = Annotated[list[GroupName], Field(max_length=20), AfterValidator(_once)]
+
+
 def _no_path(robot_id: str) -> str:
     if robot_id in PATHS:
         raise ValueError(f"a word of the API's own paths ({', '.join(PATHS)}); choose another")
@@ -85,6 +93,9 @@ class RobotEdit(Body):
             " of all robots are read in `FLEET_ROBOT_TZ`.",
         )
     )
+    groups: Groups = Field(
+        [], description="By which routes, mutes and maintenance windows name it with others."
+    )
     battery_threshold_low: Finite | None = Field(None, description="%")
     battery_threshold_critical: Finite | None = Field(None, description="%")
     temp_threshold_warning: Finite | None = Field(None, description="°C, of its processor")
@@ -110,6 +121,7 @@ class RobotFilter(BaseModel):
     status: list[Status] | None = Field(None, max_length=4)
     active: bool | None = None
     registration: list[Registration] | None = Field(None, max_length=3)
+    group: list[GroupName] | None = Field(None, max_length=20)
     removed: Literal["without", "only", "with"] = Field("without", description="Removed robots.")
     still_sends: bool | None = Field(
         None, description="True, with `removed=only`: removed robots that go on sending."
@@ -146,6 +158,7 @@ class Robot(Reply):
     updated_at: Utc
     is_active: bool
     registration: Registration
+    groups: list[str]
     time_zone: str | None
     system_info: dict[str, Any] | None
     emergency_stopped: bool
@@ -153,6 +166,7 @@ class Robot(Reply):
     maintenance_until: Utc | None = Field(description="Null: until somebody ends it.")
     maintenance_reason: str | None
     maintenance_by: str | None
+    maintenance_window: int | None = Field(description="The window that put it there; else null.")
     removed_at: Utc | None = Field(description="Since when the fleet does without it.")
     removed_by: str | None
     removed_heard_at: Utc | None = Field(description="When it last sent although removed.")

@@ -17,7 +17,7 @@ from glue.api.conventions.callers import Caller
 from glue.api.conventions.fields import RobotPath
 from glue.api.conventions.problems import NotFound, ProblemError, Refused, documented
 from glue.api.fleet.robot_shapes import NewRobot, Robot, RobotEdit, RobotFilter, Robots
-from glue.store import audit, fleet
+from glue.store import audit, fleet, maintenance
 
 router = access.router("robots", f"{access.PREFIX}/robots")
 
@@ -87,8 +87,11 @@ async def update_robot(
     _may_register(user, body)
     async with held(request, user, robot_id, if_match) as robot:
         patch = _columns(body)
-        if patch.get("status") == "offline" and not robot.held.in_maintenance:
-            del patch["status"]
+        if patch.get("status") == "offline":
+            if robot.held.in_maintenance:
+                await in_no_window(robot.conn, robot_id)
+            else:
+                del patch["status"]
         await _change(robot.conn, robot_id, patch)
         await record(robot.conn, user, "changed", robot_id, patch)
         return answered(response, await read(robot.conn, robot_id))
@@ -199,6 +202,18 @@ async def record(
         details["set"] = _short(patch)
     message = f"{user.username} {verb} robot {robot_id}{what}"
     await audit.record(conn, "api", message, robot_id=robot_id, details=details)
+
+
+async def in_no_window(conn: Any, robot_id: str) -> None:
+    """Raises :class:`ProblemError` 409 where a window keeps the robot in maintenance now."""
+    for window in await maintenance.of_robot(conn, robot_id):
+        raise ProblemError(
+            409,
+            f"Robot {robot_id} is in maintenance by the window {window.name} until"
+            f" {window.ends_at:%Y-%m-%d %H:%M} UTC; change or remove that"
+            f" (/maintenance-windows/{window.window_id}).",
+            "in-window",
+        )
 
 
 def _taken(robot: fleet.Held | None, body: NewRobot) -> ProblemError:

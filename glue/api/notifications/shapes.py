@@ -11,6 +11,7 @@ from glue.api.conventions.fields import (
     LARGEST_ID,
     Body,
     Finite,
+    GroupName,
     Instant,
     Name,
     Reply,
@@ -39,6 +40,7 @@ def _zone(name: str) -> str:
     return name
 
 
+Zone = Annotated[Text, Field(max_length=60, examples=["Europe/Berlin"]), AfterValidator(_zone)]
 Clock = Annotated[
     str,
     Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["22:00"]),
@@ -51,7 +53,7 @@ class Hours(Body):
 
     start: Clock
     end: Clock
-    zone: Annotated[Text, Field(max_length=60), AfterValidator(_zone)]
+    zone: Zone
     weekdays: Annotated[list[Annotated[int, Field(ge=1, le=7)]], Field(max_length=7)] = Field([])
 
 
@@ -147,6 +149,9 @@ class NewRoute(Body):
         list[Annotated[Text, Field(min_length=1, max_length=50)]],
         Field(max_length=100, description="Ids, or patterns like `lab-*`."),
     ] = Field([])
+    groups: Annotated[
+        list[GroupName], Field(max_length=20, description="Robots of any of these groups.")
+    ] = Field([])
     hours: Hours | None = Field(None, description="It counts only then.")
     quiet_hours: Hours | None = Field(
         None, description="What is not critical is held back until they end."
@@ -186,6 +191,7 @@ class Route(Reply):
     types: list[str]
     metrics: list[str]
     robots: list[str]
+    groups: list[str]
     hours: HoursShown | None
     quiet_hours: HoursShown | None
     targets: list[int]

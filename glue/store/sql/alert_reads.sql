@@ -2,7 +2,10 @@
 -- First which rows, then what they say: sorting a million rows carries their ids only. An older
 -- row's mistake is shown as what its repair will write.
 SELECT m.id, a.robot_id, m.metric, m.alert_type, m.severity, m.title, m.message, m.source, m.value,
-       m.threshold, m.acknowledged, m.acknowledged_by, m.acknowledged_at, m.comment, m.resolved,
+       m.threshold, m.acknowledged, m.acknowledged_by, m.acknowledged_at, m.comment, m.muted_by,
+       m.muted_until, m.quiet_reason, m.flap_id,
+       EXISTS (SELECT FROM alert_flaps f WHERE f.id = m.flap_id AND f.ended_at IS NULL) AS flapping,
+       m.resolved,
        m.resolved_at, m.resolved_by, m.resolve_reason, m.starts_at, m.origin, m.details,
        m.created_at, {key} AS sort_key
   FROM (SELECT a.id FROM alerts a WHERE {where} ORDER BY {order} LIMIT %(rows)s) p
@@ -46,6 +49,10 @@ a.source = ANY (%(source)s)
 a.acknowledged = %(acknowledged)s
 -- name: if_acknowledged_by
 a.acknowledged_by = %(acknowledged_by)s
+-- name: if_flap_id
+a.flap_id = %(flap_id)s
+-- name: if_quiet
+(a.quiet_reason IS NOT NULL) = %(quiet)s
 -- name: if_resolved
 a.resolved = %(resolved)s
 -- name: if_resolved_by
@@ -70,7 +77,10 @@ SELECT a.id FROM alerts a WHERE {where} ORDER BY a.created_at DESC, a.id DESC LI
 -- name: one
 SELECT m.id, a.robot_id, m.metric, m.alert_type, m.severity, m.title, m.message,
        m.source, m.value, m.threshold, m.acknowledged, m.acknowledged_by,
-       m.acknowledged_at, m.comment, m.resolved, m.resolved_at, m.resolved_by,
+       m.acknowledged_at, m.comment, m.muted_by, m.muted_until, m.quiet_reason, m.flap_id,
+       EXISTS (SELECT FROM alert_flaps f WHERE f.id = m.flap_id AND f.ended_at IS NULL) AS flapping,
+       m.resolved,
+       m.resolved_at, m.resolved_by,
        m.resolve_reason, m.starts_at, m.origin, m.details, m.created_at
   FROM alerts a, LATERAL alerts_mended(a) m
  WHERE a.id = %(id)s;

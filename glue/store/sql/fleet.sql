@@ -5,8 +5,8 @@ SELECT p.robot_id, (p.m).name, (p.m).description, (p.m).location, p.status, (p.m
        (p.m).camera_url, (p.m).battery_threshold_low, (p.m).battery_threshold_critical,
        (p.m).temp_threshold_warning, (p.m).temp_threshold_critical, (p.m).settings,
        (p.m).last_seen, (p.m).created_at, (p.m).updated_at, (p.m).is_active, (p.m).registration,
-       (p.m).time_zone, (p.m).system_info, (p.m).emergency_stopped, (p.m).maintenance_since,
-       (p.m).maintenance_until, (p.m).maintenance_reason, (p.m).maintenance_by, (p.m).removed_at,
+       (p.m).groups, (p.m).time_zone, (p.m).system_info, (p.m).emergency_stopped, (p.m).maintenance_since,
+       (p.m).maintenance_until, (p.m).maintenance_reason, (p.m).maintenance_by, (p.m).maintenance_window, (p.m).removed_at,
        (p.m).removed_by, (p.m).removed_heard_at, p.sort_key
   FROM (SELECT r.robot_id, robots_mended(r) AS m, {key} AS sort_key,
                CASE WHEN r.status = 'maintenance' AND r.maintenance_until <= now() THEN 'offline'
@@ -40,6 +40,8 @@ CASE WHEN r.status = 'maintenance' AND r.maintenance_until <= now() THEN 'offlin
 r.is_active = %(active)s
 -- name: if_registration
 r.registration = ANY (%(registration)s)
+-- name: if_group
+r.groups && %(group)s::text[]
 -- name: if_removed
 (r.removed_at IS NOT NULL) = %(removed)s
 -- name: if_still_sends
@@ -61,9 +63,9 @@ SELECT r.robot_id, m.name, m.description, m.location,
             ELSE m.status END AS status,
        m.ip_address, m.camera_url, m.battery_threshold_low, m.battery_threshold_critical,
        m.temp_threshold_warning, m.temp_threshold_critical, m.settings, m.last_seen, m.created_at,
-       m.updated_at, m.is_active, m.registration, m.time_zone, m.system_info, m.emergency_stopped,
+       m.updated_at, m.is_active, m.registration, m.groups, m.time_zone, m.system_info, m.emergency_stopped,
        m.maintenance_since, m.maintenance_until, m.maintenance_reason, m.maintenance_by,
-       m.removed_at, m.removed_by, m.removed_heard_at
+       m.maintenance_window, m.removed_at, m.removed_by, m.removed_heard_at
   FROM robots r, LATERAL robots_mended(r) m
  WHERE r.robot_id = %(robot_id)s;
 
@@ -89,17 +91,18 @@ RETURNING robot_id;
 UPDATE robots r
    SET (name, description, location, status, camera_url, battery_threshold_low,
         battery_threshold_critical, temp_threshold_warning, temp_threshold_critical, settings,
-        is_active, registration, time_zone, updated_at) =
+        is_active, registration, groups, time_zone, updated_at) =
        (SELECT p.name, p.description, p.location, p.status, p.camera_url, p.battery_threshold_low,
                p.battery_threshold_critical, p.temp_threshold_warning, p.temp_threshold_critical,
-               p.settings, p.is_active, p.registration, p.time_zone, now()
+               p.settings, p.is_active, p.registration, p.groups, p.time_zone, now()
           FROM jsonb_populate_record(r, %(patch)s) AS p)
  WHERE r.robot_id = %(robot_id)s;
 
 -- name: begin_maintenance
 -- A trigger writes since when and by whom.
 UPDATE robots
-   SET status = 'maintenance', maintenance_reason = %(reason)s, maintenance_until = %(until)s
+   SET status = 'maintenance', maintenance_window = NULL,
+       maintenance_reason = %(reason)s, maintenance_until = %(until)s
  WHERE robot_id = ANY (%(robot_ids)s);
 
 -- name: end_maintenance
@@ -125,3 +128,24 @@ UPDATE robots SET removed_at = now() WHERE robot_id = %(robot_id)s;
 
 -- name: restore
 UPDATE robots SET removed_at = NULL WHERE robot_id = %(robot_id)s;
+
+-- name: groups
+-- A group is there as long as a robot is in it; removed robots keep theirs for their return.
+SELECT g.name, count(*) AS robots
+  FROM robots r, unnest(r.groups) AS g(name)
+ WHERE r.removed_at IS NULL
+ GROUP BY g.name ORDER BY g.name;
+
+-- name: of_group
+SELECT robot_id FROM robots
+ WHERE groups @> ARRAY[%(name)s] AND removed_at IS NULL ORDER BY robot_id COLLATE "C";
+
+-- name: put_into_group
+UPDATE robots SET groups = ARRAY(SELECT DISTINCT unnest(groups || %(name)s::text) ORDER BY 1)
+ WHERE robot_id = ANY (%(robot_ids)s) AND NOT groups @> ARRAY[%(name)s]
+RETURNING robot_id;
+
+-- name: take_out_of_group
+UPDATE robots SET groups = array_remove(groups, %(name)s)
+ WHERE robot_id = ANY (%(robot_ids)s) AND groups @> ARRAY[%(name)s]
+RETURNING robot_id;

@@ -63,10 +63,10 @@ SELECT id FROM notification_routes WHERE name = %(name)s;
 
 -- name: add_route
 INSERT INTO notification_routes
-       (name, position, enabled, severities, types, metrics, robots, hours, quiet_hours, targets,
+       (name, position, enabled, severities, types, metrics, robots, groups, hours, quiet_hours, targets,
         escalate_after, escalate_to, repeat_every, send_resolved, group_wait, group_interval, go_on)
 VALUES (%(name)s, %(position)s, %(enabled)s, %(severities)s, %(types)s, %(metrics)s, %(robots)s,
-        %(hours)s, %(quiet_hours)s, %(targets)s, %(escalate_after)s, %(escalate_to)s,
+        %(groups)s, %(hours)s, %(quiet_hours)s, %(targets)s, %(escalate_after)s, %(escalate_to)s,
         %(repeat_every)s, %(send_resolved)s, %(group_wait)s, %(group_interval)s, %(go_on)s)
 RETURNING *;
 

@@ -4,12 +4,15 @@ SELECT pg_advisory_xact_lock(hashtext('tonypi:notifications'));
 
 -- name: waiting
 -- Transitions of which nobody has decided yet who is told.
-SELECT t.id, t.alert_id, t.kind AS occasion, coalesce(t.severity, a.severity) AS severity,
+SELECT t.id, t.alert_id, CASE t.kind WHEN 'unmuted' THEN 'opened' WHEN 'settled' THEN 'resolved'
+                                    ELSE t.kind END AS occasion,
+       t.kind IN ('unmuted', 'settled') AS late, coalesce(t.severity, a.severity) AS severity,
        a.alert_type, coalesce(a.metric, '') AS metric, coalesce(a.robot_id, '') AS robot_id,
-       a.resolved
+       a.resolved, coalesce(r.groups, '{}') AS groups
   FROM notification_waiting w
   JOIN alert_timeline t ON t.id = w.transition_id
   JOIN alerts a ON a.id = t.alert_id
+  LEFT JOIN robots r USING (robot_id)
  ORDER BY t.id LIMIT %(rows)s;
 
 -- name: decided
@@ -85,6 +88,7 @@ WITH watched AS (
            NOT t.enabled AS off
       FROM notification_outbox o
       JOIN alerts a ON a.id = o.alert_id AND NOT a.resolved AND NOT a.acknowledged
+       AND a.quiet_reason IS NULL
       JOIN notification_routes r ON r.id = o.route_id AND r.enabled
       JOIN notification_targets t ON t.id = o.target_id
      WHERE (o.state <> 'suppressed' OR NOT t.enabled) AND o.occasion <> 'resolved'
@@ -140,8 +144,13 @@ SELECT o.alert_id, o.occasion, coalesce(t.severity, a.severity) AS severity,
        coalesce(a.metric, '') AS metric, coalesce(a.robot_id, '') AS robot_id, a.title,
        coalesce(a.message, '') AS text, coalesce(t.value, a.value) AS value,
        coalesce(t.threshold, a.threshold) AS "limit", coalesce(a.starts_at, a.created_at) AS since,
-       CASE WHEN a.resolved THEN coalesce(a.resolved_at, t.at) END AS ended_at,
-       CASE WHEN a.resolved THEN a.resolve_reason END AS reason
+       CASE WHEN t.kind = 'settled' THEN t.at
+            WHEN a.resolved THEN coalesce(a.resolved_at, t.at) END AS ended_at,
+       CASE WHEN t.kind = 'settled' THEN t.note WHEN a.resolved THEN a.resolve_reason END AS reason,
+       (SELECT f.openings FROM alert_flaps f
+         WHERE f.alert_id = a.id AND o.occasion = 'opened' ORDER BY f.id DESC LIMIT 1) AS openings,
+       CASE WHEN a.acknowledged THEN a.acknowledged_by END AS acknowledged_by,
+       CASE WHEN a.acknowledged THEN a.acknowledged_at END AS acknowledged_at
   FROM notification_outbox o
   JOIN alert_timeline t ON t.id = o.transition_id
   JOIN alerts a ON a.id = o.alert_id
