@@ -95,14 +95,14 @@ class Watch:
         self._say("pull.works", "")
         with contextlib.suppress(GrafanaError):  # an extra; the state itself was read
             self._post_errors = await self._grafana.receiver_errors(CONTACT_POINT)
-        oldest = min(state.evaluated.values(), default=None)
-        return state, Look(now, oldest, state.trouble)
+        return state, Look(now, state.oldest, state.trouble)
 
     async def _record(self, state: State) -> Outcome:
         async with store.transaction(self._pool) as conn:
             held = await rows.firing(conn)
         fires = {(*o.pair, o.severity) for o in state.firing} | state.held
-        gone = [_ended(instance, state) for instance in missing(held, fires, state.evaluated)]
+        evaluated = state.others | state.evaluated
+        gone = [_ended(instance, state) for instance in missing(held, fires, evaluated)]
         # An instance that Grafana lists as normal has recovered; one it does not list at all has
         # lost its series or its limit.
         vanished = state.vanished | {(*o.pair, o.severity) for o in gone} - state.normal
@@ -133,7 +133,8 @@ class Watch:
 
 def _ended(instance: Instance, state: State) -> Observation:
     """The observation that ``instance`` no longer fires."""
-    at = state.evaluated[f"{instance.metric}/{instance.severity}"]
+    at = state.evaluated_at(instance.metric, instance.severity)
+    assert at is not None, "an instance of a rule that is not evaluated is not missing"
     return Observation(
         metric=instance.metric,
         robot_id=instance.robot_id,

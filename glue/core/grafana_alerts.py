@@ -41,10 +41,15 @@ class Post:
 
 @dataclass(frozen=True)
 class State:
-    """Grafana's state of our rules: what fires, and when each rule was last evaluated."""
+    """Grafana's state of our rules: what fires, and when each rule was last evaluated.
+
+    ``evaluated`` is of our rules, by ``metric/severity``; ``others`` the same of everybody else's,
+    whose intervals say nothing about whether ours are evaluated.
+    """
 
     firing: list[Observation]
     evaluated: dict[str, datetime]
+    others: dict[str, datetime]
     vanished: set[tuple[str, str, str]]
     normal: set[tuple[str, str, str]]
     held: set[tuple[str, str, str]]
@@ -52,6 +57,16 @@ class State:
     failing: set[str]
     """Titles of rules that Grafana evaluates with an error (bad data source, timed out query)."""
     missing_rules: list[str]
+
+    @property
+    def oldest(self) -> datetime | None:
+        """When the rule of ours that waits longest was evaluated."""
+        return min(self.evaluated.values(), default=None)
+
+    def evaluated_at(self, metric: str, severity: str) -> datetime | None:
+        """When the rule behind an alert, ours or not, was last evaluated."""
+        key = f"{metric}/{severity}"
+        return self.evaluated.get(key) or self.others.get(key)
 
     @property
     def trouble(self) -> str:
@@ -85,7 +100,7 @@ def read_post(body: Any, received_at: datetime) -> Post:
 
 def read_state(body: Mapping[str, Any]) -> State:
     """The observations in Grafana's rule state; rules of others are passed over."""
-    state = State([], {}, set(), set(), set(), set(), [])
+    state = State([], {}, {}, set(), set(), set(), set(), [])
     found = set()
     for rule in _rules(body):
         ours = BY_KEY.get(_key(rule.get("labels") or {}))
@@ -109,7 +124,7 @@ def read_state(body: Mapping[str, Any]) -> State:
 def _read_foreign(rule: Mapping[str, Any], evaluated: datetime, state: State) -> None:
     """A rule of somebody else's is recorded from its posts; its state only tells that it ended."""
     name = {"alertname": rule.get("name")}
-    state.evaluated["/".join(_key({**(rule.get("labels") or {}), **name}))] = evaluated
+    state.others["/".join(_key({**(rule.get("labels") or {}), **name}))] = evaluated
     for alert in rule.get("alerts") or []:
         labels = alert.get("labels") or {}
         if not str(alert.get("state", "")).startswith("Normal"):

@@ -1,9 +1,10 @@
 """Reading Grafana's posts and its rule state (shapes recorded from Grafana 11.0.0)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from glue.core.charge import Look, at_start, judge
 from glue.core.grafana_alerts import MalformedPost, read_post, read_state
 from glue.core.rules import BY_KEY, RULES
 
@@ -157,3 +158,18 @@ def test_a_rule_that_only_keeps_its_last_state_is_not_evaluating():
     broken = instance(RULES[0], "Normal (Error, KeepLast)")
     state = state_of(rule_state(RULES[0], [broken]), *(rule_state(r) for r in RULES[1:]))
     assert RULES[0].title in state.trouble
+
+
+def test_a_rule_of_others_with_a_long_interval_does_not_make_ours_look_late():
+    theirs = {
+        "name": "Door open",
+        "labels": {},
+        "lastEvaluation": "2026-11-23T20:44:00Z",  # every minute, Grafana's usual interval
+        "alerts": [],
+    }
+    every, now = timedelta(seconds=10), datetime(2026, 11, 23, 20, 44, 55, tzinfo=UTC)
+    state = state_of(*(rule_state(rule) for rule in RULES), theirs)
+    assert state.oldest == datetime(2026, 11, 23, 20, 44, 50, tzinfo=UTC)
+    assert state.evaluated_at("rule:door_open", "warning") == now - timedelta(seconds=55)
+    look = Look(now, state.oldest, state.trouble)
+    assert judge(at_start(now, has_grafana=True), look, every).evaluator == "grafana"
