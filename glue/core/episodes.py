@@ -239,7 +239,7 @@ def _episode(
 def _is_unseen(was: Episode, now: Episode) -> bool:
     """Who acknowledged a warning has not seen that it became critical."""
     became = now.severity == "critical" and was.severity != "critical"
-    return became and now.acknowledged_as != "critical"
+    return became and was.resolved_at is None and now.acknowledged_as != "critical"
 
 
 def _cut_of(group: list[Occurrence], episodes: Iterable[Episode]) -> Episode | None:
