@@ -126,7 +126,7 @@ def close_by_hand(episode: Episode, who: str, at: datetime) -> Episode:
 
 def news(known: Known, seen: Iterable[Observation]) -> list[Observation]:
     """Those of ``seen``, all of one (metric, robot), that say something new, one after another."""
-    occurrences, found = known.occurrences, []
+    occurrences, found = _healed(known), []
     for one in seen:
         after = _folded(occurrences, one)
         if after != occurrences:
@@ -149,13 +149,16 @@ def decide(known: Known, seen: Observation, ids: Iterator[int]) -> list[Change]:
     for group in _groups(after, known.episodes.values()):
         heard_as = [o.alert_id for o in group if o.alert_id is not None]
         was = next((known.episodes[i] for i in heard_as if i not in episodes), None)
-        now = _episode(was.id if was else next(ids), group, was, known.episodes)
+        if was is not None and group == [o for o in before if o.alert_id == was.id]:
+            now = was
+        else:
+            now = _episode(was.id if was else next(ids), group, was, known.episodes)
+            inside = late and any(_is_of(o, seen) for o in group)
+            changes += _changes(was, now, seen, late=inside)
         episodes[now.id] = now
         for alert_id in heard_as:
             went.setdefault(alert_id, now.id)
         placed += [o if o.alert_id == now.id else replace(o, alert_id=now.id) for o in group]
-        inside = late and any(o.severity == seen.severity and _is_of(o, seen) for o in group)
-        changes += _changes(was, now, seen, late=inside)
     for alert_id, lost in known.episodes.items():
         if alert_id not in went:
             episodes.setdefault(alert_id, lost)
@@ -251,7 +254,7 @@ def _cut_of(group: list[Occurrence], episodes: Iterable[Episode]) -> Episode | N
 
 
 def _is_of(one: Occurrence, seen: Observation) -> bool:
-    return one.ended_at == seen.stopped_at
+    return one.severity == seen.severity and one.ended_at == seen.stopped_at
 
 
 def _changes(was: Episode | None, now: Episode, seen: Observation, *, late: bool) -> list[Change]:

@@ -227,6 +227,19 @@ def test_an_open_row_without_occurrences_goes_on():
     decide(known, seen("critical", 10, 20), ids)
     decide(known, seen("warning", 0, 30), ids)
     assert spans(known) == [(0, 30)]
+    over = seen("warning", 0, 40, origin="pull", by_look=True)
+    assert news(Known(episodes={1: row}), [over]) == [over]
+
+
+def test_what_is_not_concerned_stays_as_its_row_says():
+    # An older glue kept only the last occurrence of each rule: the row knows an earlier begin.
+    row = episodes.Episode(1, "servo_temp", "r1", "warning", at(0), at(30), "recovered")
+    known = Known(
+        (Occurrence("servo_temp", "r1", "warning", at(20), at(30), end_known=True, alert_id=1),),
+        {1: row},
+    )
+    assert kinds(decide(known, seen("warning", 50), itertools.count(2))) == [("opened", "warning")]
+    assert known.episodes[1] == row
 
 
 def test_what_says_something_new_after_what_came_before_it_in_its_batch_is_news():
