@@ -74,7 +74,7 @@ class Fleet(threading.Thread):
         self._crossings = crossings
         now = time.monotonic()
         self._robots = [_Robot(name, now + luck.uniform(0, dwell[1])) for name in robots]
-        self._stop = threading.Event()
+        self._over = threading.Event()
         self._client = httpx.Client(
             base_url=settings.influx.url,
             timeout=10,
@@ -88,12 +88,12 @@ class Fleet(threading.Thread):
         return any(one.crossings < self._crossings or one.hot for one in self._robots)
 
     def end(self) -> None:
-        self._stop.set()
+        self._over.set()
         self.join()
         self._client.close()
 
     def run(self) -> None:
-        while not self._stop.wait(TICK_S):
+        while not self._over.wait(TICK_S):
             turned = [one for one in self._robots if self._is_due(one)]
             for one in turned:
                 hot = one.hot is None
@@ -125,7 +125,7 @@ class Fleet(threading.Thread):
             f"servos,robot_id={one.name},servo_id=servo_1 temperature={one.value}"
             for one in self._robots
         )
-        while not self._stop.is_set():
+        while not self._over.is_set():
             with contextlib.suppress(httpx.TransportError):
                 answer = self._client.post(
                     "/api/v2/write?org=tonypi&bucket=robot_metrics", content=lines
