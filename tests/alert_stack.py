@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -78,6 +78,10 @@ class Record:
     def run(self, statement: str, *values: Any) -> None:
         with psycopg.connect(self._dsn) as conn:
             conn.execute(statement, values)
+
+    def run_many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        with psycopg.connect(self._dsn) as conn, conn.cursor() as cursor:
+            cursor.executemany(statement, rows)
 
     def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         with psycopg.connect(self._dsn, row_factory=dict_row) as conn:

@@ -68,8 +68,8 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def before(server: str) -> Iterator[Proxy]:
-    """A proxy before ``server`` (an http URL) on a free port."""
+def before(server: str, port: int = 0) -> Iterator[Proxy]:
+    """A proxy before ``server`` (an http URL) on ``port``, 0 for a free one."""
     client = httpx.Client(base_url=server, timeout=30)
     lock = threading.Lock()
 
@@ -117,7 +117,7 @@ def before(server: str) -> Iterator[Proxy]:
         def log_message(self, *_: object) -> None:
             pass
 
-    served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     served.daemon_threads = True
     proxy = Proxy(f"http://127.0.0.1:{served.server_port}")
     thread = threading.Thread(target=served.serve_forever, daemon=True)

@@ -145,14 +145,14 @@ class Cluster:
             self.drop(made.database)
 
 
-def migrated_cluster(ground: Ground) -> Cluster:
+def migrated_cluster(ground: Ground, options: Mapping[str, str] = HASTY_POSTGRES) -> Cluster:
     """Start PostgreSQL, make the accounts and the migrated template."""
     from glue.stack import accounts
     from glue.stack.parts import postgres
     from glue.store import migrations
 
     settings = ground.settings(PGDATABASE=TEMPLATE)
-    ground.start(postgres.part(ground.site(), HASTY_POSTGRES))
+    ground.start(postgres.part(ground.site(), dict(options)))
     accounts.prepare_databases(settings)
     migrations.upgrade(settings.postgres.dsn)
     return Cluster(ground.settings().postgres)

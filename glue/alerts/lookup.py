@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from glue.core import episodes
-from glue.core.episodes import Change, Circumstances, Observation
+from glue import store
+from glue.alerts import rule_inputs
+from glue.core import endings
+from glue.core.endings import Circumstances, Limit
+from glue.core.episodes import Change, Known
 from glue.core.metrics import METRICS
-from glue.core.rule import AHEAD, WINDOW, SeriesReading, texts
+from glue.core.occurrences import Observation, Occurrence, Reason
+from glue.core.rule import AHEAD, WINDOW, SeriesReading, TableReading, texts
 from glue.core.rules import BY_KEY, BY_METRIC
 from glue.series import Query, quote
+from glue.store import alerts as rows
 
 Pair = tuple[str, str]
 
@@ -20,11 +25,11 @@ MOST_NAMED = 200
 
 @dataclass(frozen=True)
 class Facts:
-    """From PostgreSQL and from Grafana."""
+    """From PostgreSQL: also the readings of rules that read there."""
 
     circumstances: Mapping[Pair, Circumstances]
-    limits: Mapping[tuple[str, str, str], float]
-    vanished: Set[tuple[str, str, str]]
+    limits: Mapping[tuple[str, str, str], Limit]
+    readings: Mapping[Pair, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,26 @@ class Found:
     source: Mapping[Pair, str] = field(default_factory=dict)
     charging: set[str] = field(default_factory=set)
     asked: bool = False
+
+
+async def facts(pool: store.Pool, news: Sequence[Observation]) -> Facts:
+    """What PostgreSQL knows of ``news``. A rule whose limits are no setting has them in its own
+    SQL, and so it is asked for. Raises ``StoreError``."""
+    pairs = sorted({one.pair for one in news})
+    async with store.transaction(pool) as conn:
+        circumstances = await rows.circumstances(conn, pairs)
+        limits = await rows.limits(conn, pairs)
+    found: dict[Pair, float] = {}
+    for metric, severity in sorted({(o.metric, o.severity) for o in news} & BY_KEY.keys()):
+        if metric in METRICS:
+            continue
+        rule = BY_KEY[metric, severity]
+        for robot, both in (await rule_inputs.limits(pool, rule)).items():
+            limits[metric, robot, severity] = Limit(*both)
+        if isinstance(rule.reading, TableReading):
+            for robot, value in (await rule_inputs.table(pool, rule.reading)).items():
+                found[metric, robot] = value
+    return Facts(circumstances, limits, found)
 
 
 async def ask(series: Query, news: Iterable[Observation]) -> Found:
@@ -82,11 +107,13 @@ async def _ask_battery(
             charging.add(one.tags["robot_id"])
 
 
-def complete(seen: Observation, facts: Facts, found: Found) -> Observation:
+def complete(seen: Observation, facts: Facts, found: Found, known: Known) -> Observation:
     """``seen`` with everything that could be found out."""
-    key = (*seen.pair, seen.severity)
-    limit = facts.limits.get(key) if seen.limit is None else seen.limit
-    value = found.newest.get(seen.pair) if seen.value is None else seen.value
+    in_force = facts.limits.get((*seen.pair, seen.severity))
+    limit = seen.limit if seen.limit is not None or in_force is None else in_force.limit
+    value = seen.value
+    if value is None:
+        value = found.newest.get(seen.pair, facts.readings.get(seen.pair))
     reading = _reading(seen.metric)
     field_name = f"{reading.measurement}.{reading.field}" if reading else seen.metric
     rule = BY_KEY.get((seen.metric, seen.severity))
@@ -95,10 +122,11 @@ def complete(seen: Observation, facts: Facts, found: Found) -> Observation:
         seen,
         value=value,
         limit=limit,
+        recovery=in_force.recovery if in_force and in_force.limit == limit else None,
         source=found.source.get(seen.pair, field_name),
         title=words.title if words else seen.title,
         message=words.message if words else seen.message,
-        reason=seen.reason if seen.firing else _why(seen, facts, found),
+        reason=seen.reason if seen.firing else _why(seen, facts, found, known, value),
     )
 
 
@@ -108,21 +136,34 @@ def reworded(change: Change, facts: Facts) -> Change:
     if change.kind != "lowered" or rule is None:
         return change
     seen = change.cause
-    limit = facts.limits.get((*seen.pair, change.severity))
+    in_force = facts.limits.get((*seen.pair, change.severity))
+    limit = in_force.limit if in_force else None
     message = texts(rule, seen.robot_id, seen.value, limit).message
     return replace(change, cause=replace(seen, limit=limit, message=message))
 
 
-def _why(seen: Observation, facts: Facts, found: Found) -> episodes.Reason:
+def _why(
+    seen: Observation, facts: Facts, found: Found, known: Known, value: float | None
+) -> Reason:
     now = facts.circumstances.get(seen.pair, Circumstances())
     has_rule = _reading(seen.metric) is not None
+    began = next((o for o in known.occurrences if o.firing and o.severity == seen.severity), None)
     now = replace(
         now,
         has_recent_point=seen.pair in found.newest if found.asked and has_rule else None,
         charging=seen.robot_id in found.charging,
         has_limit=now.has_limit or seen.metric not in METRICS,
+        value=value,
+        limit_then=_began_under(began),
+        limit_now=facts.limits.get((*seen.pair, seen.severity)),
     )
-    return episodes.why((*seen.pair, seen.severity) in facts.vanished, now)
+    return endings.why(seen.vanished, now)
+
+
+def _began_under(began: Occurrence | None) -> Limit | None:
+    if began is None or began.limit is None or began.recovery is None:
+        return None
+    return Limit(began.limit, began.recovery)
 
 
 def _reading(metric: str) -> SeriesReading | None:

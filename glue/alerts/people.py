@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from glue.core import episodes
+from glue.core.episodes import Episode
 from glue.store import alerts as rows
 from glue.store import audit
 
@@ -21,8 +23,7 @@ class NoSuchAlert(Exception):
     """There is no alert of that id."""
 
 
-class AlreadyResolved(Exception):
-    """The alert is over; it can still be acknowledged, not resolved again."""
+AlreadyResolved = episodes.AlreadyOver
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ async def acknowledge(conn: Any, alert: dict[str, Any], who: str, comment: str |
     """Mark a held alert as seen by ``who``. Acknowledging again keeps the first name and time, and
     adds the comment."""
     now = datetime.now(UTC)
-    if alert["acknowledged"]:
+    before = _episode(alert)
+    if episodes.acknowledge(before, who, now) is before:
         if comment:
             await _note(conn, alert, "commented", now, who, comment)
         return
@@ -84,11 +86,27 @@ async def comment(conn: Any, alert: dict[str, Any], who: str, text: str) -> None
 async def resolve(conn: Any, alert: dict[str, Any], who: str, comment: str | None) -> None:
     """Close an alert that is held to resolve. While its rule goes on firing it stays closed, until
     the rule has reported normal once. Raises :class:`AlreadyResolved`."""
-    if alert["resolved"]:
-        raise AlreadyResolved(f"alert {alert['id']} is resolved since {alert['resolved_at']}")
     now = datetime.now(UTC)
+    episodes.close_by_hand(_episode(alert), who, now)
     await rows.set_resolved(conn, alert["id"], who, now, comment)
     await _note(conn, alert, "resolved", now, who, comment or "by hand")
+
+
+def _episode(alert: dict[str, Any]) -> Episode:
+    """A held row as the core knows it; an older one may lack when."""
+    made = alert["created_at"]
+    return Episode(
+        id=alert["id"],
+        metric=alert["metric"] or "",
+        robot_id=alert["robot_id"] or "",
+        severity=alert["severity"],
+        starts_at=alert["starts_at"] or made,
+        resolved_at=(alert["resolved_at"] or made) if alert["resolved"] else None,
+        reason=alert["resolve_reason"],
+        resolved_by=alert["resolved_by"],
+        acknowledged_at=(alert["acknowledged_at"] or made) if alert["acknowledged"] else None,
+        acknowledged_by=alert["acknowledged_by"],
+    )
 
 
 async def _note(

@@ -1,6 +1,8 @@
-"""Reading Grafana's active state: what a lost post would have told.
+"""Reading Grafana's history and its active state: what lost posts would have told.
 
-Each look also tells whether Grafana evaluates at all, which decides who is in charge.
+First the history, which knows what came and went, both ends to the millisecond; then the state,
+which knows what fires now. Each look also tells whether Grafana evaluates at all, which decides who
+is in charge.
 """
 
 from __future__ import annotations
@@ -14,11 +16,14 @@ from typing import Any
 import structlog
 
 from glue import store
+from glue.alerts.history import History
 from glue.alerts.intake import Intake, Outcome
 from glue.core import charge as charging
 from glue.core.charge import Charge, Look
-from glue.core.episodes import Instance, Observation, missing
-from glue.core.grafana_alerts import State, read_state
+from glue.core.endings import missing
+from glue.core.episodes import Change
+from glue.core.grafana_alerts import FOREIGN, State, read_state
+from glue.core.occurrences import Observation, Occurrence
 from glue.core.provisioning import CONTACT_POINT
 from glue.grafana import Grafana, GrafanaError
 from glue.settings import Settings
@@ -26,6 +31,13 @@ from glue.store import alerts as rows
 from glue.store import heartbeats
 
 log = structlog.get_logger()
+
+AT_ONCE = 1000
+"""Observations out of the history recorded in one transaction."""
+
+LOOKS_WITHOUT_RULE = 2
+"""In so many looks one after another Grafana must not list a rule of somebody else's, before its
+alerts are over: a rule that is being replaced is away for a moment."""
 
 
 class Watch:
@@ -49,6 +61,9 @@ class Watch:
         self._wanted = asyncio.Event()
         self._trouble = ""
         self._post_errors: list[str] = []
+        self._history = History(pool, grafana) if grafana is not None else None
+        self._history_trouble = ""
+        self._without_rule: dict[tuple[str, str, str], int] = {}
 
     def look_soon(self) -> None:
         """Look without waiting for the period: a post was cut off."""
@@ -95,21 +110,51 @@ class Watch:
         self._say("pull.works", "")
         with contextlib.suppress(GrafanaError):  # an extra; the state itself was read
             self._post_errors = await self._grafana.receiver_errors(CONTACT_POINT)
-        oldest = min(state.evaluated.values(), default=None)
-        return state, Look(now, oldest, state.trouble)
+        return state, Look(now, state.oldest, state.trouble)
 
     async def _record(self, state: State) -> Outcome:
+        changes = await self._catch_up()
         async with store.transaction(self._pool) as conn:
             held = await rows.firing(conn)
         fires = {(*o.pair, o.severity) for o in state.firing} | state.held
-        gone = [_ended(instance, state) for instance in missing(held, fires, state.evaluated)]
+        gone = missing(held, fires, state.evaluated_at)
+        gone += [(one, self._clock()) for one in self._rule_is_gone(held, state)]
         # An instance that Grafana lists as normal has recovered; one it does not list at all has
         # lost its series or its limit.
-        vanished = state.vanished | {(*o.pair, o.severity) for o in gone} - state.normal
-        unlisted = [o for o in gone if (*o.pair, o.severity) in vanished]
-        listed = [o for o in gone if (*o.pair, o.severity) not in vanished]
-        gone = [*unlisted, *await self._intake.hold.over(listed)]
-        return await self._intake.take([*state.firing, *gone], vanished)
+        over = [_ended(one, at, vanished=not state.is_normal(one)) for one, at in gone]
+        unlisted = [one for one in over if one.vanished]
+        listed = await self._intake.hold.over([one for one in over if not one.vanished])
+        outcome = await self._intake.take([*state.firing, *unlisted, *listed])
+        return Outcome([*changes, *outcome.changes], outcome.seen)
+
+    async def _catch_up(self) -> list[Change]:
+        """Record what the history tells since the last look. Without it the state is recorded all
+        the same, and the next look reads from where this one would have."""
+        assert self._history is not None
+        try:
+            read = await self._history.read(self._clock())
+        except GrafanaError as error:
+            if str(error) != self._history_trouble:
+                log.warning("history.failed", reason=str(error))
+            self._history_trouble = str(error)
+            return []
+        self._history_trouble = ""
+        changes: list[Change] = []
+        for first in range(0, len(read.observations), AT_ONCE):
+            part = read.observations[first : first + AT_ONCE]
+            changes += (await self._intake.take(part)).changes
+        await self._history.done(read)
+        return changes
+
+    def _rule_is_gone(self, held: list[Occurrence], state: State) -> list[Occurrence]:
+        """What fires by a rule of somebody else's that is not there any more."""
+        foreign = [one for one in held if one.metric.startswith(FOREIGN)]
+        self._without_rule = {
+            one.key: self._without_rule.get(one.key, 0) + 1
+            for one in foreign
+            if not state.lists_rule_of(one)
+        }
+        return [one for one in foreign if self._without_rule.get(one.key, 0) >= LOOKS_WITHOUT_RULE]
 
     async def _beat(self, look: Look) -> None:
         details: dict[str, Any] = {
@@ -131,17 +176,18 @@ class Watch:
             log.warning(event, reason=trouble) if trouble else log.info(event)
 
 
-def _ended(instance: Instance, state: State) -> Observation:
-    """The observation that ``instance`` no longer fires."""
-    at = state.evaluated[f"{instance.metric}/{instance.severity}"]
+def _ended(one: Occurrence, at: datetime, *, vanished: bool) -> Observation:
+    """The observation that ``one`` was found not to fire any more at ``at``."""
     return Observation(
-        metric=instance.metric,
-        robot_id=instance.robot_id,
-        severity=instance.severity,
+        metric=one.metric,
+        robot_id=one.robot_id,
+        severity=one.severity,
         firing=False,
-        starts_at=instance.starts_at,
+        starts_at=one.starts_at,
         ended_at=at,
+        by_look=True,
         seen_at=at,
         origin="pull",
-        fingerprint=instance.fingerprint,
+        vanished=vanished,
+        fingerprint=one.fingerprint,
     )

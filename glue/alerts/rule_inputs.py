@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from glue import store
 from glue.core.evaluation import Limits
-from glue.core.rule import AHEAD, WINDOW, Rule, SeriesReading
+from glue.core.rule import AHEAD, WINDOW, Rule, SeriesReading, TableReading
 from glue.series import Query
 from glue.store import readings
 
@@ -21,8 +21,13 @@ async def read(
         newest = ((one.tags.get("robot_id", ""), one.rows[-1][1]) for one in found if one.rows)
         # A sum of which one part is missing is null; Grafana calls that no data.
         return {robot_id: float(value) for robot_id, value in newest if value is not None}
+    return await table(pool, rule.reading)
+
+
+async def table(pool: store.Pool, reading: TableReading) -> dict[str, float]:
+    """What a rule reads in PostgreSQL, by robot id as in :func:`read`. Raises ``StoreError``."""
     async with store.transaction(pool) as conn:
-        return await readings.by_robot(conn, rule.reading.sql)
+        return await readings.by_robot(conn, reading.sql)
 
 
 async def limits(pool: store.Pool, rule: Rule) -> Limits:

@@ -209,6 +209,8 @@ class Sweep:
         )
         for change in decide(self._known, seen, self._ids):
             self._fold(change, ended)
+        if self._known.episode is None:
+            self._known = Known()  # told in order, what is over has no bearing on what comes
 
     def _circumstances(self) -> Circumstances:
         seen = self._charges and self._at - self._begin <= WINDOW * 1000

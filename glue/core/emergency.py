@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from glue.core.episodes import Instance, Observation
+from glue.core.occurrences import Observation, Occurrence
 
 METRIC = "emergency_stop"
 SEVERITY = "critical"
@@ -75,23 +75,23 @@ def rounds(moments: Iterable[Moment]) -> list[list[Observation]]:
 
 
 def differences(
-    stopped: Iterable[Stopped], held: Iterable[Instance], now: datetime
+    stopped: Iterable[Stopped], held: Iterable[Occurrence], now: datetime
 ) -> tuple[list[Observation], set[tuple[str, str, str]]]:
-    """What to tell the intake, and for whom of these the end is no recovery; ``held`` are the
-    instances that fire."""
+    """What to tell the intake, and for whom of these the end is no recovery; ``held`` are what
+    fires."""
     by_robot = {one.robot_id: one for one in stopped}
-    firing = {i.robot_id: i for i in held if i.metric == METRIC}
+    firing = {o.robot_id: o for o in held if o.metric == METRIC}
     seen = [
         replace(observation(Moment(one.robot_id, True, one.at or now, one.reason)), seen_at=now)
         for one in by_robot.values()
         if one.watched and one.robot_id not in firing
     ]
     gone = set()
-    for robot_id, instance in firing.items():
+    for robot_id, occurrence in firing.items():
         if robot_id in by_robot and by_robot[robot_id].watched:
             continue
-        ended = observation(Moment(robot_id, False, max(now, instance.starts_at)))
-        seen.append(replace(ended, starts_at=instance.starts_at))
+        ended = observation(Moment(robot_id, False, max(now, occurrence.starts_at)))
+        seen.append(replace(ended, starts_at=occurrence.starts_at))
         if robot_id in by_robot:
             gone.add((METRIC, robot_id, SEVERITY))
     return seen, gone

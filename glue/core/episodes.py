@@ -1,10 +1,11 @@
 """Episodes: one alert per (metric, robot), however often and in whatever order we hear of it.
 
-Observations say what one rule says of one robot: firing or not. They come from Grafana's posts
-(push), from its state (pull), from the standby evaluator, from the robot itself (events).
-:func:`decide` folds one observation into what is known: an :class:`Instance` per (metric, robot,
-severity) and, while any severity fires, one open :class:`Episode` per (metric, robot), of the
-highest severity that fires.
+Observations come from Grafana's posts (push), from its state and its history (pull), from the
+standby evaluator, from the robot itself (events). :mod:`glue.core.occurrences` turns them into when
+each rule fired; an :class:`Episode` is what those of one (metric, robot) make together without a
+gap, whatever their severity. :func:`decide` folds one observation into what is known and says what
+changed. A person who closes an episode cuts it there: what fires already stays closed, what begins
+later is another one.
 
 Nothing here reads a clock, a database or a series; ids come in. So any interleaving, repetition or
 loss can be tried in a test.
@@ -12,15 +13,29 @@ loss can be tried in a test.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-Origin = Literal["push", "pull", "standby", "person", "events"]
-Reason = Literal[
-    "recovered", "no data", "charging", "limit changed", "maintenance", "robot removed", "by hand"
+from glue.core.endings import Circumstances, why
+from glue.core.occurrences import RANK, Held, Observation, Occurrence, Origin, Reason, fold
+
+__all__ = [
+    "RANK",
+    "Change",
+    "Circumstances",
+    "Episode",
+    "Known",
+    "Observation",
+    "Occurrence",
+    "Origin",
+    "Reason",
+    "decide",
+    "news",
+    "why",
 ]
+
 Kind = Literal[
     "opened",
     "raised",
@@ -32,62 +47,18 @@ Kind = Literal[
     "flapping",
     "settled",
     "resolved",
+    "reopened",
+    "corrected",
+    "joined",
 ]
-
-RANK: Mapping[str, int] = {"info": 0, "warning": 1, "critical": 2}
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What was seen of one rule for one robot (``robot_id`` '' when it concerns the whole stack).
-
-    ``starts_at`` is when this occurrence began to fire; ``ended_at`` when it stopped, for one that
-    does not fire; ``seen_at`` the evaluation that said so. ``reason`` is why it stopped.
-    """
-
-    metric: str
-    robot_id: str
-    severity: str
-    firing: bool
-    starts_at: datetime
-    seen_at: datetime
-    origin: Origin
-    ended_at: datetime | None = None
-    value: float | None = None
-    limit: float | None = None
-    source: str = ""
-    reason: Reason = "recovered"
-    alert_type: str = "system"
-    title: str = ""
-    message: str = ""
-    rule_uid: str = ""
-    fingerprint: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def pair(self) -> tuple[str, str]:
-        return self.metric, self.robot_id
-
-
-@dataclass(frozen=True)
-class Instance:
-    """What one rule last said of one robot."""
-
-    metric: str
-    robot_id: str
-    severity: str
-    firing: bool
-    starts_at: datetime
-    ended_at: datetime | None
-    seen_at: datetime
-    fingerprint: str
-    origin: Origin
-    alert_id: int | None
+"""``reopened``: it was told to be over and fires. ``corrected``: its begin or end was another one.
+``joined``: it turned out to be part of another episode."""
 
 
 @dataclass(frozen=True)
 class Episode:
-    """One row of ``alerts``: ``reason`` and ``resolved_at`` stand once it is over."""
+    """One row of ``alerts``: ``reason`` and ``resolved_at`` stand once it is over.
+    ``acknowledged_as``: the severity it had then."""
 
     id: int
     metric: str
@@ -96,162 +67,227 @@ class Episode:
     starts_at: datetime
     resolved_at: datetime | None = None
     reason: Reason | None = None
+    resolved_by: str | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_as: str | None = None
+
+    @property
+    def cut(self) -> datetime | None:
+        """When a person closed it."""
+        return self.resolved_at if self.reason == "by hand" else None
 
 
 @dataclass(frozen=True)
 class Change:
-    """One entry of an episode's timeline, with the observation that caused it."""
+    """One entry of an episode's timeline, with the observation that caused it. ``into``: the
+    episode that it joined."""
 
     kind: Kind
     episode: Episode
     at: datetime
     severity: str
     cause: Observation
+    into: int | None = None
 
 
 @dataclass
 class Known:
-    """All that is known of one (metric, robot); :func:`decide` changes it."""
+    """What is known of one (metric, robot) around the time in question; :func:`decide` changes it.
 
-    instances: dict[str, Instance] = field(default_factory=dict)
-    episode: Episode | None = None
+    ``episodes`` are those of the occurrences, and the open one.
+    """
 
-    def firing(self) -> list[Instance]:
-        """Instances that fire and belong to the open episode."""
-        if self.episode is None:
-            return []
-        return [i for i in self.instances.values() if i.firing and i.alert_id == self.episode.id]
+    occurrences: Held = ()
+    episodes: dict[int, Episode] = field(default_factory=dict)
+
+    @property
+    def episode(self) -> Episode | None:
+        """The open one."""
+        return next((e for e in self.episodes.values() if e.resolved_at is None), None)
+
+
+class AlreadyOver(Exception):
+    """The episode is over; it can still be acknowledged, not resolved again."""
+
+
+def acknowledge(episode: Episode, who: str, at: datetime) -> Episode:
+    """``episode`` as seen by ``who``; the first name and time stay."""
+    if episode.acknowledged_at is not None:
+        return episode
+    return replace(
+        episode, acknowledged_at=at, acknowledged_by=who, acknowledged_as=episode.severity
+    )
+
+
+def close_by_hand(episode: Episode, who: str, at: datetime) -> Episode:
+    """``episode`` closed by ``who``. While its rules go on firing it stays closed. Raises
+    :class:`AlreadyOver`."""
+    if episode.resolved_at is not None:
+        raise AlreadyOver(f"it is resolved since {episode.resolved_at}")
+    return replace(episode, resolved_at=at, reason="by hand", resolved_by=who)
+
+
+def news(known: Known, seen: Iterable[Observation]) -> list[Observation]:
+    """Those of ``seen``, all of one (metric, robot), that say something new, one after another."""
+    occurrences, found = _healed(known), []
+    for one in seen:
+        after = _folded(occurrences, one)
+        if after != occurrences:
+            found.append(one)
+            occurrences = after
+    return found
 
 
 def decide(known: Known, seen: Observation, ids: Iterator[int]) -> list[Change]:
     """Fold ``seen`` into ``known``; the changes to record, none when it says nothing new."""
-    return _fires(known, seen, ids) if seen.firing else _ends(known, seen, ids)
-
-
-def is_news(known: Known, seen: Observation) -> bool:
-    """Whether :func:`decide` would change anything."""
-    instance = known.instances.get(seen.severity)
-    if seen.firing:
-        return instance is None or (not instance.firing and not _is_over(instance, seen))
-    if instance is None or not instance.firing:
-        return seen.origin == "push" and (instance is None or not _is_over(instance, seen))
-    # The end of an earlier occurrence, come late.
-    return (seen.ended_at or seen.seen_at) >= instance.starts_at
-
-
-def _is_over(instance: Instance, seen: Observation) -> bool:
-    """Whether ``seen`` speaks of an occurrence that is known to have ended.
-
-    A post does not say when it was evaluated, only when the occurrence began; the other origins
-    look at the present.
-    """
-    if instance.ended_at is None:
-        return False
-    told_of = seen.starts_at if seen.origin == "push" else seen.seen_at
-    return told_of <= instance.ended_at
-
-
-def _fires(known: Known, seen: Observation, ids: Iterator[int]) -> list[Change]:
-    if not is_news(known, seen):
+    before = _healed(known)
+    after = _folded(before, seen)
+    if after == before:
         return []
-    changes = []
-    episode = known.episode
-    if episode is None:
-        episode = Episode(next(ids), *seen.pair, seen.severity, seen.starts_at)
-        changes.append(Change("opened", episode, seen.starts_at, seen.severity, seen))
-    elif RANK.get(seen.severity, 1) > RANK.get(episode.severity, 1):
-        episode = replace(episode, severity=seen.severity)
-        changes.append(Change("raised", episode, seen.starts_at, seen.severity, seen))
-    known.episode = episode
-    known.instances[seen.severity] = _instance(seen, episode.id)
+    episodes: dict[int, Episode] = {}
+    went: dict[int, int] = {}
+    placed: list[Occurrence] = []
+    changes: list[Change] = []
+    late = not seen.firing and not seen.by_look and len(after) > len(before)
+    for group in _groups(after, known.episodes.values()):
+        heard_as = [o.alert_id for o in group if o.alert_id is not None]
+        was = next((known.episodes[i] for i in heard_as if i not in episodes), None)
+        if was is not None and group == [o for o in before if o.alert_id == was.id]:
+            now = was
+        else:
+            now = _episode(was.id if was else next(ids), group, was, known.episodes)
+            inside = late and any(_is_of(o, seen) for o in group)
+            changes += _changes(was, now, seen, late=inside)
+        episodes[now.id] = now
+        for alert_id in heard_as:
+            went.setdefault(alert_id, now.id)
+        placed += [o if o.alert_id == now.id else replace(o, alert_id=now.id) for o in group]
+    for alert_id, lost in known.episodes.items():
+        if alert_id not in went:
+            episodes.setdefault(alert_id, lost)
+        elif alert_id not in episodes:
+            joined = Change("joined", lost, lost.starts_at, lost.severity, seen, went[alert_id])
+            changes.append(joined)
+    known.occurrences, known.episodes = tuple(placed), episodes
     return changes
 
 
-def _ends(known: Known, seen: Observation, ids: Iterator[int]) -> list[Change]:
-    if not is_news(known, seen):
-        return []
-    changes = []
-    instance = known.instances.get(seen.severity)
-    if instance is None or not instance.firing:
-        # It fired and ended, and we hear of both only now.
-        changes += _fires(known, replace(seen, firing=True, ended_at=None), ids)
-        instance = known.instances[seen.severity]
-    ended_at = seen.ended_at or seen.seen_at
-    known.instances[seen.severity] = replace(
-        instance, firing=False, ended_at=ended_at, seen_at=seen.seen_at, origin=seen.origin
-    )
+def _folded(occurrences: Held, seen: Observation) -> Held:
+    held = tuple(o for o in occurrences if o.severity == seen.severity)
+    after = fold(held, seen)
+    if after is held:
+        return occurrences
+    others = [o for o in occurrences if o.severity != seen.severity]
+    return tuple(sorted([*others, *after], key=lambda o: (o.starts_at, -RANK.get(o.severity, 1))))
+
+
+def _healed(known: Known) -> Held:
+    """An open episode of which nobody wrote when it fired, by an older glue say, fires."""
     episode = known.episode
-    if episode is None or instance.alert_id != episode.id:
-        return changes
-    remaining = known.firing()
-    if not remaining:
-        over = replace(episode, resolved_at=ended_at, reason=seen.reason)
-        known.episode = None
-        return [*changes, Change("resolved", over, ended_at, episode.severity, seen)]
-    highest = max((i.severity for i in remaining), key=lambda s: RANK.get(s, 1))
-    if highest != episode.severity:
-        known.episode = replace(episode, severity=highest)
-        changes.append(Change("lowered", known.episode, ended_at, highest, seen))
-    return changes
-
-
-def _instance(seen: Observation, alert_id: int) -> Instance:
-    return Instance(
-        *seen.pair,
-        severity=seen.severity,
-        firing=True,
-        starts_at=seen.starts_at,
-        ended_at=None,
-        seen_at=seen.seen_at,
-        fingerprint=seen.fingerprint,
-        origin=seen.origin,
-        alert_id=alert_id,
+    if episode is None or any(o.alert_id == episode.id for o in known.occurrences):
+        return known.occurrences
+    fires = Occurrence(
+        *(episode.metric, episode.robot_id, episode.severity, episode.starts_at),
+        alert_id=episode.id,
     )
+    return tuple(sorted([*known.occurrences, fires], key=lambda o: o.starts_at))
 
 
-def missing(
-    firing: list[Instance], seen: set[tuple[str, str, str]], evaluated: Mapping[str, datetime]
-) -> list[Instance]:
-    """Instances we hold as firing that Grafana's state no longer lists.
-
-    ``seen`` are the (metric, robot, severity) that fire in Grafana; ``evaluated`` the last
-    evaluation per ``metric/severity``. One that began after that evaluation is left alone: the
-    state is older than what we know.
-    """
-    gone = []
-    for instance in firing:
-        key = (instance.metric, instance.robot_id, instance.severity)
-        last = evaluated.get(f"{instance.metric}/{instance.severity}")
-        if key not in seen and last is not None and instance.starts_at < last:
-            gone.append(instance)
-    return gone
+def _groups(occurrences: Held, episodes: Iterable[Episode]) -> Iterator[list[Occurrence]]:
+    """What fires together without a gap, oldest first; a person's cut is one."""
+    cuts = [e.cut for e in episodes if e.cut]
+    group: list[Occurrence] = []
+    for one in occurrences:
+        goes_on = any(o.reaches(one.starts_at) for o in group)
+        if goes_on and not any(group[0].starts_at <= cut <= one.starts_at for cut in cuts):
+            group.append(one)
+            continue
+        if group:
+            yield group
+        group = [one]
+    if group:
+        yield group
 
 
-@dataclass(frozen=True)
-class Circumstances:
-    """What else is true of the robot when an alert of it ends."""
+def _episode(
+    alert_id: int, group: list[Occurrence], was: Episode | None, known: dict[int, Episode]
+) -> Episode:
+    """What ``group`` makes together. What people did to the episodes that it is made of stays: a
+    cut at its time, and who looked after what fired then."""
+    first, firing = group[0], [o for o in group if o.firing]
+    heard_as = [known[i] for i in dict.fromkeys(o.alert_id for o in group) if i in known]
+    seen_by = [
+        e
+        for e in heard_as
+        if e.acknowledged_at and (e is was or e.acknowledged_at >= first.starts_at)
+    ]
+    by = min(seen_by, key=lambda e: (e.acknowledged_at, e.id), default=None)
+    last = max(group, key=lambda o: (o.ended_at or o.starts_at, RANK.get(o.severity, 1)))
+    highest = max(firing or [last], key=lambda o: RANK.get(o.severity, 1))
+    now = Episode(
+        *(alert_id, first.metric, first.robot_id, highest.severity, first.starts_at),
+        resolved_at=None if firing else last.ended_at,
+        reason=None if firing else last.reason or "recovered",
+        acknowledged_at=by.acknowledged_at if by else None,
+        acknowledged_by=by.acknowledged_by if by else None,
+        acknowledged_as=by.acknowledged_as if by else None,
+    )
+    if was and firing and _is_unseen(was, now):
+        now = replace(now, acknowledged_at=None, acknowledged_by=None, acknowledged_as=None)
+    cut = was if was and was.cut else _cut_of(group, known.values())
+    if cut is None:
+        return now
+    severity = was.severity if was else now.severity
+    at, who = cut.resolved_at, cut.resolved_by
+    return replace(now, severity=severity, resolved_at=at, reason="by hand", resolved_by=who)
 
-    has_recent_point: bool | None = None
-    charging: bool = False
-    in_maintenance: bool = False
-    removed: bool = False
-    has_limit: bool = True
+
+def _is_unseen(was: Episode, now: Episode) -> bool:
+    """Who acknowledged a warning has not seen that it became critical."""
+    became = now.severity == "critical" and was.severity != "critical"
+    return became and was.resolved_at is None and now.acknowledged_as != "critical"
 
 
-def why(vanished: bool, now: Circumstances) -> Reason:
-    """Why an instance stopped firing; ``vanished``: its series or its row is gone, rather than
-    back on the safe side."""
-    if not vanished:
-        return "recovered"
-    if now.removed:
-        return "robot removed"
-    if now.in_maintenance:
-        return "maintenance"
-    if not now.has_limit:
-        return "limit changed"
-    if now.charging and now.has_recent_point:
-        return "charging"
-    if now.has_recent_point is False:
-        return "no data"
-    # The series is back, or InfluxDB could not be asked: what we know is that nothing was seen.
-    return "recovered" if now.has_recent_point else "no data"
+def _cut_of(group: list[Occurrence], episodes: Iterable[Episode]) -> Episode | None:
+    for episode in episodes:
+        at = episode.cut
+        if at and any(o.starts_at <= at and o.reaches(at) for o in group):
+            return episode
+    return None
+
+
+def _is_of(one: Occurrence, seen: Observation) -> bool:
+    return one.severity == seen.severity and one.ended_at == seen.stopped_at
+
+
+def _changes(was: Episode | None, now: Episode, seen: Observation, *, late: bool) -> list[Change]:
+    """What to record of an episode that was ``was``. ``late``: ``seen`` tells of an occurrence
+    inside of it, begin and end, of which nobody had heard."""
+
+    def change(kind: Kind, at: datetime, severity: str = now.severity) -> Change:
+        return Change(kind, now, at, severity, seen)
+
+    over = [change("resolved", now.resolved_at)] if now.resolved_at else []
+    if was is None:
+        return [change("opened", now.starts_at), *over]
+    found = []
+    higher = RANK.get(seen.severity, 1) > RANK.get(was.severity, 1)
+    if late and higher:
+        found.append(change("raised", seen.starts_at, seen.severity))
+        if now.severity != seen.severity:
+            found.append(change("lowered", seen.stopped_at))
+    elif was.resolved_at is not None and now.resolved_at is None:
+        found.append(change("reopened", max(seen.starts_at, was.resolved_at)))
+    elif now.severity != was.severity and not now.resolved_at:
+        raised = RANK.get(now.severity, 1) > RANK.get(was.severity, 1)
+        found.append(
+            change("raised", seen.starts_at) if raised else change("lowered", seen.stopped_at)
+        )
+    if was.resolved_at is None:
+        found += over
+    elif now.resolved_at not in (None, was.resolved_at):
+        found.append(change("corrected", now.resolved_at))
+    if now.starts_at != was.starts_at:
+        found.append(change("corrected", now.starts_at))
+    return found

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from glue.core.episodes import RANK, Observation, Origin
+from glue.core.alert_history import FIRING, VANISHED
+from glue.core.occurrences import RANK, Observation, Occurrence, Origin
 from glue.core.robot_id import is_robot_id
 from glue.core.rule import texts
 from glue.core.rules import BY_KEY, BY_UID
 
-VANISHED = {"MissingSeries", "NoData"}
-"""Values of the annotation ``grafana_state_reason`` that say the series is gone."""
+FOREIGN = "rule:"
+"""What the metric of a rule of somebody else's begins with; its name follows."""
 
 _ZERO = "0001-01-01"
 
@@ -41,17 +42,42 @@ class Post:
 
 @dataclass(frozen=True)
 class State:
-    """Grafana's state of our rules: what fires, and when each rule was last evaluated."""
+    """Grafana's state of our rules: what fires, and when each rule was last evaluated.
+
+    ``evaluated`` is of our rules, by ``metric/severity``. ``others`` is the same of everybody
+    else's, by metric, None for one that was not evaluated yet: their intervals say nothing about
+    whether ours are evaluated.
+    """
 
     firing: list[Observation]
     evaluated: dict[str, datetime]
-    vanished: set[tuple[str, str, str]]
+    others: dict[str, datetime | None]
     normal: set[tuple[str, str, str]]
+    """Back on the safe side; one whose series is gone is not."""
     held: set[tuple[str, str, str]]
     """Pending, or firing by a rule that is not ours: no reason to open an alert, nor to end one."""
     failing: set[str]
     """Titles of rules that Grafana evaluates with an error (bad data source, timed out query)."""
     missing_rules: list[str]
+
+    @property
+    def oldest(self) -> datetime | None:
+        """When the rule of ours that waits longest was evaluated."""
+        return min(self.evaluated.values(), default=None)
+
+    def evaluated_at(self, one: Occurrence) -> datetime | None:
+        """When the rule behind ``one``, ours or not, was last evaluated."""
+        ours = self.evaluated.get(f"{one.metric}/{one.severity}")
+        return ours or self.others.get(one.metric)
+
+    def is_normal(self, one: Occurrence) -> bool:
+        """Whether it is back on the safe side, rather than gone. Of a rule that could not be
+        evaluated the state says no more than that it can be again."""
+        return one.key in self.normal or one.metric.startswith(_TROUBLE_METRICS)
+
+    def lists_rule_of(self, one: Occurrence) -> bool:
+        """Whether the rule behind ``one``, of somebody else's, is still there."""
+        return one.metric in self.others
 
     @property
     def trouble(self) -> str:
@@ -85,15 +111,15 @@ def read_post(body: Any, received_at: datetime) -> Post:
 
 def read_state(body: Mapping[str, Any]) -> State:
     """The observations in Grafana's rule state; rules of others are passed over."""
-    state = State([], {}, set(), set(), set(), set(), [])
+    state = State([], {}, {}, set(), set(), set(), [])
     found = set()
     for rule in _rules(body):
         ours = BY_KEY.get(_key(rule.get("labels") or {}))
         evaluated = _time(rule.get("lastEvaluation"), None)
-        if evaluated is None:
-            continue
         if ours is None or rule.get("name") != ours.title:
             _read_foreign(rule, evaluated, state)
+            continue
+        if evaluated is None:
             continue
         found.add(ours.uid)
         # With execErrState KeepLast a failing rule counts as healthy; its instances tell.
@@ -106,15 +132,24 @@ def read_state(body: Mapping[str, Any]) -> State:
     return state
 
 
-def _read_foreign(rule: Mapping[str, Any], evaluated: datetime, state: State) -> None:
-    """A rule of somebody else's is recorded from its posts; its state only tells that it ended."""
+def _read_foreign(rule: Mapping[str, Any], evaluated: datetime | None, state: State) -> None:
+    """A rule of somebody else's is recorded from its posts; its state only tells that it ended.
+    That it cannot be evaluated is posted as an alert of its own."""
     name = {"alertname": rule.get("name")}
-    state.evaluated["/".join(_key({**(rule.get("labels") or {}), **name}))] = evaluated
+    posted = {alert: {"alertname": alert, "rulename": rule.get("name")} for alert in _TROUBLE}
+    for labels in (name, *posted.values()):
+        state.others[_key(labels)[0]] = evaluated
     for alert in rule.get("alerts") or []:
         labels = alert.get("labels") or {}
-        if not str(alert.get("state", "")).startswith("Normal"):
-            metric, severity = _key(labels)
-            state.held.add((metric, str(labels.get("robot_id", "")), severity))
+        base = str(alert.get("state", "")).partition(" (")[0]
+        metric, severity = _key({**labels, **posted.get(_POSTED_AS.get(base, ""), name)})
+        where = state.normal if base == "Normal" else state.held
+        where.add((metric, str(labels.get("robot_id", "")), severity))
+
+
+_POSTED_AS = {"Error": "DatasourceError", "NoData": "DatasourceNoData"}
+_TROUBLE = tuple(_POSTED_AS.values())
+_TROUBLE_METRICS = tuple(f"{FOREIGN}{name.lower()}_" for name in _TROUBLE)
 
 
 def _read_instance(alert: Mapping[str, Any], evaluated: datetime, state: State) -> None:
@@ -126,7 +161,7 @@ def _read_instance(alert: Mapping[str, Any], evaluated: datetime, state: State) 
         return
     if name == "Pending":
         state.held.add(key)
-    elif name in ("Alerting", "Recovering", "firing"):
+    elif name in FIRING or name == "firing":
         seen = _observation(
             labels,
             firing=True,
@@ -136,8 +171,8 @@ def _read_instance(alert: Mapping[str, Any], evaluated: datetime, state: State) 
             origin="pull",
         )
         state.firing.append(seen)
-    else:
-        (state.vanished if reason.rstrip(")") in VANISHED else state.normal).add(key)
+    elif reason.rstrip(")") not in VANISHED:
+        state.normal.add(key)
 
 
 def _rules(body: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
@@ -234,22 +269,22 @@ def _key(labels: Mapping[str, Any]) -> tuple[str, str]:
     if labels.get("rulename"):  # DatasourceError and DatasourceNoData carry the rule's name here
         name = f"{labels.get('alertname')} {name}"
     slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-    return f"rule:{slug}"[:50], severity if severity in RANK else "warning"
+    return f"{FOREIGN}{slug}"[:50], severity if severity in RANK else "warning"
 
 
 def _time(text: Any, default: datetime | None) -> datetime | None:
     if not isinstance(text, str) or text.startswith(_ZERO):
         return default
     try:
-        value = datetime.fromisoformat(_microseconds(text))
+        value = datetime.fromisoformat(_milliseconds(text))
     except ValueError:
         return default
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def _microseconds(text: str) -> str:
-    # Go prints nanoseconds; datetime takes six digits at most on Python 3.11's strict path.
-    return re.sub(r"(\.\d{6})\d+", r"\1", text)
+def _milliseconds(text: str) -> str:
+    # Go prints nanoseconds. Grafana's history has milliseconds: the same moment must be equal.
+    return re.sub(r"(\.\d{3})\d+", r"\1", text)
 
 
 def _count(value: Any) -> int:

@@ -14,7 +14,10 @@ reading has left the band, or Grafana fires again: to the record that is the sam
 
 from __future__ import annotations
 
-from glue.core.episodes import Known, Observation
+from collections.abc import Mapping
+from typing import Any
+
+from glue.core.occurrences import Held, Observation
 from glue.core.rule import RECOVERS_BELOW, margin
 from glue.core.rules import BY_KEY
 
@@ -24,15 +27,21 @@ def is_beyond(reading: float, limit: float, recovery: float) -> bool:
     return margin(reading, limit, recovery) >= RECOVERS_BELOW
 
 
-def is_denied(seen: Observation, known: Known) -> bool:
-    """Whether ``seen`` ends an alert that fires although the values it came with say otherwise.
+def is_no_end(values: Mapping[str, Any]) -> bool:
+    """Whether the values that an end came with say otherwise: R the reading, W the limit, L the
+    recovery limit."""
+    if not {"R", "W", "L"} <= values.keys() or values["W"] == values["L"]:
+        return False
+    return is_beyond(values["R"], values["W"], values["L"])
 
-    What Grafana posts has them: R the reading, W the limit, L the recovery limit.
-    """
-    instance = known.instances.get(seen.severity)
-    if seen.firing or instance is None or not instance.firing:
+
+def is_denied(seen: Observation, held: Held) -> bool:
+    """Whether ``seen`` ends what is known to fire, although what it came with says otherwise. The
+    end of something unheard of is recorded: it has at least fired."""
+    if seen.firing or (seen.metric, seen.severity) not in BY_KEY or seen.vanished:
         return False
-    values = seen.details.get("values") or {}
-    if (seen.metric, seen.severity) not in BY_KEY or not {"R", "W", "L"} <= values.keys():
-        return False
-    return values["W"] != values["L"] and is_beyond(values["R"], values["W"], values["L"])
+    known = any(
+        o.severity == seen.severity and o.starts_at < seen.stopped_at and o.reaches(seen.stopped_at)
+        for o in held
+    )
+    return known and is_no_end(seen.details.get("values") or {})

@@ -1,6 +1,7 @@
 """Grafana's API behind one adapter, the only place that knows its endpoints and versions."""
 
 from glue.grafana.accounts import Accounts
+from glue.grafana.alert_history import AlertHistory
 from glue.grafana.alert_state import AlertState
 from glue.grafana.errors import (
     GrafanaConflict,
@@ -28,5 +29,15 @@ __all__ = [
 ]
 
 
-class Grafana(AlertState, Standing, Accounts, Teams, Folders, Marks, Silences, ProvisionedFiles):
+class Grafana(
+    AlertState,
+    AlertHistory,
+    Standing,
+    Accounts,
+    Teams,
+    Folders,
+    Marks,
+    Silences,
+    ProvisionedFiles,
+):
     """One Grafana: every call that we make, one class a noun."""

@@ -1,5 +1,5 @@
 """Episodes as rows: ``alerts`` for people, ``alert_timeline`` for what happened to each, and
-``alert_instances`` for what each rule last said of each robot."""
+``alert_occurrences`` for when each rule fired, which is what they are made of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from glue.core.episodes import Change, Circumstances, Episode, Instance, Known
+from glue.core.endings import Circumstances, Limit
+from glue.core.episodes import Change, Episode, Known
+from glue.core.occurrences import Occurrence
 from glue.store.queries import load
 
 sql = load("alerts")
@@ -26,22 +28,27 @@ async def lock(conn: AsyncConnection) -> None:
     await conn.execute(sql.lock)
 
 
-async def known(conn: AsyncConnection, pairs: Collection[Pair]) -> dict[Pair, Known]:
-    """What is known of each pair, an empty :class:`Known` for one never heard of."""
-    found = {pair: Known() for pair in pairs}
-    named = _named(pairs)
-    async with conn.cursor(row_factory=class_row(Instance)) as cursor:
-        for instance in await (await cursor.execute(sql.instances, named)).fetchall():
-            found[instance.metric, instance.robot_id].instances[instance.severity] = instance
+async def known(conn: AsyncConnection, since: Mapping[Pair, datetime]) -> dict[Pair, Known]:
+    """What is known of each pair from ``since`` on, and of the last before it; an empty
+    :class:`Known` for one never heard of."""
+    found = {pair: Known() for pair in since}
+    named = _named(since)
+    async with conn.cursor(row_factory=class_row(Occurrence)) as cursor:
+        asked = {**named, "since": list(since.values())}
+        fired = await (await cursor.execute(sql.occurrences, asked)).fetchall()
+    for one in fired:
+        pair = found[one.metric, one.robot_id]
+        pair.occurrences = (*pair.occurrences, one)
     async with conn.cursor(row_factory=class_row(Episode)) as cursor:
-        for episode in await (await cursor.execute(sql.open_episodes, named)).fetchall():
-            found[episode.metric, episode.robot_id].episode = episode
+        asked = {**named, "ids": [one.alert_id for one in fired]}
+        for episode in await (await cursor.execute(sql.episodes, asked)).fetchall():
+            found[episode.metric, episode.robot_id].episodes[episode.id] = episode
     return found
 
 
-async def firing(conn: AsyncConnection) -> list[Instance]:
-    """Every instance that fires, as far as we know."""
-    async with conn.cursor(row_factory=class_row(Instance)) as cursor:
+async def firing(conn: AsyncConnection) -> list[Occurrence]:
+    """Everything that fires, as far as we know."""
+    async with conn.cursor(row_factory=class_row(Occurrence)) as cursor:
         return await (await cursor.execute(sql.firing)).fetchall()
 
 
@@ -51,25 +58,41 @@ async def new_ids(conn: AsyncConnection, count: int) -> list[int]:
 
 
 async def write(
-    conn: AsyncConnection, changes: Sequence[Change], instances: Iterable[Instance]
+    conn: AsyncConnection, changes: Sequence[Change], occurrences: Iterable[Occurrence]
 ) -> None:
-    """Record ``changes`` in their order, and what the rules now say. Episodes that have a row are
-    changed before new ones are added, so that one pair never has two open rows."""
-    last = {c.episode.id: c for c in changes}
-    moved = {c.episode.id: c for c in changes if c.kind in ("raised", "lowered")}
-    first = {c.episode.id: c for c in changes if c.kind == "opened"}
+    """Record ``changes`` in their order, and what fired when. Episodes that have a row are changed
+    before new ones are added, and those that joined another one go first, so that one pair never
+    has two open rows."""
+    joined = {c.episode.id: c.into for c in changes if c.kind == "joined" and c.into is not None}
+    opened = {c.episode.id for c in changes if c.kind == "opened"}
+    for gone, into in joined.items():
+        if gone not in opened:
+            await conn.execute(sql.move_what_joined, {"id": gone, "into": into})
+            await conn.execute(sql.remove, {"id": gone})
+    kept = [c for c in changes if c.episode.id not in joined]
+    last = {c.episode.id: c for c in kept}
+    moved = {c.episode.id: c for c in kept if c.kind in ("raised", "lowered")}
+    first = {c.episode.id: c for c in kept if c.kind == "opened"}
     rows = [_changed(c, moved.get(i)) for i, c in last.items() if i not in first]
     if rows:
         await conn.execute(sql.close_or_change, {"rows": Jsonb(rows)})
     rows = [_opened(c, last[c.episode.id]) for c in first.values()]
     if rows:
         await conn.execute(sql.open, {"rows": Jsonb(rows)})
-    rows = [_entry(c) for c in changes]
+    rows = [_entry(c, joined) for c in changes]
     if rows:
         await conn.execute(sql.add_to_timeline, {"rows": Jsonb(rows)})
-    rows = [_plain(asdict(i)) for i in instances]
+    await _keep(conn, list(occurrences))
+
+
+async def _keep(conn: AsyncConnection, occurrences: Sequence[Occurrence]) -> None:
+    # One that ended makes room for the open one of its rule.
+    rows = [_plain(asdict(o)) for o in occurrences if o.id is not None]
     if rows:
-        await conn.execute(sql.keep_instances, {"rows": Jsonb(rows)})
+        await conn.execute(sql.change_occurrences, {"rows": Jsonb(rows)})
+    rows = [_plain(asdict(o)) for o in occurrences if o.id is None]
+    if rows:
+        await conn.execute(sql.add_occurrences, {"rows": Jsonb(rows)})
 
 
 async def circumstances(
@@ -90,12 +113,14 @@ async def circumstances(
 
 async def limits(
     conn: AsyncConnection, pairs: Collection[Pair]
-) -> dict[tuple[str, str, str], float]:
-    """Limit in force by (metric, robot, severity)."""
+) -> dict[tuple[str, str, str], Limit]:
+    """Limits in force by (metric, robot, severity)."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         rows = await (await cursor.execute(sql.limits, _named(pairs))).fetchall()
     return {
-        (row["metric"], row["robot_id"], severity): row[severity]
+        (row["metric"], row["robot_id"], severity): Limit(
+            row[severity], row[f"{severity}_recovery"]
+        )
         for row in rows
         for severity in ("warning", "critical")
     }
@@ -187,6 +212,7 @@ def _changed(last: Change, moved: Change | None) -> dict[str, Any]:
         {
             "id": episode.id,
             "severity": episode.severity,
+            "starts_at": episode.starts_at,
             "raised": moved is not None and moved.kind == "raised",
             "value": seen.value if seen else None,
             "threshold": seen.limit if seen else None,
@@ -214,33 +240,51 @@ def _opened(change: Change, last: Change) -> dict[str, Any]:
             "resolved": last.episode.resolved_at is not None,
             "resolved_at": last.episode.resolved_at,
             "resolve_reason": last.episode.reason,
+            "resolved_by": last.episode.resolved_by,
+            "acknowledged_at": last.episode.acknowledged_at,
+            "acknowledged_by": last.episode.acknowledged_by,
             "details": dict(seen.details),
             "metric": seen.metric,
             "rule_uid": seen.rule_uid,
             "fingerprint": seen.fingerprint,
-            "starts_at": change.episode.starts_at,
+            "starts_at": last.episode.starts_at,
             "origin": seen.origin,
         }
     )
 
 
-def _entry(change: Change) -> dict[str, Any]:
+def _entry(change: Change, joined: Mapping[int, int]) -> dict[str, Any]:
     seen = change.cause
+    alert_id = change.episode.id
+    while alert_id in joined:
+        alert_id = joined[alert_id]
     return _plain(
         {
-            "alert_id": change.episode.id,
+            "alert_id": alert_id,
             "at": change.at,
-            "kind": change.kind,
+            # To people it is an opening: they were told that it was over.
+            "kind": "opened" if change.kind == "reopened" else change.kind,
             "severity": change.severity,
             "value": seen.value,
             "threshold": seen.limit,
             "source": seen.source or None,
             "origin": seen.origin,
             "actor": None,
-            "note": change.episode.reason,
+            "note": _note(change),
             "details": None,
         }
     )
+
+
+def _note(change: Change) -> str | None:
+    if change.kind == "reopened":
+        return "it was told to be over, and fires"
+    if change.kind == "joined":
+        return f"alert {change.episode.id} was a part of this one"
+    if change.kind == "corrected":
+        ended = change.at == change.episode.resolved_at
+        return f"it {'ended' if ended else 'began'} at this time"
+    return change.episode.reason
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

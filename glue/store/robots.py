@@ -18,7 +18,7 @@ sql = load("robots")
 
 Registration = Literal["accepted", "pending", "refused"]
 FORGOTTEN = (
-    *("alerts", "alert_instances", "thresholds", "jobs", "logs", "changes"),
+    *("alerts", "thresholds", "jobs", "logs", "changes"),
     *("answers", "commands", "robots"),
 )
 """What :func:`forget` removes, in this order; ``robots`` last, others refer to it."""

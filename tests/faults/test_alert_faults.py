@@ -3,10 +3,15 @@
 import signal
 import time
 
+import httpx
 import pytest
 
+from glue.core.occurrences import RANK
+from glue.stack import probe
 from tests import notified
 from tests.alert_stack import INTERVAL, Feeder, Record, running_glue
+from tests.http_proxy import before
+from tests.ledger import wait_until
 
 
 @pytest.fixture
@@ -24,6 +29,12 @@ def robots(fast_grafana):
 def ledger(record, robot):
     """(severity, resolved, reason) of every episode of the robot."""
     return [(a["severity"], a["resolved"], a["resolve_reason"]) for a in record.alerts(robot)]
+
+
+def worst(record, alert):
+    """The highest severity that it had: its two rules may see its end one evaluation apart."""
+    told = record.rows("SELECT severity FROM alert_timeline WHERE alert_id = %s", alert["id"])
+    return max((t["severity"] for t in told), key=RANK.__getitem__)
 
 
 def test_an_alert_that_fired_while_the_glue_was_down_is_recorded(
@@ -44,7 +55,100 @@ def test_an_alert_that_fired_while_the_glue_was_down_is_recorded(
         time.sleep(4 * INTERVAL)
         with running_glue(ground, fast_grafana) as record:
             record.await_alert(robot, lambda a: a["resolved"])
-            assert ledger(record, robot) == [("critical", True, "recovered")]
+            [alert] = record.alerts(robot)
+            assert alert["resolve_reason"] == "recovered"
+            assert worst(record, alert) == "critical"
+
+
+def test_alerts_that_came_and_went_while_the_glue_was_down_are_recorded_with_both_ends(
+    ground, mosquitto, fast_grafana, robots
+):
+    robot = "gone_1"
+    with Feeder(fast_grafana) as feeder:
+        with running_glue(ground, fast_grafana) as record:
+            robots(robot)
+            feeder.servo(robot, 40)
+            record.await_evaluator("grafana")
+            time.sleep(4)  # a look, from which the next one reads on
+        hot = [feeder.servo(robot, 66)]
+        time.sleep(4 * INTERVAL)
+        cool = [feeder.servo(robot, 40)]
+        time.sleep(4 * INTERVAL)
+        hot.append(feeder.servo(robot, 79))
+        time.sleep(4 * INTERVAL)
+        cool.append(feeder.servo(robot, 40))
+        time.sleep(4 * INTERVAL)
+        with running_glue(ground, fast_grafana) as record:
+            assert wait_until(lambda: len(record.alerts(robot)) == 2, 20)
+            record.await_alert(robot, lambda a: a["resolved"])
+            found = record.alerts(robot)
+            assert [worst(record, a) for a in found] == ["warning", "critical"]
+        assert [(a["value"], a["resolve_reason"]) for a in found] == [
+            (66, "recovered"),
+            (79, "recovered"),
+        ]
+        for alert, began, ended in zip(found, hot, cool, strict=True):
+            assert abs((alert["starts_at"] - began).total_seconds()) < 3 * INTERVAL
+            assert abs((alert["resolved_at"] - ended).total_seconds()) < 3 * INTERVAL
+
+
+def foreign_rule(group):
+    """A rule of somebody else's that always fires, sent to our contact point as well."""
+    always = {
+        "refId": "A",
+        "datasourceUid": "__expr__",
+        "relativeTimeRange": {"from": 60, "to": 0},
+        "model": {"refId": "A", "type": "math", "expression": "1 > 0"},
+    }
+    return {
+        "title": "Door open",
+        "ruleGroup": group,
+        "folderUID": "foreign",
+        "orgID": 1,
+        "condition": "A",
+        "for": "0s",
+        "noDataState": "OK",
+        "execErrState": "OK",
+        "data": [always],
+        "notification_settings": {"receiver": "glue"},
+    }
+
+
+def test_a_rule_of_others_neither_puts_grafana_out_of_charge_nor_outlives_its_deletion(
+    ground, mosquitto, fast_grafana
+):
+    there = fast_grafana.grafana
+    glue = fast_grafana.glue.model_copy(update={"port": probe.free_port()})
+    settings = fast_grafana.model_copy(update={"glue": glue})
+    auth = there.admin_user, there.admin_password.get_secret_value()
+
+    def alert(record):
+        found = record.rows("SELECT * FROM alerts WHERE metric = 'rule:door_open' ORDER BY id")
+        return found[-1] if found else None
+
+    with (
+        before(f"http://127.0.0.1:{glue.port}", fast_grafana.glue.port) as proxy,
+        running_glue(ground, settings) as record,
+        httpx.Client(base_url=f"{there.url}/api", auth=auth) as client,
+    ):
+        record.await_evaluator("grafana")
+        client.post("/folders", json={"uid": "foreign", "title": "Foreign"}).raise_for_status()
+        made = client.post("/v1/provisioning/alert-rules", json=foreign_rule("slow"))
+        made.raise_for_status()
+        group = client.get("/v1/provisioning/folder/foreign/rule-groups/slow").json()
+        group["interval"] = int(10 * INTERVAL)  # as far beyond ours as a minute is beyond 10 s
+        client.put("/v1/provisioning/folder/foreign/rule-groups/slow", json=group)
+        assert wait_until(lambda: alert(record) is not None, 40), "its post reaches us"
+        ends = time.monotonic() + 12 * INTERVAL
+        while time.monotonic() < ends:
+            assert record.evaluator() == "grafana"
+            time.sleep(0.5)
+        assert not alert(record)["resolved"]
+        proxy.break_next("refuse", lambda method, path: True, times=10**6, status=503)
+        uid = made.json()["uid"]
+        client.delete(f"/v1/provisioning/alert-rules/{uid}").raise_for_status()
+        assert wait_until(lambda: alert(record)["resolved"], 20), "two looks without the rule"
+        assert alert(record)["resolve_reason"] == "no data"
 
 
 def test_standby_takes_over_from_a_killed_grafana_and_hands_back_the_same_episode(

@@ -12,8 +12,9 @@ from psycopg.rows import dict_row
 from glue import store
 from glue.alerts import people
 from glue.alerts.intake import Intake
-from glue.core.episodes import Observation
+from glue.core.occurrences import Observation
 from glue.series import Query
+from glue.store import alerts
 
 
 def observed(
@@ -213,6 +214,95 @@ async def test_system_wide_alerts_have_no_robot(intake, rows):
     await intake.take([observed("", metric="events", severity="critical")])
     [alert] = rows()
     assert alert["robot_id"] is None
+    assert alert["threshold"] == 15, "its limit stands in the rule"
+    assert alert["value"] is not None
+
+
+def past(start, begins, ends=None, severity="warning", **rest):
+    """Told by the history: from ``begins`` to ``ends`` s after ``start``; None: it goes on."""
+    began = start + timedelta(seconds=begins)
+    ended = None if ends is None else start + timedelta(seconds=ends)
+    rest = {"origin": "pull", "value": 78.0, "limit": 75.0} | rest
+    return observed(
+        severity=severity, firing=ended is None, starts=began, at=ended or began, **rest
+    )
+
+
+async def test_alerts_that_turn_out_to_be_one_are_one_row_with_all_that_happened(
+    pool, intake, rows
+):
+    start = datetime.now(UTC) - timedelta(seconds=60)
+    await intake.take([past(start, 5, 7, "critical"), past(start, 20, 22, "critical")])
+    first, second = rows()
+    await acknowledge(pool, second["id"], "olga", "looking")
+    await intake.take([past(start, 0)])
+    [alert] = rows()
+    assert (alert["id"], alert["resolved"], alert["starts_at"]) == (first["id"], False, start)
+    assert (alert["acknowledged_by"], alert["comment"]) == ("olga", "looking")
+    told = [t["kind"] for t in rows("SELECT kind FROM alert_timeline ORDER BY id")]
+    assert told[:4] == ["opened", "resolved"] * 2
+    assert set(told[4:]) == {"acknowledged", "opened", "corrected", "joined"}
+    await intake.take([past(start, 0, 50)])
+    assert [a["resolved_at"] for a in rows()] == [start + timedelta(seconds=50)]
+
+
+async def test_an_end_found_in_the_history_makes_two_alerts_of_one(intake, rows):
+    start = datetime.now(UTC) - timedelta(seconds=60)
+    await intake.take([past(start, 0), past(start, 50)])
+    assert len(rows()) == 1
+    batch = [past(start, 0, 40), past(start, 50)]
+    await intake.take(batch)
+    await intake.take(batch)
+    before, now = rows()
+    assert before["resolved_at"] == start + timedelta(seconds=40)
+    assert (now["starts_at"], now["resolved"]) == (start + timedelta(seconds=50), False)
+    occurrences = rows("SELECT * FROM alert_occurrences ORDER BY starts_at")
+    assert [o["alert_id"] for o in occurrences] == [before["id"], now["id"]]
+
+
+async def test_what_came_and_went_in_any_order_is_written_once(intake, rows):
+    start = datetime.now(UTC) - timedelta(seconds=600)
+    told = [past(start, n, n + 5) for n in range(0, 500, 10)]
+    await asyncio.gather(*(intake.take(told[n::3] + told[::-2]) for n in range(3)))
+    await intake.take(told)
+    assert len(rows()) == len(rows("SELECT * FROM alert_occurrences")) == 50
+    assert all(a["resolved"] for a in rows())
+
+
+async def test_an_alert_that_ends_because_its_limit_was_raised_says_so(settings, intake, rows):
+    add_robot(settings, "r_limit")
+    write_servos(settings, "r_limit", servo_1=66.0)
+    start = datetime.now(UTC)
+    await intake.take([observed("r_limit", at=start, value=66.0, limit=60.0)])
+    with psycopg.connect(settings.postgres.dsn) as conn:
+        conn.execute(
+            "INSERT INTO alert_thresholds (robot_id, metric_type, warning_threshold,"
+            " critical_threshold) VALUES ('r_limit', 'servo_temp', 70, 80)"
+        )
+    end = start + timedelta(seconds=10)
+    await intake.take(
+        [observed("r_limit", firing=False, at=end, starts=start, value=66.0, limit=70.0)]
+    )
+    assert rows()[0]["resolve_reason"] == "limit changed"
+
+
+async def test_an_open_alert_of_an_older_glue_goes_on_and_ends(settings, pool, intake, rows):
+    with psycopg.connect(settings.postgres.dsn) as conn:
+        conn.execute(
+            "INSERT INTO alerts (robot_id, alert_type, severity, title, metric, starts_at, origin)"
+            " VALUES ('r1', 'servo', 'warning', 't', 'servo_temp', now(), 'push')"
+        )
+    async with store.transaction(pool) as conn:
+        [held] = await alerts.firing(conn)
+    assert held.key == ("servo_temp", "r1", "warning")
+    await intake.take([observed(severity="critical", value=78.0, limit=75.0)])
+    await intake.take(
+        [
+            observed(severity=s, firing=False, origin="pull", by_look=True)
+            for s in ("warning", "critical")
+        ]
+    )
+    assert [(a["severity"], a["resolved"]) for a in rows()] == [("critical", True)]
 
 
 async def test_influxdb_away_costs_the_lookup_not_the_alert(pool, settings, rows):

@@ -138,11 +138,11 @@ def test_an_alert_and_a_log_outlive_their_robot_and_a_timeline_does_not_outlive_
     conn.execute((ALERT + "('tonypi_01', 'battery', 'info', 't', 'm', false, NULL)").encode())
     conn.execute("INSERT INTO alert_timeline (alert_id, kind) SELECT id, 'opened' FROM alerts")
     conn.execute(
-        "INSERT INTO alert_instances (metric, robot_id, severity, firing, alert_id)"
-        " SELECT 'm', 'tonypi_01', 'info', true, id FROM alerts"
+        "INSERT INTO alert_occurrences (metric, robot_id, severity, starts_at, origin, alert_id)"
+        " SELECT 'm', 'tonypi_01', 'info', now(), 'push', id FROM alerts"
     )
     conn.execute("DELETE FROM robots")
     assert conn.execute("SELECT count(*) FROM alerts").fetchone() == (1,)
     conn.execute("DELETE FROM alerts")
     assert conn.execute("SELECT count(*) FROM alert_timeline").fetchone() == (0,)
-    assert conn.execute("SELECT alert_id FROM alert_instances").fetchall() == [(None,)]
+    assert conn.execute("SELECT count(*) FROM alert_occurrences").fetchone() == (0,)

@@ -147,7 +147,7 @@ async def test_forget_removes_rows_and_series_of_simulated_robots_only(
             assert program.returncode == 0, err.decode()
             return json.loads(out)
 
-        counts = {"alerts": 2, "alert_instances": 0, "thresholds": 0, "jobs": 2, "logs": 2}
+        counts = {"alerts": 2, "thresholds": 0, "jobs": 2, "logs": 2}
         counts |= {"robots": 2}
         planned = await forget("--dry-run")
         assert planned.items() >= counts.items()

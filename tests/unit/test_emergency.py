@@ -6,7 +6,9 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 from glue.core.emergency import METRIC, Moment, Stopped, differences, observation, rounds
-from glue.core.episodes import Change, Instance, Known, decide, missing
+from glue.core.endings import missing
+from glue.core.episodes import Change, Known, decide
+from glue.core.occurrences import Occurrence
 from glue.core.rules import RULES
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
@@ -62,15 +64,14 @@ def test_each_robot_is_told_of_once_a_round_in_its_order() -> None:
 def test_neither_grafanas_state_nor_the_standby_speaks_of_it() -> None:
     known = Known()
     decide(known, observation(stop(0)), itertools.count(1))
-    held = list(known.instances.values())
-    evaluated = {f"{rule.metric}/{rule.severity}": at(100) for rule in RULES}
-    assert missing(held, set(), evaluated) == []
+    evaluated = {(rule.metric, rule.severity): at(100) for rule in RULES}
+    assert missing(known.occurrences, set(), lambda o: evaluated.get((o.metric, o.severity))) == []
     assert METRIC not in {rule.metric for rule in RULES}
 
 
 def test_what_postgresql_holds_makes_up_for_what_was_not_told() -> None:
-    def instance(robot_id: str, metric: str = METRIC) -> Instance:
-        return Instance(metric, robot_id, "critical", True, at(0), None, at(0), "", "events", 1)
+    def instance(robot_id: str, metric: str = METRIC) -> Occurrence:
+        return Occurrence(metric, robot_id, "critical", at(0), origin="events", alert_id=1)
 
     rows = [
         Stopped("new", at(5), "button", True),

@@ -1,10 +1,12 @@
 """Reading Grafana's posts and its rule state (shapes recorded from Grafana 11.0.0)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from glue.core.charge import Look, at_start, judge
 from glue.core.grafana_alerts import MalformedPost, read_post, read_state
+from glue.core.occurrences import Occurrence
 from glue.core.rules import BY_KEY, RULES
 
 NOW = datetime(2026, 11, 23, 20, 45, tzinfo=UTC)
@@ -43,7 +45,7 @@ def test_a_firing_alert_of_ours_is_complete():
         True,
     )
     assert (seen.value, seen.limit, seen.alert_type) == (80, 75, "servo")
-    assert seen.starts_at == datetime(2026, 11, 23, 20, 44, 50, 123456, tzinfo=UTC)
+    assert seen.starts_at == datetime(2026, 11, 23, 20, 44, 50, 123000, tzinfo=UTC)
     assert seen.message == "Servo temperature is 80 °C, above the critical limit of 75 °C."
     assert seen.rule_uid == "tonypi-servo-temp-critical"
 
@@ -133,8 +135,8 @@ def test_state_tells_what_fires_what_is_normal_and_what_vanished():
     )
     assert [o.robot_id for o in state.firing] == ["a", "b"]
     assert state.firing[0].starts_at == datetime(2026, 11, 23, 20, 44, 10, tzinfo=UTC)
-    assert state.vanished == {("servo_temp", "d", "critical")}
-    assert ("servo_temp", "c", "critical") in state.normal
+    assert state.normal == {("servo_temp", "c", "critical")}
+    assert state.held == {("servo_temp", "e", "critical")}
     assert state.evaluated == {
         "servo_temp/critical": datetime(2026, 11, 23, 20, 44, 50, tzinfo=UTC)
     }
@@ -157,3 +159,56 @@ def test_a_rule_that_only_keeps_its_last_state_is_not_evaluating():
     broken = instance(RULES[0], "Normal (Error, KeepLast)")
     state = state_of(rule_state(RULES[0], [broken]), *(rule_state(r) for r in RULES[1:]))
     assert RULES[0].title in state.trouble
+
+
+def test_a_rule_of_others_with_a_long_interval_does_not_make_ours_look_late():
+    theirs = {
+        "name": "Door open",
+        "labels": {},
+        "lastEvaluation": "2026-11-23T20:44:00Z",  # every minute, Grafana's usual interval
+        "alerts": [],
+    }
+    every, now = timedelta(seconds=10), datetime(2026, 11, 23, 20, 44, 55, tzinfo=UTC)
+    state = state_of(*(rule_state(rule) for rule in RULES), theirs)
+    assert state.oldest == datetime(2026, 11, 23, 20, 44, 50, tzinfo=UTC)
+    assert state.evaluated_at(held("rule:door_open")) == now - timedelta(seconds=55)
+    look = Look(now, state.oldest, state.trouble)
+    assert judge(at_start(now, has_grafana=True), look, every).evaluator == "grafana"
+
+
+def held(metric, robot="", severity="warning"):
+    return Occurrence(metric, robot, severity, NOW)
+
+
+def foreign(name="Door open", evaluated="2026-11-23T20:44:00Z", **states):
+    """A rule of somebody else's; ``states`` by robot."""
+    alerts = [
+        {"labels": {"alertname": name, "robot_id": robot}, "state": state}
+        for robot, state in states.items()
+    ]
+    return {"name": name, "labels": {}, "lastEvaluation": evaluated, "alerts": alerts}
+
+
+def test_a_rule_of_others_tells_what_is_over_and_that_it_is_there():
+    door = "rule:door_open"
+    state = state_of(foreign(a="Alerting", b="Normal", c="Normal (MissingSeries)"))
+    assert state.held == {(door, "a", "warning")}
+    assert state.is_normal(held(door, "b")) and not state.is_normal(held(door, "gone"))
+    assert state.lists_rule_of(held(door))
+    assert not state.lists_rule_of(held("rule:window_open"))
+    not_yet = state_of(foreign(evaluated="0001-01-01T00:00:00Z"))
+    assert not_yet.lists_rule_of(held(door)), "it was not evaluated yet, and is there"
+    assert not_yet.evaluated_at(held(door)) is None
+
+
+def test_that_a_rule_of_others_cannot_be_evaluated_ends_when_it_can_be():
+    trouble = held("rule:datasourceerror_door_open")
+    failing = state_of(foreign(**{"": "Error"}))
+    assert failing.held == {trouble.key}
+    assert failing.evaluated_at(trouble) is not None
+    works = state_of(foreign(**{"": "Normal"}))
+    assert trouble.key not in works.held
+    assert works.evaluated_at(trouble) is not None
+    assert works.is_normal(trouble)
+    broken = alert(labels={"alertname": "DatasourceError", "rulename": "Door open"})
+    assert only(broken).observations[0].metric == trouble.metric, "as its post says"

@@ -2,23 +2,65 @@
 -- One writer of episodes at a time, so that what was read is still true when it is written.
 SELECT pg_advisory_xact_lock(hashtext('tonypi:episodes'));
 
--- name: instances
--- What each rule last said of the given (metric, robot) pairs.
-SELECT i.*
-  FROM alert_instances i
-  JOIN unnest(%(metrics)s::text[], %(robots)s::text[]) AS p(metric, robot_id)
-    ON i.metric = p.metric AND i.robot_id = p.robot_id;
+-- name: occurrences
+-- What fired at the given times or later, the last of each rule before that, and all that the
+-- episodes of these are made of.
+WITH asked AS (
+    SELECT * FROM unnest(%(metrics)s::text[], %(robots)s::text[], %(since)s::timestamptz[])
+                  AS p(metric, robot_id, since)),
+near AS (
+    SELECT o.alert_id
+      FROM asked p
+      JOIN alert_occurrences o ON o.metric = p.metric AND o.robot_id = p.robot_id
+       AND coalesce(o.ended_at, 'infinity') >= p.since
+    UNION
+    SELECT b.alert_id
+      FROM asked p
+     CROSS JOIN unnest(ARRAY['info', 'warning', 'critical']) AS s(severity)
+     CROSS JOIN LATERAL (
+        SELECT o.alert_id
+          FROM alert_occurrences o
+         WHERE o.metric = p.metric AND o.robot_id = p.robot_id AND o.severity = s.severity
+           AND o.starts_at < p.since
+         ORDER BY o.starts_at DESC LIMIT 1) b)
+SELECT o.id, o.metric, o.robot_id, o.severity, o.starts_at, o.ended_at, o.start_known, o.end_known,
+       o.origin, o.ended_by, o.reason, o.threshold AS "limit", o.recovery, o.fingerprint, o.alert_id
+  FROM alert_occurrences o
+ WHERE o.alert_id IN (SELECT alert_id FROM near)
+ ORDER BY o.starts_at, o.id;
 
--- name: open_episodes
--- The open episodes of the given pairs; a system-wide one has the pair's robot ''.
-SELECT a.id, a.metric, coalesce(a.robot_id, '') AS robot_id, a.severity, a.starts_at
+-- name: episodes
+-- Those of the given ids, and the open one of each pair; a system-wide one has the robot ''.
+SELECT a.id, a.metric, coalesce(a.robot_id, '') AS robot_id, a.severity,
+       coalesce(a.starts_at, a.created_at) AS starts_at,
+       CASE WHEN a.resolved THEN coalesce(a.resolved_at, a.created_at) END AS resolved_at,
+       CASE WHEN a.resolved THEN a.resolve_reason END AS reason, a.resolved_by,
+       CASE WHEN a.acknowledged THEN coalesce(a.acknowledged_at, a.created_at) END AS acknowledged_at,
+       a.acknowledged_by,
+       (SELECT k.severity FROM alert_timeline k
+         WHERE k.alert_id = a.id AND k.kind = 'acknowledged'
+         ORDER BY k.id DESC LIMIT 1) AS acknowledged_as
   FROM alerts a
-  JOIN unnest(%(metrics)s::text[], %(robots)s::text[]) AS p(metric, robot_id)
-    ON a.metric = p.metric AND coalesce(a.robot_id, '') = p.robot_id
- WHERE NOT a.resolved;
+ WHERE a.id IN (SELECT unnest(%(ids)s::int[])
+                UNION ALL
+                SELECT o.id
+                  FROM alerts o
+                  JOIN unnest(%(metrics)s::text[], %(robots)s::text[]) AS p(metric, robot_id)
+                    ON o.metric = p.metric AND coalesce(o.robot_id, '') = p.robot_id
+                 WHERE NOT o.resolved);
 
 -- name: firing
-SELECT * FROM alert_instances WHERE firing;
+-- What fires as far as we know. An open alert of which nobody wrote when it fired does.
+SELECT id, metric, robot_id, severity, starts_at, origin, threshold AS "limit", recovery,
+       fingerprint, alert_id
+  FROM alert_occurrences
+ WHERE ended_at IS NULL
+UNION ALL
+SELECT NULL, a.metric, coalesce(a.robot_id, ''), a.severity, coalesce(a.starts_at, a.created_at),
+       coalesce(a.origin, 'pull'), a.threshold, NULL, coalesce(a.fingerprint, ''), a.id
+  FROM alerts a
+ WHERE NOT a.resolved AND a.metric IS NOT NULL
+   AND NOT EXISTS (SELECT FROM alert_occurrences o WHERE o.alert_id = a.id);
 
 -- name: new_ids
 SELECT nextval(pg_get_serial_sequence('alerts', 'id')) AS id FROM generate_series(1, %(count)s);
@@ -28,6 +70,7 @@ SELECT nextval(pg_get_serial_sequence('alerts', 'id')) AS id FROM generate_serie
 -- acknowledged a warning has not seen that it became critical.
 UPDATE alerts a
    SET severity = c.severity,
+       starts_at = c.starts_at,
        acknowledged = a.acknowledged AND NOT unseen.it,
        acknowledged_at = CASE WHEN NOT unseen.it THEN a.acknowledged_at END,
        acknowledged_by = CASE WHEN NOT unseen.it THEN a.acknowledged_by END,
@@ -38,8 +81,8 @@ UPDATE alerts a
        resolved_at = c.resolved_at,
        resolve_reason = c.resolve_reason
   FROM jsonb_to_recordset(%(rows)s::jsonb) AS c(
-         id int, severity text, value float8, threshold float8, message text, resolved bool,
-         resolved_at timestamptz, resolve_reason text, raised bool)
+         id int, severity text, starts_at timestamptz, value float8, threshold float8, message text,
+         resolved bool, resolved_at timestamptz, resolve_reason text, raised bool)
  CROSS JOIN LATERAL (
        SELECT c.raised AND c.severity = 'critical' AND NOT c.resolved
               AND (SELECT k.severity FROM alert_timeline k
@@ -49,16 +92,35 @@ UPDATE alerts a
 
 -- name: open
 INSERT INTO alerts (id, robot_id, alert_type, severity, title, message, source, value, threshold,
-                    resolved, resolved_at, resolve_reason, details, metric, rule_uid, fingerprint,
+                    resolved, resolved_at, resolve_reason, resolved_by, acknowledged,
+                    acknowledged_at, acknowledged_by, details, metric, rule_uid, fingerprint,
                     starts_at, origin)
 SELECT id, nullif(robot_id, ''), alert_type, severity, title, message, source, value, threshold,
-       resolved, resolved_at, resolve_reason, details, metric, rule_uid, fingerprint,
-       starts_at, origin
+       resolved, resolved_at, resolve_reason, resolved_by, acknowledged_at IS NOT NULL,
+       acknowledged_at, acknowledged_by, details, metric, rule_uid, fingerprint, starts_at, origin
   FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(
          id int, robot_id text, alert_type text, severity text, title text, message text,
          source text, value float8, threshold float8, resolved bool, resolved_at timestamptz,
-         resolve_reason text, details jsonb, metric text, rule_uid text, fingerprint text,
-         starts_at timestamptz, origin text);
+         resolve_reason text, resolved_by text, acknowledged_at timestamptz, acknowledged_by text,
+         details jsonb, metric text, rule_uid text, fingerprint text, starts_at timestamptz,
+         origin text);
+
+-- name: move_what_joined
+-- An episode turned out to be part of another one: what happened to it happened to that one.
+WITH told AS (
+    UPDATE alert_timeline SET alert_id = %(into)s WHERE alert_id = %(id)s),
+seen AS (
+    UPDATE alerts a
+       SET acknowledged = true, acknowledged_at = o.acknowledged_at,
+           acknowledged_by = o.acknowledged_by, comment = coalesce(a.comment, o.comment)
+      FROM alerts o
+     WHERE a.id = %(into)s AND o.id = %(id)s AND o.acknowledged AND NOT a.acknowledged),
+fired AS (
+    UPDATE alert_occurrences SET alert_id = %(into)s WHERE alert_id = %(id)s)
+UPDATE notification_outbox SET alert_id = %(into)s WHERE alert_id = %(id)s;
+
+-- name: remove
+DELETE FROM alerts WHERE id = %(id)s;
 
 -- name: add_to_timeline
 INSERT INTO alert_timeline (alert_id, at, kind, severity, value, threshold, source, origin, actor,
@@ -68,18 +130,26 @@ SELECT alert_id, at, kind, severity, value, threshold, source, origin, actor, no
          alert_id int, at timestamptz, kind text, severity text, value float8, threshold float8,
          source text, origin text, actor text, note text, details jsonb);
 
--- name: keep_instances
-INSERT INTO alert_instances (metric, robot_id, severity, firing, starts_at, ended_at, seen_at,
-                             fingerprint, origin, alert_id)
-SELECT metric, robot_id, severity, firing, starts_at, ended_at, seen_at, fingerprint, origin,
-       alert_id
-  FROM jsonb_to_recordset(%(rows)s::jsonb) AS i(
-         metric text, robot_id text, severity text, firing bool, starts_at timestamptz,
-         ended_at timestamptz, seen_at timestamptz, fingerprint text, origin text, alert_id int)
-    ON CONFLICT (metric, robot_id, severity) DO UPDATE
-   SET firing = excluded.firing, starts_at = excluded.starts_at, ended_at = excluded.ended_at,
-       seen_at = excluded.seen_at, fingerprint = excluded.fingerprint, origin = excluded.origin,
-       alert_id = excluded.alert_id;
+-- name: change_occurrences
+UPDATE alert_occurrences o
+   SET starts_at = c.starts_at, ended_at = c.ended_at, start_known = c.start_known,
+       end_known = c.end_known, origin = c.origin, ended_by = c.ended_by, reason = c.reason,
+       threshold = c."limit", recovery = c.recovery, alert_id = c.alert_id
+  FROM jsonb_to_recordset(%(rows)s::jsonb) AS c(
+         id bigint, starts_at timestamptz, ended_at timestamptz, start_known bool, end_known bool,
+         origin text, ended_by text, reason text, "limit" float8, recovery float8, alert_id int)
+ WHERE o.id = c.id;
+
+-- name: add_occurrences
+INSERT INTO alert_occurrences (metric, robot_id, severity, starts_at, ended_at, start_known,
+                               end_known, origin, ended_by, reason, threshold, recovery,
+                               fingerprint, alert_id)
+SELECT metric, robot_id, severity, starts_at, ended_at, start_known, end_known, origin, ended_by,
+       reason, "limit", recovery, fingerprint, alert_id
+  FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(
+         metric text, robot_id text, severity text, starts_at timestamptz, ended_at timestamptz,
+         start_known bool, end_known bool, origin text, ended_by text, reason text, "limit" float8,
+         recovery float8, fingerprint text, alert_id int);
 
 -- name: circumstances
 -- What is true of the robot now: why its alert may have ended.
@@ -92,7 +162,7 @@ SELECT p.metric, p.robot_id,
   LEFT JOIN effective_limits l ON l.robot_id = p.robot_id AND l.metric = p.metric;
 
 -- name: limits
-SELECT robot_id, metric, warning, critical
+SELECT robot_id, metric, warning, warning_recovery, critical, critical_recovery
   FROM effective_limits
  WHERE metric = ANY(%(metrics)s::text[]) AND robot_id = ANY(%(robots)s::text[]);
 
@@ -142,6 +212,8 @@ told AS (
     INSERT INTO alert_timeline (alert_id, at, kind, severity, origin, actor, note)
     SELECT id, now(), 'resolved', severity, 'person', %(who)s, %(reason)s FROM closed),
 quiet AS (
-    UPDATE alert_instances i SET firing = false, ended_at = now(), seen_at = now()
-      FROM closed WHERE i.alert_id = closed.id AND i.firing)
+    UPDATE alert_occurrences o
+       SET ended_at = greatest(now(), starts_at), end_known = true, ended_by = 'person',
+           reason = %(reason)s
+      FROM closed WHERE o.alert_id = closed.id AND o.ended_at IS NULL)
 SELECT id FROM closed ORDER BY id;

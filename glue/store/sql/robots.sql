@@ -80,9 +80,6 @@ UPDATE robots SET status = 'offline'
 -- name: forget_alerts
 DELETE FROM alerts WHERE starts_with(robot_id, %(prefix)s);
 
--- name: forget_alert_instances
-DELETE FROM alert_instances WHERE starts_with(robot_id, %(prefix)s);
-
 -- name: forget_thresholds
 DELETE FROM alert_thresholds WHERE starts_with(robot_id, %(prefix)s);
 
