@@ -37,6 +37,9 @@ class LogFilter(BaseModel):
     at_least: Level | None = Field(None, description="This level and those above it.")
     category: list[Category] | None = Field(None, max_length=6)
     robot_id: list[RobotId] | None = Field(None, max_length=100)
+    actor: list[Name] | None = Field(
+        None, max_length=20, description="Who did it: the user name, or `token:<name>`."
+    )
     since: Instant | None = Field(None, description="Written at or after.")
     until: Instant | None = Field(None, description="Written before.")
     text: Name | None = Field(None, description="In the message, whatever its case.")

@@ -57,9 +57,10 @@ class Refused(Reply):
 
 
 class Refusals(Reply):
-    """The newest first."""
+    """The newest first. There is one page: `next` is null."""
 
     items: list[Refused]
+    next: None = None
 
 
 @router.get("/status", responses=documented(401, 403, 503))

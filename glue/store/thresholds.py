@@ -6,7 +6,7 @@ the person who asked. What is in force then, level by level, is :mod:`glue.store
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,6 +68,13 @@ async def of(conn: AsyncConnection, robot_id: str | None) -> list[Threshold]:
     """The robot's own rows, or the global ones."""
     async with conn.cursor(row_factory=class_row(Threshold)) as cursor:
         return await (await cursor.execute(sql.of, {"robot_id": robot_id})).fetchall()
+
+
+async def of_robots(conn: AsyncConnection, robot_ids: Collection[str]) -> list[Threshold]:
+    """The own rows of these robots."""
+    async with conn.cursor(row_factory=class_row(Threshold)) as cursor:
+        await cursor.execute(sql.of_robots, {"robot_ids": list(robot_ids)})
+        return await cursor.fetchall()
 
 
 async def hold(conn: AsyncConnection) -> None:

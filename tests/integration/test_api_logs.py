@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -119,3 +120,12 @@ async def test_statistics_of_nothing_and_of_too_much(api: Api) -> None:
     ):
         answer = await api.call("viewer", "GET", f"/api/v1/logs/statistics?{query}")
         assert is_problem(answer, 422)
+
+
+async def test_entries_of_somebody(api: Api) -> None:
+    await add(api, message="nobody's")
+    by_name = await add(api, details=json.dumps({"username": "olga"}))
+    by = await add(api, details=json.dumps({"by": "olga"}), category="api")
+    await add(api, details=json.dumps({"username": "ivan"}))
+    assert await ids(api, actor="olga", sort="id") == [by_name, by]
+    assert await ids(api, actor=["olga", "ivan"], category="api") == [by]

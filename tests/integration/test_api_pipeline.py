@@ -41,7 +41,7 @@ async def test_status_tells_each_loop_and_what_retention_did(
 async def test_refusals_come_with_an_example_and_its_time(
     api: Api, settings_for: SettingsFor
 ) -> None:
-    assert (await api.get("viewer", "/refusals")).json() == {"items": []}
+    assert (await api.get("viewer", "/refusals")).json() == {"items": [], "next": None}
     await api.rows(
         "INSERT INTO refused_messages (topic, reason, count, last_at, last_detail) VALUES"
         " ('status', 'bad_id', 3, '2026-01-01T00:00:00Z', '''a b'''),"

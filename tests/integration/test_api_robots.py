@@ -91,7 +91,7 @@ async def test_the_list_is_filtered_and_turned_page_by_page(api: Api) -> None:
     assert await ids(api, text="ann") == ["b_2", "c"]
     assert await ids(api, text="100%") == ["b_2"]
     assert await ids(api, text="%") == ["b_2"], "signs of LIKE are letters here"
-    assert await ids(api, active=False) == ["c"]
+    assert await ids(api, is_active=False) == await ids(api, active=False) == ["c"]
     assert await ids(api, registration="pending") == ["d"]
     assert await ids(api, status="maintenance") == []
 

@@ -220,6 +220,11 @@ async def test_many_robots_get_many_limits_in_one_go(api: Api) -> None:
     found = (await api.get("viewer", "/thresholds/effective", metric="cpu", limit=500)).json()
     own = {row["robot_id"]: (row["warning"], row["source"]) for row in found["items"]}
     assert own == {**dict.fromkeys(robots, (50, "robot")), "tonypi_01": (70, "global")}
+    # Value by value, as the robot's own page has it.
+    for row in found["items"][:2] + found["items"][-1:]:
+        one = (await api.get("viewer", f"/robots/{row['robot_id']}/thresholds")).json()
+        (limit,) = [limit for limit in one["effective"] if limit["metric"] == "cpu"]
+        assert row["sources"] == limit["sources"]
     # The columns of the robots say the same.
     (row,) = await api.rows("SELECT count(*) AS n FROM robots WHERE temp_threshold_warning = 55")
     assert row["n"] == 30
@@ -278,6 +283,31 @@ async def test_a_change_of_many_is_all_or_nothing_and_names_each_mistake(api: Ap
     assert await api.rows("SELECT 1 FROM alert_thresholds WHERE robot_id IS NOT NULL") == []
 
 
+async def test_the_fleets_limits_change_with_those_of_robots_or_not_at_all(api: Api) -> None:
+    (robot,) = await fleet_of(api, 1)
+    body = {
+        "fleet": {"cpu": {"warning": 50, "critical": 60}, "memory": None},
+        # The warning limit comes from the fleet's new row.
+        "changes": [{"robot_ids": [robot], "limits": {"cpu": {"critical": 55}}}],
+    }
+    assert is_problem(await api.put("operator", "/thresholds/bulk", body), 403)
+    answer = await api.put("admin", "/thresholds/bulk", body)
+    assert answer.json() == {"robots": 1, "set": 2, "reset": 1}
+    found = (await api.get("viewer", f"/robots/{robot}/thresholds")).json()["effective"]
+    assert [(row["warning"], row["critical"]) for row in found if row["metric"] == "cpu"] == [
+        (50, 55)
+    ]
+    wrong = {**body, "fleet": {"cpu": {"warning": 57, "critical": 60}}}
+    assert is_problem(await api.put("admin", "/thresholds/bulk", wrong), 422)
+    assert (await api.get("viewer", "/thresholds/cpu")).json()["set"]["warning"] == 50
+    worse = {"fleet": {"battery": {"warning": 10, "critical": 60}}}
+    answer = await api.put("admin", "/thresholds/bulk", worse)
+    assert is_problem(answer, 422)
+    assert [error["where"] for error in answer.json()["errors"]] == ["body.fleet.battery"]
+    assert is_problem(await api.put("admin", "/thresholds/bulk", {}), 422)
+    assert (await api.put("admin", "/thresholds/bulk", {"fleet": {"cpu": None}})).json()["reset"]
+
+
 async def test_history_says_who_and_also_knows_plain_sql(api: Api) -> None:
     await api.put("admin", "/thresholds/cpu", {"warning": 40, "critical": 80})
     await api.rows("UPDATE alert_thresholds SET warning_threshold = 45 WHERE metric_type = 'cpu'")
@@ -305,3 +335,15 @@ async def test_limits_are_exported(api: Api) -> None:
     assert len(everything.json()) == 15
     off = await api.get("viewer", "/thresholds/effective", in_force=False)
     assert off.json()["items"] == []
+
+
+async def test_the_fleet_is_not_reset_over_somebody_elses_change(api: Api) -> None:
+    seen = await api.get("admin", "/thresholds")
+    assert len(seen.json()) == 5
+    await api.put("admin", "/thresholds/cpu", {"warning": 50, "critical": 60})
+    stale = {"if-match": seen.headers["etag"]}
+    path = "/api/v1/thresholds"
+    assert is_problem(await api.call("admin", "DELETE", path, headers=stale), 412)
+    now = {"if-match": (await api.get("admin", "/thresholds")).headers["etag"]}
+    done = await api.call("admin", "DELETE", path, headers=now)
+    assert "cpu" in done.json()["metrics"]

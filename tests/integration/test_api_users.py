@@ -316,3 +316,21 @@ async def test_a_user_who_is_not_there(api: Api) -> None:
     ):
         more = {"json": {}} if method == "PATCH" else {}
         assert is_problem(await api.call("admin", method, f"/api/v1{path}", **more), 404)
+
+
+async def test_users_as_a_file_without_passwords(api: Api) -> None:
+    assert is_problem(await api.get("operator", "/users/export"), 403)
+    text = (await api.get("admin", "/users/export?role=viewer")).text
+    head, row = text.splitlines()
+    assert "password" not in head
+    assert row.split(",")[1] == "viewer"
+
+
+async def test_a_password_is_not_reset_over_somebody_elses_change(api: Api) -> None:
+    path = f"/users/{api.users['viewer']}"
+    stale = {"if-match": (await api.get("admin", path)).headers["etag"]}
+    await api.patch("admin", path, {"email": "new@example.org"})
+    reset = f"/api/v1{path}/reset-password"
+    assert is_problem(await api.call("admin", "POST", reset, headers=stale), 412)
+    now = {"if-match": (await api.get("admin", path)).headers["etag"]}
+    assert (await api.call("admin", "POST", reset, headers=now)).status_code == 200

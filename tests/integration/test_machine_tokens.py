@@ -328,3 +328,13 @@ async def test_every_route_lets_a_token_in_for_its_scope_alone(api: Api) -> None
             assert answer.status_code not in (401, 403, 500), f"{said}: {answer.text}"
     assert seen >= {"read", SESSION, "robots:write", "alerts:write", "users:admin"}
     assert seen <= {*LEAST, SESSION}
+
+
+async def test_a_token_has_a_tag_by_which_it_is_revoked(api: Api) -> None:
+    made = await api.post("admin", "/tokens", {"name": "m", "scopes": ["read"]})
+    path = f"/tokens/{made.json()['id']}"
+    tag = (await api.get("admin", path)).headers["etag"]
+    stale = {"if-match": '"another"'}
+    assert is_problem(await api.call("admin", "DELETE", f"/api/v1{path}", headers=stale), 412)
+    done = await api.call("admin", "DELETE", f"/api/v1{path}", headers={"if-match": tag})
+    assert done.status_code == 204

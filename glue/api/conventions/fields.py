@@ -110,6 +110,24 @@ Utc = Annotated[
 ]
 
 
+def former(now: str) -> Any:
+    """A filter under the name that it had before it was called like its field, ``now``; still
+    taken, and no condition of its own. :func:`as_named` reads it."""
+    return Field(
+        None,
+        exclude=True,
+        description=f"The former name of `{now}`.",
+        json_schema_extra={"deprecated": True},
+    )
+
+
+def as_named(wanted: BaseModel, **former_names: str) -> None:
+    """Gives fields that were not given what their former names say."""
+    for now, before in former_names.items():
+        if getattr(wanted, now) is None:
+            setattr(wanted, now, getattr(wanted, before))
+
+
 class Body(BaseModel):
     """What a client sends. A field we do not know is an error of the client, not to be dropped; a
     number where true or false belongs is one too."""

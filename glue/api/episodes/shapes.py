@@ -6,7 +6,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from glue.api.conventions.fields import LARGEST_ID, Instant, Name, Reply, RobotId, Utc
+from glue.api.conventions.fields import (
+    LARGEST_ID,
+    Finite,
+    Instant,
+    Name,
+    Reply,
+    RobotId,
+    Utc,
+    as_named,
+    former,
+)
 
 Severity = Literal["critical", "warning", "info"]
 AlertType = Literal["temperature", "battery", "servo", "system", "network", "performance"]
@@ -18,23 +28,40 @@ class AlertFilter(BaseModel):
 
     robot_id: list[RobotId] | None = Field(None, max_length=100)
     severity: list[Severity] | None = Field(None, max_length=3)
-    type: list[AlertType] | None = Field(None, max_length=6)
+    alert_type: list[AlertType] | None = Field(None, max_length=6)
+    type: list[AlertType] | None = former("alert_type")
     metric: list[Name] | None = Field(None, max_length=20)
     source: list[Name] | None = Field(None, max_length=100)
+    rule_uid: list[Name] | None = Field(None, max_length=100)
+    fingerprint: list[Name] | None = Field(
+        None, max_length=100, description="Grafana's name of the instance."
+    )
+    value_from: Finite | None = Field(None, description="At least.")
+    value_to: Finite | None = Field(None, description="At most.")
+    threshold_from: Finite | None = Field(None, description="At least.")
+    threshold_to: Finite | None = Field(None, description="At most.")
     origin: list[Origin] | None = Field(None, max_length=5)
     acknowledged: bool | None = None
     acknowledged_by: Name | None = None
     quiet: bool | None = Field(None, description="Muted, by whatever, or flapping.")
     flap_id: Annotated[int, Field(ge=1, le=LARGEST_ID)] | None = None
+    acknowledged_since: Instant | None = Field(None, description="At or after.")
+    acknowledged_until: Instant | None = Field(None, description="Before.")
     resolved: bool | None = None
+    resolved_since: Instant | None = Field(None, description="At or after.")
+    resolved_until: Instant | None = Field(None, description="Before.")
     resolved_by: Name | None = None
     resolve_reason: Name | None = None
+    starts_since: Instant | None = Field(None, description="Began at or after.")
+    starts_until: Instant | None = Field(None, description="Began before.")
+    comment: Name | None = Field(None, description="In the comment, whatever its case.")
     since: Instant | None = Field(None, description="Made at or after.")
     until: Instant | None = Field(None, description="Made before.")
     text: Name | None = Field(None, description="In title or message, whatever its case.")
 
     @model_validator(mode="after")
     def _range(self) -> AlertFilter:
+        as_named(self, alert_type="type")
         if self.since and self.until and self.since >= self.until:
             raise ValueError("until is not after since")
         return self

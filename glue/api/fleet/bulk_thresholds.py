@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import Query, Request
@@ -23,6 +23,7 @@ from glue.api.fleet.threshold_shapes import (
     SetThreshold,
     ThresholdEdit,
 )
+from glue.core.limit_sources import sources
 from glue.core.metrics import METRICS
 from glue.store import audit, fleet, limits, thresholds
 from glue.store.limit_history import HISTORY
@@ -42,13 +43,18 @@ Place = tuple[int, str, str]
 
 @router.put("/bulk", responses=documented(401, 403, 404, 409, 422, 503))
 async def change_many(request: Request, user: access.Operator, body: BulkChange) -> BulkChanged:
-    """Set or reset limits of many robots, all or nothing. In force at the next evaluation.
+    """Set or reset limits of many robots, and with them the fleet's, all or nothing. In force at
+    the next evaluation.
 
-    `errors` names each robot and metric that was refused.
+    `errors` names each robot and metric that was refused. The fleet's take an admin.
     """
+    if body.fleet and user.role != "admin":
+        raise ProblemError(403, "The fleet's limits take the role admin.")
     rows = dict(_rows(body))
     async with store.transaction(request.app.state.pool) as conn:
         await audit.acting(conn, user.username)
+        # First: what a robot leaves open is completed by the fleet's.
+        for_all = await _change_fleet(conn, user.username, body.fleet or {})
         robot_ids = list(dict.fromkeys(robot_id for _, robot_id, _ in rows))
         _check_robots(body, await fleet.hold(conn, robot_ids))
         places = [place for place, edit in rows.items() if edit is not None]
@@ -60,7 +66,9 @@ async def change_many(request: Request, user: access.Operator, body: BulkChange)
         )
         for change in body.changes:
             await _record(conn, user.username, change.model_dump())
-    return BulkChanged(robots=len(robot_ids), set=len(places), reset=reset)
+    return BulkChanged(
+        robots=len(robot_ids), set=len(places) + for_all.set, reset=reset + for_all.reset
+    )
 
 
 @router.get("/export", response_class=StreamingResponse, responses=export.DOCUMENTED)
@@ -78,8 +86,19 @@ async def list_effective(
     wanted: Limits,
     asked: Annotated[listing.Asked, listing.of(limits.LIMITS)],
 ) -> LimitsOfFleet:
-    """The limits of every robot, whatever they come from. `key` sorts by robot, then metric."""
-    return LimitsOfFleet.model_validate(await listing.page(request, asked, wanted.model_dump()))
+    """The limits of every robot, and where each value comes from. `key` sorts by robot, then
+    metric."""
+    found = await listing.page(request, asked, wanted.model_dump())
+    async with store.transaction(request.app.state.pool) as conn:
+        rows = await thresholds.of_robots(conn, {row["robot_id"] for row in found.items})
+        fleet_rows = {row.metric: row for row in await thresholds.of(conn, None)}
+    own = {(row.robot_id, row.metric): row for row in rows}
+    for row in found.items:
+        metric = row["metric"]
+        row["sources"] = sources(
+            row["source"], own.get((row["robot_id"], metric)), fleet_rows.get(metric)
+        )
+    return LimitsOfFleet.model_validate(found)
 
 
 @router.get("/effective/export", response_class=StreamingResponse, responses=export.DOCUMENTED)
@@ -109,6 +128,28 @@ async def export_history(
     """The same as a file, oldest first."""
     filters = wanted.model_dump()
     return await export.stream(request, HISTORY, filters, LimitChange, format, "limit-changes")
+
+
+async def _change_fleet(
+    conn: Any, who: str, edits: Mapping[str, ThresholdEdit | None]
+) -> BulkChanged:
+    done = BulkChanged(robots=0, set=0, reset=0)
+    if not edits:
+        return done
+    await thresholds.hold(conn)
+    for metric, edit in edits.items():
+        if edit is None:
+            done.reset += await thresholds.reset(conn, None, metric)
+            continue
+        try:
+            await thresholds.put(conn, None, metric, **edit.model_dump())
+        except thresholds.InvalidThreshold as error:
+            raise Refused(f"body.fleet.{metric}", str(error)) from None
+        done.set += 1
+    told = {metric: edit and edit.model_dump() for metric, edit in edits.items()}
+    message = f"{who} changed limits of {', '.join(edits)} for the fleet"
+    await audit.record(conn, "api", message, details={"username": who, "limits": told})
+    return done
 
 
 def _rows(body: BulkChange) -> Iterator[tuple[Place, ThresholdEdit | None]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, Field, computed_field
+from pydantic import AfterValidator, BaseModel, Field, computed_field, model_validator
 
 from glue.api.conventions.fields import (
     Body,
@@ -20,6 +20,8 @@ from glue.api.conventions.fields import (
     RobotId,
     Text,
     Utc,
+    as_named,
+    former,
 )
 
 Status = Literal["online", "offline", "error", "maintenance"]
@@ -119,7 +121,8 @@ class RobotFilter(BaseModel):
     """Which robots; what is left out lets everything through. Several values: any of them."""
 
     status: list[Status] | None = Field(None, max_length=4)
-    active: bool | None = None
+    is_active: bool | None = None
+    active: bool | None = former("is_active")
     registration: list[Registration] | None = Field(None, max_length=3)
     group: list[GroupName] | None = Field(None, max_length=20)
     removed: Literal["without", "only", "with"] = Field("without", description="Removed robots.")
@@ -131,6 +134,11 @@ class RobotFilter(BaseModel):
     seen_since: Instant | None = Field(None, description="Last seen at or after.")
     seen_before: Instant | None = Field(None, description="Last seen before.")
     text: Name | None = Field(None, description="In id, name or description, whatever its case.")
+
+    @model_validator(mode="after")
+    def _named(self) -> RobotFilter:
+        as_named(self, is_active="active")
+        return self
 
     def filters(self) -> dict[str, Any]:
         """As the store takes them."""

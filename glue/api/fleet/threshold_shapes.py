@@ -130,10 +130,16 @@ class LimitOfFleet(RobotLimit):
     robot_id: str
 
 
+class LimitWithSources(LimitOfFleet):
+    """The same, and where each value comes from."""
+
+    sources: LimitSources
+
+
 class LimitsOfFleet(Reply):
     """A page. `next` is null on the last one."""
 
-    items: list[LimitOfFleet]
+    items: list[LimitWithSources]
     next: str | None
 
 
@@ -154,9 +160,18 @@ class ChangeOfMany(Body):
 
 
 class BulkChange(Body):
-    """What to set, in groups of robots that get the same."""
+    """What to set, in groups of robots that get the same; and, by an admin, of the fleet."""
 
-    changes: list[ChangeOfMany] = Field(min_length=1, max_length=MOST)
+    fleet: dict[Metric, ThresholdEdit | None] | None = Field(
+        None, min_length=1, description="The fleet's own rows; null: back to what is built in."
+    )
+    changes: list[ChangeOfMany] = Field(default_factory=list, max_length=MOST)
+
+    @model_validator(mode="after")
+    def _something(self) -> BulkChange:
+        if not self.changes and not self.fleet:
+            raise ValueError("give changes, or fleet")
+        return self
 
 
 class BulkChanged(Reply):

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fastapi import Request, Response
+from pydantic import RootModel
 
 from glue import store
 from glue.api.conventions import access, etag
@@ -36,19 +37,22 @@ OF_ROBOT = {**ERRORS, **documented(409)}
 
 
 @router.get("/thresholds", responses=documented(401, 403, 503))
-async def list_thresholds(request: Request, user: access.Viewer) -> list[FleetThreshold]:
+async def list_thresholds(
+    request: Request, response: Response, user: access.Viewer
+) -> list[FleetThreshold]:
     """The fleet's limits, metric by metric."""
     async with store.transaction(request.app.state.pool) as conn:
-        rows = {row.metric: row for row in await thresholds.of(conn, None)}
-    return [_fleet_threshold(name, rows.get(name)) for name in METRICS]
+        return etag.tagged(response, await _all_of_fleet(conn)).root
 
 
-@router.delete("/thresholds", responses=documented(401, 403, 503))
-async def reset_fleet(request: Request, user: access.Admin) -> Reset:
+@router.delete("/thresholds", responses=documented(401, 403, 412, 422, 503))
+async def reset_fleet(request: Request, user: access.Admin, if_match: etag.IfMatch = None) -> Reset:
     """All metrics back to the built-in limits. Robots' own limits stay."""
     async with store.transaction(request.app.state.pool) as conn:
         await audit.acting(conn, user.username)
         await thresholds.hold(conn)
+        if if_match:
+            etag.check(if_match, await _all_of_fleet(conn))
         return await _reset_all(conn, user, None)
 
 
@@ -242,6 +246,11 @@ async def _of_robot(conn: Any, robot_id: str) -> RobotThresholds:
     return RobotThresholds.model_validate(
         {"robot_id": robot_id, "set": rows, "effective": effective}
     )
+
+
+async def _all_of_fleet(conn: Any) -> RootModel[list[FleetThreshold]]:
+    rows = {row.metric: row for row in await thresholds.of(conn, None)}
+    return RootModel([_fleet_threshold(name, rows.get(name)) for name in METRICS])
 
 
 async def _of_fleet(conn: Any, metric: str) -> FleetThreshold:

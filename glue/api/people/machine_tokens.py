@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from pydantic import Field
 
 from glue import store
-from glue.api.conventions import access, callers, idempotency, listing
+from glue.api.conventions import access, callers, etag, idempotency, listing
 from glue.api.conventions.callers import Caller
 from glue.api.conventions.fields import Body, Reply, Text, Utc
 from glue.api.conventions.problems import NotFound, ProblemError, Refused, documented
@@ -136,18 +136,23 @@ async def create_token(
     responses=documented(401, 403, 404, 422, 503),
     openapi_extra=access.ONLY_PEOPLE,
 )
-async def read_token(request: Request, user: access.Viewer, token_id: UUID) -> MachineToken:
+async def read_token(
+    request: Request, response: Response, user: access.Viewer, token_id: UUID
+) -> MachineToken:
     """One of your tokens; for an admin anybody's."""
     async with store.transaction(request.app.state.pool) as conn:
         found = await machine_tokens.one(conn, str(token_id))
-    return MachineToken.model_validate(_own(user, found))
+    return etag.tagged(response, MachineToken.model_validate(_own(user, found)))
 
 
-@router.delete("/{token_id}", status_code=204, responses=documented(401, 403, 404, 422, 503))
-async def revoke_token(request: Request, user: access.Viewer, token_id: UUID) -> None:
+@router.delete("/{token_id}", status_code=204, responses=documented(401, 403, 404, 412, 422, 503))
+async def revoke_token(
+    request: Request, user: access.Viewer, token_id: UUID, if_match: etag.IfMatch = None
+) -> None:
     """Revoke one of your tokens, as an admin anybody's. It is over at once."""
     async with store.transaction(request.app.state.pool) as conn:
         found = _own(user, await machine_tokens.one(conn, str(token_id)))
+        etag.check(if_match, MachineToken.model_validate(found))
         if not await machine_tokens.revoke(conn, found.id, user.username):
             raise NotFound("There is no such token.")
         message = f"{user.username} revoked the token {found.name}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from glue import store
-from glue.api.conventions import access, etag, idempotency, listing
+from glue.api.conventions import access, etag, export, idempotency, listing
 from glue.api.conventions.callers import Caller
 from glue.api.conventions.problems import NotFound, ProblemError, Refused, documented
 from glue.api.people import signed_in
@@ -39,6 +40,18 @@ async def list_users(
 ) -> Accounts:
     """Users by name, unless asked for another sort."""
     return Accounts.model_validate(await listing.page(request, asked, wanted.model_dump()))
+
+
+@router.get("/export", response_class=StreamingResponse, responses=export.DOCUMENTED)
+async def export_users(
+    request: Request,
+    user: access.Admin,
+    wanted: Annotated[UserFilter, Query()],
+    format: export.Format = "csv",
+) -> StreamingResponse:
+    """All users that the filters let through, as a file; without passwords."""
+    filters = wanted.model_dump()
+    return await export.stream(request, users.USERS, filters, Account, format, "users")
 
 
 @router.post(
@@ -130,7 +143,7 @@ async def activate_user(
 
 @router.post(
     "/{user_id}/reset-password",
-    responses=documented(400, 401, 403, 404, 413, 422, 503),
+    responses=documented(400, 401, 403, 404, 412, 413, 422, 503),
     openapi_extra=idempotency.CREATES,
 )
 async def reset_password(
@@ -139,6 +152,7 @@ async def reset_password(
     user: access.Admin,
     user_id: UserPath,
     body: NewPassword | None = None,
+    if_match: etag.IfMatch = None,
 ) -> PasswordMade:
     """Give another password. All sessions of the user end at once."""
     async with store.transaction(request.app.state.pool) as conn:
@@ -147,6 +161,8 @@ async def reset_password(
     kept = await request.app.state.doorkeeper.hashed(password)
     async with store.transaction(request.app.state.pool) as conn:
         await audit.acting(conn, user.username)
+        before = _there(await users.hold(conn, user_id))
+        etag.check(if_match, Account.model_validate(before))
         changed = _there(await users.edit(conn, user_id, password_hash=kept))
         await _record(conn, user, changed, "reset the password of")
     response.headers.update(signed_in.NO_STORE)

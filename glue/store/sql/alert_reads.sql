@@ -27,8 +27,21 @@ a.acknowledged_at
 a.robot_id
 -- name: by_metric
 a.metric
--- name: by_type
+-- name: by_alert_type
 a.alert_type
+-- name: by_type
+-- As it was called before.
+a.alert_type
+-- name: by_source
+a.source
+-- name: by_title
+a.title
+-- name: by_threshold
+a.threshold
+-- name: by_acknowledged
+a.acknowledged
+-- name: by_resolved
+a.resolved
 -- name: by_severity
 -- Ascending is from info to critical.
 array_position(ARRAY['info', 'warning', 'critical'], a.severity::text)
@@ -39,12 +52,38 @@ a.value
 a.robot_id = ANY (%(robot_id)s)
 -- name: if_severity
 a.severity = ANY (%(severity)s)
--- name: if_type
-a.alert_type = ANY (%(type)s)
+-- name: if_alert_type
+a.alert_type = ANY (%(alert_type)s)
 -- name: if_metric
 a.metric = ANY (%(metric)s)
 -- name: if_source
 a.source = ANY (%(source)s)
+-- name: if_rule_uid
+a.rule_uid = ANY (%(rule_uid)s)
+-- name: if_fingerprint
+a.fingerprint = ANY (%(fingerprint)s)
+-- name: if_value_from
+a.value >= %(value_from)s
+-- name: if_value_to
+a.value <= %(value_to)s
+-- name: if_threshold_from
+a.threshold >= %(threshold_from)s
+-- name: if_threshold_to
+a.threshold <= %(threshold_to)s
+-- name: if_starts_since
+a.starts_at >= %(starts_since)s
+-- name: if_starts_until
+a.starts_at < %(starts_until)s
+-- name: if_acknowledged_since
+a.acknowledged_at >= %(acknowledged_since)s
+-- name: if_acknowledged_until
+a.acknowledged_at < %(acknowledged_until)s
+-- name: if_resolved_since
+a.resolved_at >= %(resolved_since)s
+-- name: if_resolved_until
+a.resolved_at < %(resolved_until)s
+-- name: if_comment
+position(lower(%(comment)s) IN lower(a.comment)) > 0
 -- name: if_acknowledged
 a.acknowledged = %(acknowledged)s
 -- name: if_acknowledged_by

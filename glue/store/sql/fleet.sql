@@ -36,8 +36,8 @@ r.removed_at
 -- name: if_status
 CASE WHEN r.status = 'maintenance' AND r.maintenance_until <= now() THEN 'offline'
      ELSE r.status END = ANY (%(status)s)
--- name: if_active
-r.is_active = %(active)s
+-- name: if_is_active
+r.is_active = %(is_active)s
 -- name: if_registration
 r.registration = ANY (%(registration)s)
 -- name: if_group

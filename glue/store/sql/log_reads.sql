@@ -27,6 +27,8 @@ s.level = ANY (%(at_least)s)
 s.category = ANY (%(category)s)
 -- name: if_robot_id
 s.robot_id = ANY (%(robot_id)s)
+-- name: if_actor
+coalesce(s.details ->> 'username', s.details ->> 'by', s.details ->> 'who') = ANY (%(actor)s)
 -- name: if_since
 s.timestamp >= %(since)s
 -- name: if_until

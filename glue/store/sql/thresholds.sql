@@ -22,6 +22,12 @@ SELECT robot_id, metric_type AS metric, warning_threshold AS warning,
    AND metric_type IN (SELECT metric FROM metrics)
  ORDER BY metric_type;
 
+-- name: of_robots
+SELECT robot_id, metric_type AS metric, warning_threshold AS warning,
+       critical_threshold AS critical, warning_recovery, critical_recovery, enabled, updated_at
+  FROM alert_thresholds
+ WHERE robot_id = ANY (%(robot_ids)s);
+
 -- name: hold
 -- The fleet's rows may not be there yet; their metrics are.
 SELECT metric FROM metrics ORDER BY metric FOR NO KEY UPDATE;
