@@ -99,6 +99,8 @@ class Standby:
                 verdicts[rule.uid] = before
                 continue
             limits = await rule_inputs.limits(self._pool, rule)
+            # Not before: PostgreSQL may have been waited for, and the readings are of after that.
+            now = self._clock()
             after = evaluate(rule, readings_now, limits, before, now)
             for robot_id, verdict in after.items():
                 was = before.get(robot_id)
