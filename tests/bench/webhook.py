@@ -110,7 +110,11 @@ def main() -> None:
             ledger = Ledger([(f"bot_{n}", m) for n in range(1, ROBOTS + 1) for m in METRICS])
             _, process = ground.running["glue"]
             before = cpu(tree(process.pid))
-            took = asyncio.run(send(settings, ledger, asked.rate, asked.seconds))
+            try:
+                took = asyncio.run(send(settings, ledger, asked.rate, asked.seconds))
+            except httpx.HTTPError:
+                print(ground.log("glue").read_text()[-3000:])
+                raise
             spent = cpu(tree(process.pid)) - before
             told(took, spent / asked.seconds, pss(tree(process.pid)))
             compare(record, ledger)
