@@ -125,7 +125,8 @@ def main() -> None:
 async def send(settings: Settings, ledger: Ledger, rate: int, seconds: int) -> list[float]:
     """Seconds from when each post was due until it was answered."""
     secret = settings.glue.webhook_secret.get_secret_value()
-    limits = httpx.Limits(max_connections=200)
+    # uvicorn closes what was idle for five seconds: not the moment to send on it.
+    limits = httpx.Limits(max_connections=200, keepalive_expiry=2)
     async with httpx.AsyncClient(
         headers={"Authorization": f"Bearer {secret}"}, timeout=30, limits=limits
     ) as client:
