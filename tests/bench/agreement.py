@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import random
 import re
@@ -29,7 +30,7 @@ from glue import store
 from glue.alerts.standby import Standby
 from glue.core.limit_rules import LIMIT_RULES
 from glue.core.metrics import METRICS
-from glue.grafana import Grafana
+from glue.grafana import Grafana, GrafanaError
 from glue.series import Query, admin
 from glue.settings import Settings
 from glue.stack.parts import influxdb
@@ -219,8 +220,11 @@ async def _grafana(
 ) -> tuple[dict[Key, State], bool]:
     """What is not normal once each rule was evaluated at ``tick``, and whether an error was met."""
     until = tick + timedelta(seconds=WRITE_AT - 0.5)
+    found: dict[Key, State] = {}
+    failing, late = False, set(UIDS)
     while True:
-        found, failing, late = _read(await grafana.rule_state(), tick)
+        with contextlib.suppress(GrafanaError):
+            found, failing, late = _read(await grafana.rule_state(), tick)
         if not late or datetime.now(UTC) > until:
             ledger.late |= late
             return found, failing

@@ -110,7 +110,11 @@ def main() -> None:
             ledger = Ledger([(f"bot_{n}", m) for n in range(1, ROBOTS + 1) for m in METRICS])
             _, process = ground.running["glue"]
             before = cpu(tree(process.pid))
-            took = asyncio.run(send(settings, ledger, asked.rate, asked.seconds))
+            try:
+                took = asyncio.run(send(settings, ledger, asked.rate, asked.seconds))
+            except httpx.HTTPError:
+                print(ground.log("glue").read_text()[-3000:])
+                raise
             spent = cpu(tree(process.pid)) - before
             told(took, spent / asked.seconds, pss(tree(process.pid)))
             compare(record, ledger)
@@ -121,7 +125,8 @@ def main() -> None:
 async def send(settings: Settings, ledger: Ledger, rate: int, seconds: int) -> list[float]:
     """Seconds from when each post was due until it was answered."""
     secret = settings.glue.webhook_secret.get_secret_value()
-    limits = httpx.Limits(max_connections=200)
+    # uvicorn closes what was idle for five seconds: not the moment to send on it.
+    limits = httpx.Limits(max_connections=200, keepalive_expiry=2)
     async with httpx.AsyncClient(
         headers={"Authorization": f"Bearer {secret}"}, timeout=30, limits=limits
     ) as client:

@@ -19,5 +19,6 @@ async def test_sixty_instants_of_all_ten_rules_say_the_same(grafana):
         found = await agreement.compare(settings, pool, series, instants)
     assert found.differences == []
     assert found.verdicts > 60 * 10 * 8
-    assert found.beyond > found.verdicts / 10
-    assert found.in_the_band > found.beyond / 10, "the recovery limit must matter"
+    # The walk differs with the time of day, about one in twenty is between its limits.
+    assert found.beyond > 500
+    assert found.in_the_band > 50, "the recovery limit must matter"
