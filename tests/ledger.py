@@ -73,7 +73,7 @@ class Fleet(threading.Thread):
         self._dwell = dwell
         self._crossings = crossings
         now = time.monotonic()
-        self._robots = [_Robot(name, now + luck.uniform(0, dwell[1])) for name in robots]
+        self._robots = [_Robot(name, now + luck.uniform(0, dwell[0] / 2)) for name in robots]
         self._over = threading.Event()
         self._client = httpx.Client(
             base_url=settings.influx.url,
@@ -169,8 +169,9 @@ class Settlement:
         )
 
 
-CLOCKS = timedelta(seconds=1)
-"""Rules are evaluated at whole seconds, with the readings that are there some moments later."""
+CLOCKS = timedelta(seconds=3)
+"""An evaluation of Grafana's bears the time of its tick, and reads some moments later, on a busy
+machine or while PostgreSQL comes back some seconds. A reading stays longer than that."""
 
 
 def settle(ledger: Iterable[Crossing], rows: Iterable[Row]) -> Settlement:

@@ -33,7 +33,7 @@ def at_work(ground, settings, evaluator, proxied, robots, crossings, dwell):
             proxy.break_next("refuse", lambda method, path: True, times=10**6, status=503)
         fleet = Fleet(settings, names, crossings, dwell, luck)
         fleet.start()
-        time.sleep(dwell[0])
+        time.sleep(dwell[0] / 2)
         Killer(ground, ["glue-ledger"], luck).strike(away=1)
         assert wait_until(lambda: not fleet.crossing, 60)
         fleet.end()
@@ -45,7 +45,7 @@ def at_work(ground, settings, evaluator, proxied, robots, crossings, dwell):
 
 
 def test_with_grafana_and_without_any_of_its_posts(ground, mosquitto, fast_grafana):
-    found = at_work(ground, fast_grafana, "grafana", True, robots=12, crossings=2, dwell=(4, 5))
+    found = at_work(ground, fast_grafana, "grafana", True, robots=24, crossings=1, dwell=(6, 7))
     assert found.clean, found
     assert found.ok == 48
 
@@ -61,7 +61,7 @@ def test_with_the_standby_alone(ground, mosquitto, postgres, influx):
         MQTT_GLUE_CLIENT_ID="tonypi-glue-ledger",
     )
     # Nobody evaluates while the only evaluator is down: a reading must stay longer than that.
-    found = at_work(ground, settings, "standby", False, robots=12, crossings=1, dwell=(8, 9))
+    found = at_work(ground, settings, "standby", False, robots=24, crossings=1, dwell=(8, 9))
     postgres.drop(database.database)
     assert found.clean, found
-    assert found.ok == 24
+    assert found.ok == 48
