@@ -114,7 +114,7 @@ def fpdf2(to: Path) -> None:
     pdf.set_font("Noto Sans", size=10)
     pdf.add_page()
     pdf.cell(text="Week 47", new_x="LEFT", new_y="NEXT")
-    pdf.multi_cell(0, text=TEXT)
+    pdf.multi_cell(0, text=TEXT, new_x="LMARGIN", new_y="NEXT")
     for n in range(12):
         pdf.image(io.BytesIO(chart(n).encode()), w=180)
     with pdf.table(first_row_as_headings=False) as table:
