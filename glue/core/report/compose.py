@@ -118,9 +118,7 @@ def missing(facts: Facts) -> list[str]:
         said.append(f"{words.listed(list(facts.unknown), 10)} {verb} not registered, and left out.")
     if facts.period.until > facts.made_at:
         said.append("The period was not over when this report was made.")
-    if wants_series and facts.series_away:
-        said.append(f"There are no readings: {facts.series_away}.")
-    elif wants_series:
+    if wants_series:
         said += _kept(facts)
         silent = availability.silent_days(facts) if facts.heard else []
         after = [n for n in silent if not _dropped(facts, facts.days[n])]

@@ -169,8 +169,6 @@ class Facts:
     """Readings of before are dropped by InfluxDB."""
     unknown: Sequence[str] = ()
     """Robots that were asked for and are not there."""
-    series_away: str = ""
-    """Why there are no readings at all: InfluxDB could not be asked."""
     links: Mapping[str, Sequence[Link]] = field(default_factory=dict)
     """Dashboards by section."""
 

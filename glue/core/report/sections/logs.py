@@ -29,8 +29,9 @@ def section(facts: Facts) -> Section:
     rows: list[list[Cell]] = [[facts.titled(r), bad, less] for r, bad, less in found]
     columns = [Column(title="Robot"), c.number("Errors"), c.number("Warnings")]
     table = Table(title="Most errors and warnings", columns=columns, rows=rows, noun="robots")
-    bad = errors(facts) or 0
-    text = [f"{words.counted(bad, 'error')} and {words.counted(warnings(facts) or 0, 'warning')}."]
+    bad = words.counted(errors(facts) or 0, "error")
+    less = words.counted(warnings(facts) or 0, "warning")
+    text = [f"{bad} and {less} in the log."]
     return Section(
         key="logs", title="Log", text=text, figures=figures, tables=[table] if rows else []
     )

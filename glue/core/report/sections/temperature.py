@@ -39,9 +39,8 @@ def section(facts: Facts) -> Section:
     if whole is not None:
         text = [f"The CPU reached {words.amount(whole.high, '°C', 1)}."]
         if len(found) > 1:
-            text = [
-                f"{facts.titled(found[0][0])} was hottest: {words.amount(whole.high, '°C', 1)}."
-            ]
+            hottest = facts.titled(found[0][0])
+            text = [f"The CPU of {hottest} was hottest: {words.amount(whole.high, '°C', 1)}."]
     return Section(
         key="temperature",
         title="CPU temperature",
