@@ -36,6 +36,8 @@ BATCH = 50_000
 def main(robots: int, days: int) -> None:
     ground = programs.lay_ground()
     try:
+        # So that the period before is read too.
+        ground.environ["INFLUXDB_RETENTION_DAYS"] = str(3 * days)
         ground.start(influxdb.part(ground.site()))
         influx = ground.settings().influx
         ground.environ["INFLUXDB_TOKEN"] = token = admin.prepare(influx).admin

@@ -71,7 +71,9 @@ def series() -> Iterator[Series]:
 async def pool(database: Postgres) -> AsyncIterator[store.Pool]:
     async with store.open_pool(database) as opened:
         async with store.transaction(opened) as conn:
-            await conn.execute("INSERT INTO robots (robot_id) VALUES ('r1')")
+            await conn.execute(
+                "INSERT INTO robots (robot_id, created_at) VALUES ('r1', '2026-01-01')"
+            )
         yield opened
 
 
