@@ -105,6 +105,8 @@ class Worker:
             await self._end(process, ended)
             await asyncio.shield(self._release(held))
             raise
+        # Over is a job a moment before its process.
+        await asyncio.wait({ended}, timeout=WATCH_S)
         await self._end(process, ended)
         return process.returncode
 
