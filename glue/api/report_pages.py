@@ -83,7 +83,7 @@ async def ask(request: Request) -> Response:
     try:
         wanted = _read(request)
     except BadLink as error:
-        return pages.plain("This link does not work", f"<p>{escape(str(error))}</p>", 400)
+        return pages.page("This link does not work", f"<p>{escape(str(error))}</p>", 400)
     of = ", ".join(wanted.robots[:5]) or "the fleet"
     more = f" and {len(wanted.robots) - 5} more" if len(wanted.robots) > 5 else ""
     period = span(Period(since=wanted.since, until=wanted.until), wanted.tz)
@@ -92,7 +92,7 @@ async def ask(request: Request) -> Response:
         f"{escape(TITLES[kind])}</option>"  # type: ignore[index]
         for kind in KINDS
     )
-    return pages.plain(
+    return pages.page(
         "A report",
         f"<p>of {escape(of + more)}, {escape(period)} ({escape(wanted.zone)}).</p>"
         f'<form method="post" action="new?{escape(request.url.query)}">'
@@ -110,14 +110,14 @@ async def make(request: Request) -> Response:
     given = form.get("form_token", "").encode("utf-8", "replace")
     if user is None or not hmac.compare_digest(given, _token(request).encode()):
         said = "<p>You are signed out, or this page was open for too long.</p>"
-        return pages.plain("Please begin again", said, 403)
+        return pages.page("Please begin again", said, 403)
     try:
         wanted = _read(request, form.get("type", ""))
         job_id = await making.add(request, user, wanted)
     except BadLink as error:
-        return pages.plain("This link does not work", f"<p>{escape(str(error))}</p>", 400)
+        return pages.page("This link does not work", f"<p>{escape(str(error))}</p>", 400)
     except ProblemError as error:
-        return pages.plain("Not now", f"<p>{escape(str(error))}</p>", 409)
+        return pages.page("Not now", f"<p>{escape(str(error))}</p>", 409)
     return _to(request, f"/reports/jobs/{job_id}")
 
 
@@ -129,7 +129,7 @@ async def progress(request: Request, job_id: JobPath) -> Response:
     async with store.transaction(request.app.state.pool) as conn:
         row = await report_jobs.one(conn, job_id)
     if row is None:
-        return pages.plain("No such report", "<p>It is over for long, or never was.</p>", 404)
+        return pages.page("No such report", "<p>It is over for long, or never was.</p>", 404)
     if row["state"] == "done" and row["report_id"]:
         links = "".join(
             f'<a class="button" href="../{row["report_id"]}/file?format={form}">{said}</a>'
@@ -140,14 +140,14 @@ async def progress(request: Request, job_id: JobPath) -> Response:
                 "json": "JSON",
             }.items()
         )
-        return pages.plain(
+        return pages.page(
             "Your report is ready", f"<p>Kept as report {row['report_id']}.</p>{links}"
         )
     if row["state"] in ("queued", "running"):
         waits = row["state"] == "queued"
         done = f"{100 * row['progress']:.0f}"
         said = "It waits for its turn." if waits else f"{done} %, {row['step'] or 'begun'}"
-        page = pages.plain(
+        page = pages.page(
             "Your report is being made",
             f'<progress max="100" value="{done}" aria-label="Progress"></progress>'
             f'<p role="status">{escape(said)}</p>',
@@ -155,7 +155,7 @@ async def progress(request: Request, job_id: JobPath) -> Response:
         page.headers["Refresh"] = str(RELOAD_S)
         return page
     why = row["error"] or f"{row['state']} by {row['cancelled_by']}"
-    return pages.plain("There is no report", f"<p>{escape(why)}</p>", 200)
+    return pages.page("There is no report", f"<p>{escape(why)}</p>", 200)
 
 
 @router.get("/{report_id}/file", name="report_file_in_browser")
@@ -177,7 +177,7 @@ async def shared(request: Request, token: Annotated[str, Path(max_length=100)]) 
         link = await report_files.link(conn, token)
     if link is None:
         said = "<p>It has expired, or there never was one. Reports stay: sign in to see them.</p>"
-        return pages.plain("This link does not work any more", said, 404)
+        return pages.page("This link does not work any more", said, 404)
     return await _file(request, link.report_id, link.format)
 
 
@@ -194,7 +194,7 @@ async def _file(request: Request, report_id: int, form: str) -> Response:
         answer.headers["Content-Disposition"] = f'inline; filename="report-{report_id}.pdf"'
         return answer
     except NotFound as error:
-        return pages.plain("Not there", f"<p>{escape(str(error))}</p>", 404)
+        return pages.page("Not there", f"<p>{escape(str(error))}</p>", 404)
 
 
 def _read(request: Request, kind: str = "") -> about.Request:

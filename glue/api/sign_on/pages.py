@@ -175,8 +175,3 @@ def page(title: str, inner: str, status: int = 200, leads_to: Iterable[str] = ()
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def plain(title: str, inner: str, status: int = 200) -> HTMLResponse:
-    """Another page of the same look; ``inner`` is HTML, and its forms lead here alone."""
-    return _page(title, inner, status, [])

@@ -140,7 +140,7 @@ def _form(
     settings: Settings = request.app.state.settings
     token, mark = browser.form_token(request)
     said = f'<p class="wrong" role="alert">{escape(wrong)}</p>' if wrong else ""
-    page = pages.plain(
+    page = pages.page(
         "Sign in",
         f"<p>to have a report made.</p>{said}"
         f'<form method="post" action="reports?{escape(urlencode({"asked": asked}))}">'
