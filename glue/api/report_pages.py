@@ -60,6 +60,7 @@ ASKED = {
         {"name": name, "in": "query", "description": what, "schema": {"type": "string"}}
         for name, what in {
             "robot": "A robot; several times: a group; none, or All: the fleet.",
+            "group": "Instead of robots.",
             "from": "ISO time with its zone, or Unix milliseconds, as Grafana's `${__from}`.",
             "to": "The same; now unless given.",
             "type": f"One of {', '.join(KINDS)}.",
@@ -84,7 +85,7 @@ async def ask(request: Request) -> Response:
         wanted = _read(request)
     except BadLink as error:
         return pages.page("This link does not work", f"<p>{escape(str(error))}</p>", 400)
-    of = ", ".join(wanted.robots[:5]) or "the fleet"
+    of = wanted.group or ", ".join(wanted.robots[:5]) or "the fleet"
     more = f" and {len(wanted.robots) - 5} more" if len(wanted.robots) > 5 else ""
     period = span(Period(since=wanted.since, until=wanted.until), wanted.tz)
     choices = "".join(
@@ -206,6 +207,7 @@ def _read(request: Request, kind: str = "") -> about.Request:
     values = {
         "kind": kind or query.get("type", ["performance"])[-1],
         "robots": [one for one in query.get("robot", []) if one not in NOBODY],
+        "group": query.get("group", [""])[-1],
         "since": _time(query.get("from", [""])[-1], until - timedelta(days=7), now),
         "until": until,
         "zone": zone,

@@ -26,10 +26,13 @@ Zone = Annotated[Text, Field(max_length=60, examples=["Europe/Berlin"])]
 
 
 class About(Body):
-    """What a report is about. No robots: the fleet."""
+    """What a report is about. No robots and no group: the fleet."""
 
     type: Kind
     robots: list[RobotId] = Field([], max_length=GROUP)
+    group: Annotated[Text, Field(max_length=100)] = Field(
+        "", description="Instead of robots; who is in it is looked up when it is made."
+    )
     title: Annotated[Text, Field(max_length=200)] = Field("", description="Made up unless given.")
     sections: list[SectionName] = Field(
         [], max_length=8, description="Of a custom report, in their order."
@@ -41,6 +44,7 @@ class About(Body):
         return {
             "kind": self.type,
             "robots": list(dict.fromkeys(self.robots)),
+            "group": self.group,
             "title": self.title,
             "sections": self.sections,
             "paper": self.paper,

@@ -21,6 +21,7 @@ Type = Annotated[
 Robots = Annotated[
     list[str] | None, typer.Option("--robot", help="A robot; several times: a group.")
 ]
+Group = Annotated[str, typer.Option(help="A group of robots, instead of --robot.")]
 Sections = Annotated[
     list[str] | None,
     typer.Option(

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from glue import store
 from glue.cli.report_options import (
     DryRun,
+    Group,
     Json,
     Refused,
     Robots,
@@ -49,6 +50,7 @@ def add(
         str | None, typer.Option(help="day, week or month; follows from --every.")
     ] = None,
     robot: Robots = None,
+    group: Group = "",
     section: Sections = None,
     title: Title = "",
     zone: Zone = None,
@@ -71,7 +73,13 @@ def add(
         end(WHO, f"--every is daily, weekly or monthly, not {every!r}", 2)
     if not 1 <= len(name) <= 60 or name != name.strip() or not name.isprintable():
         end(WHO, "a name has 1 to 60 characters that can be seen, and no space at its ends", 2)
-    about = {"kind": kind, "robots": robot or [], "title": title, "sections": section or []}
+    about = {
+        "kind": kind,
+        "robots": robot or [],
+        "group": group,
+        "title": title,
+        "sections": section or [],
+    }
 
     async def work(loaded: Settings, pool: store.Pool) -> dict[str, Any]:
         chosen = zone or loaded.fleet.tz

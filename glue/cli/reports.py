@@ -22,6 +22,7 @@ from glue import store
 from glue.cli import report_schedules
 from glue.cli.report_options import (
     DryRun,
+    Group,
     Json,
     Refused,
     Robots,
@@ -64,6 +65,7 @@ def register(root: typer.Typer) -> None:
 def build(
     kind: Type,
     robot: Robots = None,
+    group: Group = "",
     last: Annotated[
         str, typer.Option(help="The last whole day, week (seven days) or month.")
     ] = "week",
@@ -85,6 +87,7 @@ def build(
         values = {
             "kind": kind,
             "robots": robot or [],
+            "group": group,
             "sections": section or [],
             "title": title,
             "paper": paper,

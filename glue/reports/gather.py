@@ -19,9 +19,9 @@ from glue.core.report.facts import Facts
 from glue.core.report.links import dashboards
 from glue.core.report.request import ALERTS_OF, Request
 from glue.reports.readings import Readings
-from glue.series import Query, SeriesError
+from glue.series import Query
 from glue.settings import Settings
-from glue.store import report_facts
+from glue.store import fleet, report_facts
 
 PATIENCE_S = 300.0
 """For one query of a large fleet's day."""
@@ -30,12 +30,22 @@ Progress = Callable[[float, str], Awaitable[None]]
 """Awaited with the part that is done, 0 to 1, and what is being done; what it raises ends it."""
 
 
+class EmptyGroup(Exception):
+    """Nobody is in the group; an empty list of robots would be the fleet."""
+
+
 async def gather(
     settings: Settings, pool: store.Pool, request: Request, made_at: datetime, progress: Progress
 ) -> Facts:
-    """Raises ``StoreUnavailable``, and ``SeriesUnavailable`` where readings are needed."""
+    """Raises ``StoreUnavailable``, ``SeriesUnavailable`` where readings are needed, and
+    :class:`EmptyGroup`."""
     period = Period(since=request.since, until=request.until)
     async with store.transaction(pool) as conn:
+        if request.group:
+            members = await fleet.of_group(conn, request.group)
+            if not members:
+                raise EmptyGroup(f"no robot is in the group {request.group}")
+            request = request.model_copy(update={"robots": tuple(members)})
         robots = await report_facts.robots(conn, request)
         limits = await report_facts.limits(conn, request)
     names = {robot.id for robot in robots}
@@ -109,4 +119,4 @@ async def _series(
     return facts, was
 
 
-__all__ = ["Progress", "SeriesError", "gather", "kept_since"]
+__all__ = ["EmptyGroup", "Progress", "gather", "kept_since"]

@@ -50,7 +50,7 @@ async def make(settings: Settings, pool: store.Pool, held: Lease, told: Told) ->
         wait = AGAIN_S * held.attempt if held.attempt < TRIES else None
         await _failed(pool, held, str(error), wait)
         return None
-    except (SeriesError, OSError) as error:
+    except (SeriesError, OSError, gather.EmptyGroup) as error:
         await _failed(pool, held, _why(error), None)
         return None
     try:

@@ -67,13 +67,14 @@ async def logs(conn: AsyncConnection, request: Request, period: Period) -> Logs:
 
 async def earlier(conn: AsyncConnection, request: Request, period: Period) -> dict[str, float]:
     """Figures, by key, of a report of just that period; empty where none was made."""
-    kind = {0: "fleet", 1: "robot"}.get(len(request.robots), "group")
     named = {
         "kind": request.kind,
-        "scope": kind,
+        "scope": request.scope,
         "since": _iso(period.since),
         "until": _iso(period.until),
-        "robots": None if kind == "fleet" else Jsonb([[robot] for robot in request.robots]),
+        "robots": None
+        if request.scope == "fleet"
+        else Jsonb([[robot] for robot in request.robots]),
     }
     for row in await _rows(conn, sql.earlier, named):
         try:

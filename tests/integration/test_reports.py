@@ -172,6 +172,19 @@ async def test_a_report_of_one_robot_and_of_a_group_is_of_those_alone(fleet: Fle
     assert group.missing == ["ghost is not registered, and left out."]
 
 
+async def test_a_report_of_a_group_is_of_who_is_in_it_then(fleet: Fleet) -> None:
+    asked = fleet.request("performance", group="hall-2")
+    with pytest.raises(gather.EmptyGroup):
+        await fleet.content(asked)
+    await fleet.rows("UPDATE robots SET groups = '{\"hall-2\"}' WHERE robot_id = 'r.2'")
+    content = await fleet.content(asked)
+    assert (content.scope.kind, content.scope.title) == ("group", "hall-2, 1 robot")
+    assert figures(content)["cpu.mean"].value == pytest.approx(80)
+    held = await fleet.job(fleet.request("job", group="nobody"))
+    assert await make(fleet.settings, fleet.pool, held, quiet) is None
+    assert "no robot is in the group nobody" in (await fleet.row(held.id))["error"]
+
+
 async def test_days_are_local_days(fleet: Fleet) -> None:
     # In Kathmandu (UTC+5:45) the day began earlier, and its first hours had no readings.
     since = fleet.day - timedelta(hours=5, minutes=45)

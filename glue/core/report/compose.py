@@ -48,19 +48,20 @@ def compose(facts: Facts) -> Content:
 
 def scope(facts: Facts) -> Scope:
     count = len(facts.robots)
-    if not facts.request.robots:
-        return Scope(kind="fleet", title=f"Fleet of {words.counted(count, 'robot')}", count=count)
+    request, robots = facts.request, words.counted(count, "robot")
+    if request.scope == "fleet":
+        return Scope(kind="fleet", title=f"Fleet of {robots}", count=count)
     named = [(robot.id, robot.name) for robot in facts.robots]
-    if len(facts.request.robots) == 1:
-        told = facts.robots[0].title if facts.robots else facts.request.robots[0]
-        return Scope(kind="robot", title=told, count=count, robots=named)
-    return Scope(kind="group", title=words.counted(count, "robot"), count=count, robots=named)
+    told = f"{request.group}, {robots}" if request.group else robots
+    if request.scope == "robot":
+        told = facts.robots[0].title if facts.robots else request.robots[0]
+    return Scope(kind=request.scope, title=told, count=count, robots=named)
 
 
 def title(request: Request, facts: Facts) -> str:
     """``Performance: Ada (r1), 16 to 22 Nov 2026``."""
     of = scope(facts)
-    about = {"fleet": "fleet", "group": of.title}.get(of.kind, of.title)
+    about = "fleet" if of.kind == "fleet" else request.group or of.title
     said = f"{TITLES[request.kind]}: {about}, {span(facts.period, request.tz)}"
     return said if len(said) <= 200 else said[:199] + "…"
 

@@ -20,7 +20,7 @@ def dashboards(request: Request, grafana: str) -> Mapping[str, list[Link]]:
         "to": str(round(request.until.timestamp() * 1000)),
         "timezone": request.zone,
     }
-    if len(request.robots) == 1:
+    if request.scope == "robot":
         asked = around | {"var-robot": request.robots[0]}
         link = Link(text="Open this robot in Grafana", url=_url(grafana, ROBOT, asked))
     else:

@@ -38,12 +38,14 @@ GROUP = 200
 
 
 class Request(BaseModel):
-    """``robots`` empty: the fleet. Times with their zone; ``zone`` is the one people read."""
+    """``robots`` or a ``group``; neither: the fleet. Who is in the group is looked up when the
+    report is made. Times with their zone; ``zone`` is the one people read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Kind
     robots: tuple[str, ...] = Field((), max_length=GROUP)
+    group: str = Field("", max_length=100)
     since: datetime
     until: datetime
     zone: str = "UTC"
@@ -61,6 +63,13 @@ class Request(BaseModel):
     def _zone(cls, given: str) -> str:
         return known_zone(given)
 
+    @field_validator("group")
+    @classmethod
+    def _group(cls, given: str) -> str:
+        if given and not is_robot_id(given):
+            raise ValueError(f"{given!r} is no name of a group")
+        return given
+
     @field_validator("title")
     @classmethod
     def _title(cls, given: str) -> str:
@@ -72,8 +81,17 @@ class Request(BaseModel):
             raise ValueError("times need their zone, like 2026-01-31T08:00:00Z")
         if not SHORTEST <= self.until - self.since <= LONGEST:
             raise ValueError("until must be 5 minutes to 366 days after since")
+        if self.group and self.robots:
+            raise ValueError("robots or a group, not both")
         check_sections(self.kind, self.sections)
         return self
+
+    @property
+    def scope(self) -> Literal["robot", "group", "fleet"]:
+        """What it is about."""
+        if self.group or len(self.robots) > 1:
+            return "group"
+        return "robot" if self.robots else "fleet"
 
     @property
     def chosen(self) -> tuple[SectionName, ...]:
