@@ -8,7 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue import charts
@@ -83,6 +83,7 @@ def test_days_on_which_the_clocks_change_begin_at_midnight_too() -> None:
     assert "02:00" not in [told for _, told in marks]
 
 
+@settings(deadline=None)
 @given(st.floats(-1e9, 1e9), st.floats(0, 1e9))
 def test_marks_of_values_enclose_them_and_are_few(low: float, more: float) -> None:
     marks = axes.values(low, low + more)
@@ -92,6 +93,7 @@ def test_marks_of_values_enclose_them_and_are_few(low: float, more: float) -> No
     assert all(a < b for a, b in pairwise(marks))
 
 
+@settings(deadline=None)
 @given(st.integers(60, 400 * 86400), st.integers(0, 2_000_000_000))
 def test_marks_of_times_lie_inside_and_in_order(seconds: int, since: int) -> None:
     marks = [at for at, _ in axes.times(since, since + seconds, BERLIN)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -84,6 +84,7 @@ def test_stack_wide_alerts_have_a_name() -> None:
     assert titled("events_stopped") == "events stopped"
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.one_of(st.none(), st.builds(Stats, st.integers(1, 10_000), st.floats(-50, 150),
              st.floats(-50, 150), st.floats(-50, 150))), max_size=20)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue.core.report import periods
@@ -31,6 +31,7 @@ def berlin(*at: int) -> datetime:
     return datetime(*at, tzinfo=BERLIN)  # type: ignore[arg-type,misc]
 
 
+@settings(deadline=None)
 @given(MOMENTS, st.integers(300, 40 * 86400), ZONES)
 def test_days_cover_the_period_and_meet_at_local_midnights(
     since: datetime, seconds: int, zone: ZoneInfo
@@ -72,6 +73,7 @@ def test_the_period_before_some_hours_is_as_long() -> None:
     assert was.until - was.since == hours.until - hours.since
 
 
+@settings(deadline=None)
 @given(MOMENTS, ZONES, st.sampled_from(["day", "week", "month"]))
 def test_what_a_schedule_covers_is_over_and_begins_at_midnight(
     at: datetime, zone: ZoneInfo, covers: periods.Covers
@@ -85,6 +87,7 @@ def test_what_a_schedule_covers_is_over_and_begins_at_midnight(
     assert at - found.until < timedelta(days=32)
 
 
+@settings(deadline=None)
 @given(st.integers(300, 366 * 86400))
 def test_a_line_has_few_points(seconds: int) -> None:
     since = berlin(2026, 1, 1)

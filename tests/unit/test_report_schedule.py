@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue.core.report import schedule
@@ -102,6 +102,7 @@ def test_a_week_away_with_a_run_every_minute_is_one_run() -> None:
     assert found.missed == schedule.MOST_MISSED
 
 
+@settings(deadline=None)
 @given(CRONS, ZONES, MOMENTS, st.integers(0, 90 * 86400))
 def test_after_a_run_the_next_one_is_in_the_future(
     expression: str, zone: ZoneInfo, since: datetime, away: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue.core.report.wear import ENOUGH, Sample, Wear, added, fade, wear
@@ -57,6 +57,7 @@ def test_fading_is_the_line_through_the_days() -> None:
     assert fade([5.0, 4.0, None]) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=60), st.sampled_from([True, False, None]))
 def test_never_more_is_taken_than_went_down(percents: list[float], charging: bool | None) -> None:
     found = wear(ride(*percents, charging=charging), 1500)
@@ -66,6 +67,7 @@ def test_never_more_is_taken_than_went_down(percents: list[float], charging: boo
     assert found.put == pytest.approx(ups)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=20))
 def test_parts_add_up(percents: list[float]) -> None:
     one = wear(ride(*percents, charging=False), 1500)
