@@ -41,7 +41,7 @@ status: $(STAMP)
 	@$(BIN)/tonypi status
 
 programs: $(STAMP)
-	@$(BIN)/python -m glue.stack.install
+	@$(BIN)/python -m glue.stack.install --tests
 
 # Most tests wait for real programs, so two at a time take little more than half the time.
 WORKERS ?= 2

@@ -125,6 +125,7 @@ def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
     if state.silences is not None:
         yield "silences", state.silences.run()
     yield "standby", state.standby.run()
+    yield "reports", state.reporter.run()
     yield "notifications", state.notifier.run(state.changes)
     yield "fallback", state.fallback.run()
     yield "deadman", DeadMan(state.settings, state.pool).run()

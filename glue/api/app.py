@@ -13,7 +13,19 @@ from fastapi import FastAPI
 
 from glue import store
 from glue.alerts.gather import Gather
-from glue.api import docs, figures, health, logs, pipeline, reports, sync, webhook
+from glue.api import (
+    docs,
+    figures,
+    health,
+    logs,
+    pipeline,
+    report_jobs,
+    report_pages,
+    report_schedules,
+    reports,
+    sync,
+    webhook,
+)
 from glue.api.conventions import problems
 from glue.api.conventions.body_limit import BodyLimit
 from glue.api.conventions.refusals import RecordRefusals
@@ -37,7 +49,7 @@ from glue.api.live.tickets import Tickets
 from glue.api.notifications import acknowledge, outbox, routes, targets
 from glue.api.people import auth, machine_tokens, own_account, tokens, users
 from glue.api.people.accounts import Doorkeeper
-from glue.api.sign_on import authorize
+from glue.api.sign_on import authorize, report_door
 from glue.api.sign_on import tokens as sign_on_tokens
 from glue.api.sign_on.keys import Keyring
 from glue.changes import Changes
@@ -45,6 +57,7 @@ from glue.commands import Commander
 from glue.core import demo
 from glue.core.folding import Folding
 from glue.notify.worker import Worker
+from glue.reports.worker import Worker as ReportWorker
 from glue.settings import Settings
 
 DESCRIPTION = """
@@ -86,6 +99,7 @@ def create_app(
     app.state.commander = Commander(settings, pool)
     app.state.backtests = asyncio.Semaphore(1)
     app.state.notifier = Worker(settings, pool)
+    app.state.reporter = ReportWorker(settings, pool)
     app.state.doorkeeper = Doorkeeper(pool, settings.glue)
     secret = settings.glue.jwt_secret.get_secret_value()
     app.state.keyring = Keyring(pool, secret, settings.sign_on.lives)
@@ -103,13 +117,14 @@ def create_app(
 
 def _include(app: FastAPI) -> None:
     for module in (
-        *(health, pipeline, streams, logs, reports, sync),
+        # Their jobs before the reports, one of which could otherwise be called «jobs».
+        *(health, pipeline, streams, logs, report_jobs, reports, report_schedules, sync),
         # Before the robots and metrics, of which one could otherwise be called «bulk».
         *(registration, maintenance, bulk_thresholds, backtests),
         *(robots, groups, maintenance_windows, thresholds, commands, emergency_stop, jobs),
         *(alerts, actions, mutes, silences),
         *(targets, routes, outbox, acknowledge),
-        *(authorize, sign_on_tokens, auth),
+        *(authorize, sign_on_tokens, report_door, report_pages, auth),
         # Before the users, one of whom could otherwise be called «me».
         *(own_account, users, machine_tokens),
     ):

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 import apprise
 import requests
+from apprise.attachment.memory import AttachMemory
 
 from glue.core.messages import Message
 
@@ -29,6 +30,14 @@ SHORT_LIVED = 4
 
 _HIDDEN = "****"
 _SCHEME = re.compile(r"^\s*([a-z0-9]{2,20})://\S", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a message."""
+
+    name: str
+    data: bytes
 
 
 class BadTarget(ValueError):
@@ -83,13 +92,16 @@ class Messenger:
         """Seconds that :meth:`send` takes at most."""
         return 2 * self._timeout + 5
 
-    async def send(self, url: str, message: Message) -> None:
-        """Raises :class:`BadTarget` when it can never work, :class:`NotDelivered` when it may."""
+    async def send(self, url: str, message: Message, attachment: Attachment | None = None) -> None:
+        """Raises :class:`BadTarget` when it can never work, :class:`NotDelivered` when it may.
+        ``attachment``: only to a target that :func:`attaches`."""
         address = parse(url, self._allowed)
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self.longest):
-                await loop.run_in_executor(self._threads, _notify, address, message, self._timeout)
+                await loop.run_in_executor(
+                    self._threads, _notify, address, message, self._timeout, attachment
+                )
         except TimeoutError:
             # The thread may hang on; another one takes its place.
             self._threads.shutdown(wait=False)
@@ -100,7 +112,15 @@ class Messenger:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _notify(address: Address, message: Message, timeout: float) -> None:
+def attaches(url: str) -> bool:
+    """Whether the service takes files with a message."""
+    target = _instance(url)
+    return target is not None and bool(target.attachment_support)
+
+
+def _notify(
+    address: Address, message: Message, timeout: float, attachment: Attachment | None = None
+) -> None:
     target = _instance(address.url)
     if target is None:
         raise BadTarget("Apprise cannot read the address any more")
@@ -114,12 +134,17 @@ def _notify(address: Address, message: Message, timeout: float) -> None:
             body=message.body,
             notify_type=message.kind,
             body_format=apprise.NotifyFormat.TEXT,
+            attach=None if attachment is None else _attached(attachment),
         )
         why = "; ".join(_said.lines)
     except Exception as error:  # whatever a plugin raises
         done, why = False, f"{type(error).__name__}: {error}"
     if not done:
         raise NotDelivered(scrubbed(why, address) or f"{address.scheme}:// did not take it")
+
+
+def _attached(attachment: Attachment) -> Any:
+    return apprise.AppriseAttachment(AttachMemory(attachment.data, name=attachment.name))
 
 
 def scrubbed(text: str, address: Address) -> str:

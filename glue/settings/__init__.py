@@ -13,6 +13,7 @@ from pathlib import Path
 from glue.settings.group import Group, Port, SettingsError
 from glue.settings.loading import GROUPS, Settings, dotenv, load
 from glue.settings.notify import Notify
+from glue.settings.reports import Reports
 from glue.settings.robots import Broker, Fleet
 from glue.settings.rules import Rules
 from glue.settings.service import Glue, SignOn, Stack
@@ -33,6 +34,7 @@ __all__ = [
     "Notify",
     "Port",
     "Postgres",
+    "Reports",
     "Rules",
     "Settings",
     "SettingsError",

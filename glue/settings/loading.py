@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from glue.settings.group import Group, SettingsError
 from glue.settings.notify import Notify
+from glue.settings.reports import Reports
 from glue.settings.robots import Broker, Fleet
 from glue.settings.rules import Rules
 from glue.settings.service import Glue, SignOn, Stack
@@ -36,6 +37,7 @@ class Settings(BaseModel):
     rules: Rules
     sign_on: SignOn
     notify: Notify
+    reports: Reports
     stack: Stack
 
     @property
@@ -74,6 +76,7 @@ GROUPS: dict[str, type[Group]] = {
     "rules": Rules,
     "sign_on": SignOn,
     "notify": Notify,
+    "reports": Reports,
     "stack": Stack,
 }
 

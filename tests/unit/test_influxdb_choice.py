@@ -99,7 +99,7 @@ def test_a_home_looks_for_the_one_it_needs(tmp_path: Path) -> None:
 
 
 def test_no_build_of_the_first_is_begun_where_the_second_is_needed() -> None:
-    rest = frozenset({"mosquitto", "postgres", "telegraf", "grafana", "cc", "pkg-config"})
+    rest = frozenset({"mosquitto", "postgres", "telegraf", "grafana", "cc", "pkg-config", "fonts"})
     machine = Machine(root=True, apt=True, has=rest, go=Path("/go"), rust={}, influxdb=2)
     decided = plan(machine)
     assert decided.gets == ()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from glue.settings import PROJECT
+from glue.stack.install import fonts
 from glue.stack.install.errors import InstallFailed
 from glue.stack.install.machine import Machine, number
 from glue.stack.install.plan import plan
@@ -18,7 +19,9 @@ from glue.stack.install.versions import TELEGRAF_BUILD, TELEGRAF_TAGS
 EVERYTHING = Machine(
     root=True,
     apt=True,
-    has=frozenset({"mosquitto", "postgres", "telegraf", "influxd", "grafana", "cc", "pkg-config"}),
+    has=frozenset(
+        {"mosquitto", "postgres", "telegraf", "influxd", "grafana", "cc", "pkg-config", "fonts"}
+    ),
     go=Path("/usr/local/go/bin/go"),
     rust={"PATH": "/usr/bin"},
 )
@@ -44,9 +47,21 @@ def test_root_gets_tools_before_what_is_built_with_them() -> None:
     assert ("postgresql", "apt") in ways(BARE)
 
 
-def test_grafana_alone_is_not_needed() -> None:
+def test_grafana_and_fonts_alone_are_not_needed() -> None:
     optional = [get.what for get in plan(BARE).gets if not get.needed]
-    assert optional == ["grafana"]
+    assert optional == ["grafana", fonts.PACKAGES]
+
+
+def test_fonts_that_could_not_be_had_are_not_tried_again_at_each_start(tmp_path: Path) -> None:
+    assert not fonts.there(tmp_path)
+    assert not fonts.tried(tmp_path)
+    fonts.remember(tmp_path)
+    assert fonts.tried(tmp_path)
+
+
+def test_only_tests_read_pdfs() -> None:
+    bare = [get.what for get in plan(BARE, tests=True).gets]
+    assert "poppler-utils" in bare and "poppler-utils" not in [get.what for get in plan(BARE).gets]
 
 
 def test_without_root_what_can_be_had_is_had_and_the_rest_is_named() -> None:

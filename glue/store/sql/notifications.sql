@@ -55,8 +55,14 @@ SELECT pg_advisory_xact_lock(hashtext('tonypi:notification-routes'));
 SELECT id FROM notification_targets WHERE id = ANY (%(ids)s);
 
 -- name: routes_of_target
-SELECT name FROM notification_routes
- WHERE %(id)s = ANY (targets) OR %(id)s = ANY (escalate_to) ORDER BY position, id;
+-- And the report schedules that send to it.
+SELECT name FROM (
+    SELECT name, position, id FROM notification_routes
+     WHERE %(id)s = ANY (targets) OR %(id)s = ANY (escalate_to)
+     UNION ALL
+    SELECT 'report schedule ' || name, 2147483647, id FROM report_schedules
+     WHERE %(id)s = ANY (targets)) named
+ ORDER BY position, id;
 
 -- name: route_named
 SELECT id FROM notification_routes WHERE name = %(name)s;

@@ -1,0 +1,1 @@
+"""Reports: read, composed, rendered, kept; asked for by people and by schedules, and sent."""
