@@ -116,7 +116,9 @@ def _include(app: FastAPI) -> None:
     ):
         app.include_router(module.router)
         # For who calls them without a request (the console), by name.
-        app.state.operations |= {one.endpoint.__name__: one.endpoint for one in module.router.routes}
+        app.state.operations |= {
+            one.endpoint.__name__: one.endpoint for one in module.router.routes
+        }
     app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
 
 

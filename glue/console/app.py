@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from glue import store
 from glue.api.conventions.problems import RETRY_AFTER, ProblemError
 from glue.console import browser
+from glue.console.drawing import LiveLines
 from glue.console.page import SignInFirst, go, query, show
 from glue.console.pages import PAGES
 from glue.series import SeriesError
@@ -47,6 +48,7 @@ def install(app: FastAPI) -> None:
     there."""
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     pages.state = app.state
+    app.state.live_lines = LiveLines(app.state.series)
     folder = files("glue.console") / "static"
     pages.mount("/static", _Assets(directory=str(folder)), name="console-static")
     for module in PAGES:

@@ -12,8 +12,9 @@ from glue.series.query import Query
 POINTS = 300
 """Of a line, about: a screen shows no more."""
 
-SHORTEST = 10_000
-"""Milliseconds. Robots send every few seconds; below that a line would be holes."""
+SHORTEST = 60_000
+"""Milliseconds. What robots send least often (the battery, every 30 s) is in each of them, so that
+a mean is always of the same robots."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from glue.store.limit_history import HISTORY
 router = page.router()
 
 NUMBERS = ("warning", "critical", "warning_recovery", "critical_recovery")
-RANGES = {"6": "6 hours", "24": "24 hours", "168": "7 days", "744": "31 days"}
+RANGES = {"1": "1 hour", "6": "6 hours", "24": "24 hours", "168": "7 days", "744": "31 days"}
 CHANGES = 10
 
 

@@ -28,8 +28,16 @@ async def fleet(request: Request, reader: page.Reader, hours: Hours = "1") -> Re
             "warning": given.warning if given and given.warning is not None else known.warning,
             "critical": given.critical if given and given.critical is not None else known.critical,
         }
-    charts = await drawing.live(request, limits, float(hours))
-    return page.show(request, "live", reader, charts=charts, hours=hours, robot_id=None)
+    charts = await drawing.live(request, limits, int(hours))
+    return page.show(
+        request,
+        "live",
+        reader,
+        charts=charts,
+        hours=hours,
+        every=drawing.REFRESH[int(hours)],
+        robot_id=None,
+    )
 
 
 @router.get("/robots/{robot_id}/live")
@@ -44,5 +52,13 @@ async def robot(
         for one in found.effective
         if one.enabled
     }
-    charts = await drawing.live(request, limits, float(hours), robot_id)
-    return page.show(request, "live", reader, charts=charts, hours=hours, robot_id=robot_id)
+    charts = await drawing.live(request, limits, int(hours), robot_id)
+    return page.show(
+        request,
+        "live",
+        reader,
+        charts=charts,
+        hours=hours,
+        every=drawing.REFRESH[int(hours)],
+        robot_id=robot_id,
+    )

@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const EVERY = 10_000; // Milliseconds; rules are evaluated as often.
+  const EVERY = 10; // Seconds; rules are evaluated as often.
 
   // Times are shown in this browser's zone, which the server cannot know by itself.
   const root = document.documentElement.dataset.root;
@@ -35,7 +35,7 @@
       if (told) told.textContent = "Not updated: the service does not answer.";
     }
   }
-  if (live.length) setInterval(refresh, EVERY);
+  if (live.length) setInterval(refresh, 1000 * (live[0].dataset.live || EVERY));
 
   // Mark all rows of a table.
   document.addEventListener("change", (event) => {
