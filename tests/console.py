@@ -25,6 +25,7 @@ from tests.api import Api, served
 ROOT = "/console"
 PASSWORD = "correct horse battery"
 
+BLOCKS = {"div", "p", "form", "table", "ul", "ol", "dl", "section", "fieldset", "h1", "h2", "h3"}
 VOID = {"input", "meta", "link", "br", "hr", "img", "circle", "path", "rect", "line"}
 
 
@@ -59,6 +60,7 @@ class Read(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         told = {name: value or "" for name, value in attrs}
+        assert tag not in BLOCKS or "p" not in self._open, f"<{tag}> ends the paragraph around it"
         self.elements.append((tag, told))
         self.text += " "
         if tag not in VOID:

@@ -14,7 +14,7 @@ import pytest_asyncio
 from glue.core.roles import ROLES
 from glue.settings import Influx, Postgres
 from tests.conftest import SettingsFor
-from tests.console import ROOT, Console, Read, open_console
+from tests.console import PASSWORD, ROOT, Console, Read, open_console
 
 NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> \u0308\u202e \u2603 机器人"
 OF_ROBOT = "/robots/tonypi_01"
@@ -48,9 +48,7 @@ async def test_the_root_leads_to_the_console_and_the_console_to_its_sign_in(
     then = "/console/sign-in?then=%2Frobots%3Fstatus%3Donline"
     assert answer.headers["location"] == then
     await visitor.get(then.removeprefix(ROOT))
-    page = await visitor.send(
-        "Sign in</button>", username="VIEWER", password="correct horse battery"
-    )
+    page = await visitor.send("Sign in</button>", username="VIEWER", password=PASSWORD)
     assert (page.url.path, page.url.query) == ("/console/robots", b"status=online")
 
 
@@ -60,9 +58,7 @@ async def test_the_root_leads_to_the_console_and_the_console_to_its_sign_in(
 async def test_nobody_is_led_elsewhere_after_signing_in(console: Console, then: str) -> None:
     visitor = console.visitor()
     await visitor.get("/sign-in", then=then)
-    page = await visitor.send(
-        "Sign in</button>", username="viewer", password="correct horse battery"
-    )
+    page = await visitor.send("Sign in</button>", username="viewer", password=PASSWORD)
     assert str(page.url) == "http://glue.test/console/"
 
 
@@ -84,7 +80,7 @@ async def test_cookies_are_out_of_reach_and_go_to_the_console_and_to_single_sign
     visitor = console.visitor()
     await visitor.get("/sign-in")
     form = visitor.read().forms[0]
-    data = dict(form.fields) | {"username": "operator", "password": "correct horse battery"}
+    data = dict(form.fields) | {"username": "operator", "password": PASSWORD}
     answer = await visitor.client.post(f"{ROOT}/sign-in", data=data)
     cookies = {c.split("=")[0]: c.lower() for c in answer.headers.get_list("set-cookie")}
     assert set(cookies) == {"tonypi_sso", "tonypi_console"}
@@ -488,3 +484,47 @@ async def test_while_postgresql_is_away_pages_say_so_and_robots_can_still_be_sto
     assert page.status_code == 503
     stranger = console.visitor()
     assert (await stranger.get("/emergency-stop")).status_code == 303
+
+
+async def test_who_changes_the_password_stays_in_this_browser_alone(console: Console) -> None:
+    here, there = await console.as_("viewer"), await console.as_("viewer")
+    await here.get("/account")
+    new = "battery horse staple"
+    page = await here.send(
+        "Change the password</button>", old_password=PASSWORD, new_password=new, again="other"
+    )
+    assert page.status_code == 422 and "not the same" in here.text and new not in page.text
+    page = await here.send(
+        "Change the password</button>", old_password="wrong", new_password=new, again=new
+    )
+    assert page.status_code == 422 and "this is not your password" in here.text
+    await here.send(
+        "Change the password</button>", old_password=PASSWORD, new_password=new, again=new
+    )
+    assert "You have another password" in here.text
+    assert here.text.count("this one") == 1 and "End the session" not in here.text
+    assert (await there.get("/")).status_code == 303
+    again = console.visitor()
+    assert (await again.sign_in("viewer", new)).status_code == 200
+    assert "Overview" in again.text
+
+
+async def test_limits_are_tried_on_the_past_without_a_script(console: Console) -> None:
+    operator = await console.as_("operator")
+    await operator.get("/limits/cpu")
+    page = await operator.send("Try on the past</button>", warning="", critical="95", hours="1")
+    assert page.status_code == 200, "what is left empty is tried as it is"
+    assert "What warning 70 and critical 95 % would have done" in operator.text
+    assert page.text.count("<svg") >= 2 and "No data in this time." in page.text
+    page = await operator.send("Try on the past</button>", warning="97", critical="95")
+    assert page.status_code == 422 and "critical 95 is not above warning 97" in operator.text
+    await operator.send("Suggest</button>", warning="", critical="")
+    assert "too few readings" in operator.text
+    assert not await console.api.logs("api"), "nothing was set"
+
+
+async def test_pages_are_counted_by_route_beside_the_apis(console: Console) -> None:
+    visitor = await console.as_("viewer")
+    await visitor.get(OF_ROBOT)
+    figures = (await visitor.client.get("/metrics")).text
+    assert 'method="GET",route="/console/robots/{robot_id}",status="200"' in figures

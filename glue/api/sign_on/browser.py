@@ -23,7 +23,8 @@ from glue.store.users import User
 
 SESSION = "tonypi_sso"
 CONSOLE = "tonypi_console"
-"""The same session, for the console."""
+PLACES = {SESSION: "/oauth", CONSOLE: "/console"}
+"""The cookies of one session, and the paths that each is for."""
 FORM = "tonypi_sso_form"
 BEGUN_AGAIN = "tonypi_sso_again"
 GRAFANA_STATE = "oauth_state"
@@ -34,7 +35,7 @@ AGAIN_WITHIN = 60
 
 def token(request: Request) -> str:
     """By which this browser's session is known; empty where there is none."""
-    return request.cookies.get(SESSION) or request.cookies.get(CONSOLE) or ""
+    return next((known for name in PLACES if (known := request.cookies.get(name))), "")
 
 
 async def session(request: Request) -> oidc.Session | None:
@@ -63,13 +64,13 @@ async def open_session(request: Request, user: User) -> tuple[str, oidc.Session 
 
 
 def keep_session(response: Response, token: str, settings: Settings) -> None:
-    _set(response, SESSION, token, settings, settings.sign_on.lives)
-    _set(response, CONSOLE, token, settings, settings.sign_on.lives, "/console")
+    for name, path in PLACES.items():
+        _set(response, name, token, settings, settings.sign_on.lives, path)
 
 
 def drop_session(response: Response, settings: Settings) -> None:
-    _set(response, SESSION, "", settings, 0)
-    _set(response, CONSOLE, "", settings, 0, "/console")
+    for name, path in PLACES.items():
+        _set(response, name, "", settings, 0, path)
 
 
 def form_token(request: Request) -> tuple[str, str]:
