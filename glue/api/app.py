@@ -95,7 +95,7 @@ def create_app(
     _include(app)
     docs.install(app)
     problems.install(app)
-    app.add_middleware(BodyLimit, exempt="/webhooks/")
+    app.add_middleware(BodyLimit, exempt="/webhooks/", pages="/console/")
     app.add_middleware(RecordRefusals)
     app.add_middleware(figures.CountRequests, figures=app.state.figures)
     _document(app)

@@ -23,6 +23,7 @@ PAGES = (
     *("/reports", "/limits", "/limits/robots", "/limits/battery", "/maintenance", "/commands"),
     *("/registrations", "/registrations?registration=refused", "/status", "/account"),
 )
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 OF_OPERATORS = ("/notifications",)
 OF_ADMINS = ("/users", "/users/new")
 
@@ -180,6 +181,16 @@ async def test_a_form_from_elsewhere_changes_nothing(console: Console) -> None:
     assert answer.status_code == 303
 
 
+async def test_a_form_that_is_too_large_is_told_on_a_page(console: Console) -> None:
+    visitor = await console.as_("operator")
+    answer = await visitor.client.post(
+        f"{ROOT}/maintenance", content=b"x" * (1024 * 1024 + 1), headers=FORM
+    )
+    assert answer.status_code == 413
+    assert "A body may have 1048576 bytes at most." in answer.text
+    _is_sound(answer)
+
+
 async def test_every_form_that_changes_something_has_a_token(console: Console) -> None:
     visitor = await console.as_("admin")
     for path in (*PAGES, *OF_OPERATORS, *OF_ADMINS, "/emergency-stop"):
@@ -214,6 +225,7 @@ async def test_an_ended_session_is_led_to_the_sign_in_and_told_that_nothing_was_
 async def test_names_that_look_like_markup_are_shown_as_they_are(console: Console) -> None:
     api = console.api
     await api.rows("UPDATE robots SET name = %(n)s::text, description = %(n)s::text", n=NASTY)
+    await api.rows("UPDATE robots SET camera_url = 'javascript:alert(3)'")
     alert = await api.add_alert(title=NASTY, message=NASTY, source="x'\"<b>")
     await api.rows(
         "INSERT INTO reports (title, description, report_type)"
@@ -234,6 +246,7 @@ async def test_names_that_look_like_markup_are_shown_as_they_are(console: Consol
     ):
         page = await visitor.get(path)
         _is_sound(page)
+        assert 'href="javascript:' not in page.text
         assert "<script>alert" not in page.text and "<img" not in page.text, path
     page = await visitor.get(f"/alerts/{alert}")
     assert NASTY in page.text.replace("&lt;", "<").replace("&gt;", ">").replace(
