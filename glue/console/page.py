@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse
 
+from glue.api.conventions import refusals
 from glue.api.conventions.callers import Caller
 from glue.api.conventions.problems import ProblemError
 from glue.console import browser, words
@@ -55,7 +56,7 @@ class SignInFirst(Exception):
 
 
 async def _reader(request: Request) -> Caller:
-    found = await browser.caller(request)
+    found = request.state.caller = await browser.caller(request)
     if found is None:
         raise SignInFirst
     return found
@@ -109,6 +110,7 @@ class Page(APIRoute):
             if request.method == "POST":
                 request.state.form = await _posted(request)
                 if not browser.is_our_form(request, request.state.form["form_token"]):
+                    refusals.because(request, "a form that was not shown in this browser")
                     raise ProblemError(403, FORM_GONE, "not-our-form")
             return await handle(request)
 

@@ -174,6 +174,8 @@ async def test_a_form_from_elsewhere_changes_nothing(console: Console) -> None:
     bare = console.visitor()
     assert (await bare.client.post(path, data={"form_token": token})).status_code == 403
     assert not await console.api.rows("SELECT 1 AS one FROM robots WHERE status = 'maintenance'")
+    (told, *_) = [one for one in await console.api.logs("auth") if one["level"] == "WARNING"]
+    assert "a form that was not shown in this browser" in told["message"]
     # As a JSON body, which another site could send without asking, no more.
     answer = await visitor.client.post(path, json={"do": "begin", "form_token": token})
     assert answer.status_code == 403
@@ -274,6 +276,21 @@ async def test_an_alert_is_acknowledged_commented_and_resolved_by_hand(console: 
     assert said == [f"operator acknowledged alert {alert}", f"operator resolved alert {alert}"]
     await operator.get(f"/alerts/{alert}")
     assert re.search("I go there.*done", operator.text), "both stand in the timeline"
+
+
+async def test_an_alert_is_muted_for_a_while_and_told_again(console: Console) -> None:
+    alert = await console.api.add_alert(title="Servo hot", metric="servo_temp")
+    operator = await console.as_("operator")
+    await operator.get(f"/alerts/{alert}")
+    await operator.send("Mute</button>", hours="8")
+    assert "Nobody is told of it now." in operator.text and "by operator until" in operator.text
+    (row,) = await console.api.rows("SELECT * FROM alerts WHERE id = %(id)s", id=alert)
+    left = row["muted_until"] - datetime.now(UTC)
+    assert timedelta(hours=7.9) < left <= timedelta(hours=8)
+    await operator.send("Tell people again</button>")
+    assert "nobody is told" not in operator.text
+    await operator.send("Mute</button>", hours="")
+    assert "by operator" in operator.text and "by operator until" not in operator.text
 
 
 async def test_who_acts_on_an_old_page_is_told_that_somebody_was_faster(console: Console) -> None:

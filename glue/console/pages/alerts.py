@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -10,7 +11,7 @@ from glue.api.conventions import etag, listing
 from glue.api.conventions.callers import Caller
 from glue.api.conventions.fields import AlertPath
 from glue.api.conventions.problems import ProblemError, Refused
-from glue.api.episodes import actions, alerts
+from glue.api.episodes import actions, alerts, mutes
 from glue.api.episodes.shapes import AlertFilter, AlertWithTimeline
 from glue.console import forms, page
 from glue.console.operations import perform
@@ -22,9 +23,14 @@ router = page.router("/alerts")
 Wanted = Annotated[AlertFilter, Query()]
 Asked = Annotated[listing.Asked, listing.of(alert_reads.ALERTS)]
 
+MUTES = {"1": "for an hour", "8": "for eight hours", "24": "for a day", "": "until it is over"}
+"""Hours that nobody is told of one alert."""
+
 MESSAGES = {
     "acknowledge": "You look after it now.",
     "comment": "Your comment is in the timeline.",
+    "mute": "Nobody is told of it now.",
+    "unmute": "Who has not heard of it hears now.",
     "resolve": "Resolved. It opens again only after its rule has reported normal once.",
 }
 
@@ -64,7 +70,7 @@ async def read_alert(request: Request, reader: page.Reader, alert_id: AlertPath)
 
 @router.post("/{alert_id}")
 async def act(request: Request, reader: page.Reader, alert_id: AlertPath) -> Response:
-    """Acknowledge, comment, resolve."""
+    """Acknowledge, comment, mute, resolve."""
     form = await page.form(request)
     comment = form.only("comment")
     about = {"alert_id": alert_id, "if_match": form["version"] or None}
@@ -77,11 +83,21 @@ async def act(request: Request, reader: page.Reader, alert_id: AlertPath) -> Res
             by = actions.acknowledge_alert if do == "acknowledge" else actions.resolve_alert
             said = forms.body(actions.Comment, comment)
             await perform(by, request, reader, body=said, **about)
+        elif do == "mute":
+            until = _in_hours(form["hours"])
+            muting = forms.body(mutes.MuteOfOne, {"until": until, **form.only("comment")})
+            await perform(mutes.mute_alert, request, reader, body=muting, **about)
+        elif do == "unmute":
+            await perform(mutes.unmute_alert, request, reader, **about)
         else:
-            raise Refused("do", "acknowledge, comment or resolve")
+            raise Refused("do", "acknowledge, comment, mute, unmute or resolve")
     except ProblemError as problem:
         return await _show(request, reader, alert_id, problem)
     return page.go(request, f"/alerts/{alert_id}", MESSAGES[do])
+
+
+def _in_hours(hours: str) -> datetime | None:
+    return datetime.now(UTC) + timedelta(hours=int(hours)) if hours in MUTES and hours else None
 
 
 async def _show_list(
@@ -118,6 +134,7 @@ async def _show(
         reader,
         alert=alert,
         version=etag.tag(alert),
+        mutes=MUTES,
         unit=METRICS[alert.metric].unit if alert.metric in METRICS else "",
         problem=problem,
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from glue import store
-from glue.api.conventions import clients
+from glue.api.conventions import clients, refusals
 from glue.api.people.accounts import Attempt, SignInRefused, TooManyTries, WrongCredentials
 from glue.api.sign_on import browser as sign_on
 from glue.console import browser, page
@@ -42,6 +42,8 @@ async def sign_in(request: Request, then: Then = "") -> Response:
         if session is None:
             raise WrongCredentials
     except SignInRefused as error:
+        # The doorkeeper has it in the logs, with the reason.
+        refusals.recorded(request)
         late = isinstance(error, TooManyTries)
         answer = _form(request, then, name, str(error), 429 if late else 403)
         if isinstance(error, TooManyTries):
