@@ -54,3 +54,7 @@ class May:
 
     def __call__(self, name: str) -> bool:
         return allows(self._role, least(self._operations[name]))
+
+    def if_there_is(self, name: str) -> bool:
+        """The same for an operation that not every glue has."""
+        return name in self._operations and self(name)

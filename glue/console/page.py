@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jinja2
 from fastapi import APIRouter, Depends, Request, Response
@@ -137,6 +137,7 @@ def show(
     asked_store = given.pop("asked_store", True)
     context: dict[str, Any] = {
         "at": browser.root(settings),
+        "glue": urlsplit(settings.glue_for_browsers).path.rstrip("/"),
         "here": request.url.path.removeprefix(request.scope.get("root_path", "")),
         "reader": reader,
         "may": May(request.app.state.operations, reader.role if reader else ""),

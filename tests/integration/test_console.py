@@ -553,6 +553,18 @@ async def test_limits_are_tried_on_the_past_without_a_script(console: Console) -
     assert not await console.api.logs("api"), "nothing was set"
 
 
+async def test_a_glue_that_makes_reports_is_asked_for_one(console: Console) -> None:
+    visitor = await console.as_("viewer")
+    known = console.api.app.state.operations
+    asked = "/reports/new"
+    known.pop("make_report", None)
+    await visitor.get("/reports")
+    assert asked not in [given.get("href") for _, given in visitor.read().elements]
+    known["make_report"] = known["list_reports"]
+    await visitor.get("/reports")
+    assert asked in [given.get("href") for _, given in visitor.read().elements]
+
+
 async def test_pages_are_counted_by_route_beside_the_apis(console: Console) -> None:
     visitor = await console.as_("viewer")
     await visitor.get(OF_ROBOT)
