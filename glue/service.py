@@ -16,7 +16,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from glue import events, store
+from glue import console, events, store
 from glue.alerts.intake import Intake
 from glue.alerts.pull import Watch
 from glue.alerts.silences import Silences
@@ -96,6 +96,7 @@ async def open_systems(
         app.state.reconciler = await _reconciler(settings, pool, stack)
         app.state.silences = Silences(settings, pool, grafana) if grafana is not None else None
         app.state.standby = Standby(settings, pool, series, intake, watch)
+        console.install(app)
         app.state.fallback = Fallback(settings, pool, app.state.notifier.messenger)
         await app.state.fallback.until_reachable(stopped or asyncio.Event())
         await first_users.ensure(pool, settings)

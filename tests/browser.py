@@ -139,6 +139,11 @@ class Page:
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         return self._browser.call(method, self._session, **params)
 
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What the browser told by itself so far, of all its windows."""
+        return self._browser.events
+
     def go(self, url: str) -> None:
         self.call("Page.navigate", url=url)
 
@@ -211,8 +216,11 @@ class Page:
         )
 
     def in_colours(self, scheme: str) -> None:
-        """``light`` or ``dark``, as the system asks for."""
-        wish = [{"name": "prefers-color-scheme", "value": scheme}]
+        """``light`` or ``dark``, as the system asks for; at once."""
+        wish = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
         self.call("Emulation.setEmulatedMedia", features=wish)
 
     def without_scripts(self) -> None:

@@ -105,10 +105,11 @@ def create_app(
     app.state.keyring = Keyring(pool, secret, settings.sign_on.lives)
     app.state.refusals = Folding()
     app.state.figures = figures.Figures([webhook.POSTS])
+    app.state.operations = {}
     _include(app)
     docs.install(app)
     problems.install(app)
-    app.add_middleware(BodyLimit, exempt="/webhooks/")
+    app.add_middleware(BodyLimit, exempt="/webhooks/", pages="/console/")
     app.add_middleware(RecordRefusals)
     app.add_middleware(figures.CountRequests, figures=app.state.figures)
     _document(app)
@@ -129,6 +130,10 @@ def _include(app: FastAPI) -> None:
         *(own_account, users, machine_tokens),
     ):
         app.include_router(module.router)
+        # For who calls them without a request (the console), by name.
+        app.state.operations |= {
+            one.endpoint.__name__: one.endpoint for one in module.router.routes
+        }
     app.include_router(webhook.router, responses=problems.documented(400, 401, 413, 503))
 
 

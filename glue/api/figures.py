@@ -114,9 +114,17 @@ class CountRequests:
             await self._app(scope, receive, noted)
         finally:
             route = getattr(scope.get("route"), "path", None) or "none"
+            if route != "none":
+                route = _mounted_at(scope) + route
             method = scope["method"] if scope["method"] in METHODS else "other"
             self._figures.requests.labels(method, route, str(status)).inc()
             self._figures.seconds.labels(method, route).observe(time.perf_counter() - start)
+
+
+def _mounted_at(scope: Scope) -> str:
+    """Where the application with the route is mounted: ``/console``, or nothing."""
+    root = scope.get("root_path", "")
+    return str(root.removeprefix(scope.get("app_root_path", root)))
 
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -31,6 +31,7 @@ def show(place: Home, site: Site, progress: Progress) -> None:
         progress.say(f"dashboards  {public.grafana(config)}")
     else:
         progress.say("dashboards  none: no Grafana here; the standby evaluator raises the alerts")
+    progress.say(f"console     {public.glue(config)}/console")
     progress.say(f"API         {public.glue(config)}/docs")
     progress.say(f"robots      send MQTT to {host}:{config.broker.port}")
     if opened:

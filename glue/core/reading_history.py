@@ -75,6 +75,19 @@ def newest(metric: Metric, stretch: Stretch, every: int, robot_ids: list[str]) -
     )
 
 
+def drawn(metric: Metric, stretch: Stretch, every: int, robot_id: str | None) -> str:
+    """For a line: of each ``every`` milliseconds the furthest reading on the bad side (``worst``)
+    and the mean (``mean``), of one robot with all its parts, or of all robots."""
+    reading = READINGS[metric.name]
+    furthest = "max" if metric.direction == "high" else "min"
+    return (
+        f'SELECT {furthest}("{reading.field}") AS "worst", mean("{reading.field}") AS "mean"'
+        f' FROM "{reading.measurement}"'
+        f" WHERE {stretch.when}{_of([robot_id] if robot_id else [])}"
+        f" GROUP BY time({every}ms) fill(none)"
+    )
+
+
 def _tags(metric: Metric) -> str:
     part = PART.get(metric.name)
     return f'"robot_id", "{part}"' if part else '"robot_id"'

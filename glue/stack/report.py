@@ -49,12 +49,18 @@ def parts(home: Home) -> Facts:
 
 
 async def told_by_store(settings: Settings) -> Facts:
-    """Who evaluates the rules (``name``, ``since``, ``reason``), what the glue refused, and what
-    became of what is over."""
+    """What :func:`told_by` tells, over a connection of its own. Raises ``StoreError``."""
     # The pool reports every attempt; what it comes to is told once, by whoever catches it.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     single = settings.postgres.model_copy(update={"pool_size": 1, "pool_max": 1})
-    async with store.open_pool(single) as pool, store.transaction(pool) as conn:
+    async with store.open_pool(single) as pool:
+        return await told_by(pool, settings)
+
+
+async def told_by(pool: store.Pool, settings: Settings) -> Facts:
+    """Who evaluates the rules (``name``, ``since``, ``reason``), what the glue refused, and what
+    became of what is over. Raises ``StoreUnavailable``."""
+    async with store.transaction(pool) as conn:
         beats = await heartbeats.read(conn)
         refused = await refusals.listed(conn)
     beat, retention = beats.get("evaluator"), beats.get("retention")

@@ -72,11 +72,7 @@ class Access:
         self, request: Request, token: Annotated[str | None, Depends(_bearer)]
     ) -> Caller:
         user = request.state.caller = await callers.of(request, token)
-        if not allows(user.role, self.least):
-            await _record_refusal(request, user, {"takes": self.least})
-            raise ProblemError(
-                403, f"This takes the role {self.least}; {user.username} is {user.role}."
-            )
+        await require(request, user, self.least)
         scope = request.scope["route"].openapi_extra["x-scope"]
         if not user.may(scope):
             await _record_refusal(request, user, {"takes": self.least, "scope": scope})
@@ -141,6 +137,13 @@ def _out_of_scope(user: Caller, scope: str) -> str:
     if scope == scopes.SESSION:
         return "This takes a person who logged in; a token of a machine will not do."
     return f"This takes the scope {scope}; the token has {has}."
+
+
+async def require(request: Request, user: Caller, least: Role) -> None:
+    """Raises :class:`ProblemError` 403, and records it, where ``user`` has less than ``least``."""
+    if not allows(user.role, least):
+        await _record_refusal(request, user, {"takes": least})
+        raise ProblemError(403, f"This takes the role {least}; {user.username} is {user.role}.")
 
 
 async def _record_refusal(request: Request, user: Caller, takes: dict[str, str]) -> None:

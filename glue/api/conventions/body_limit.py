@@ -15,17 +15,19 @@ MOST = 1024 * 1024
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for a body above :data:`MOST`, except below ``exempt``."""
+    """ASGI middleware: 413 for a body above :data:`MOST`, except below ``exempt``. What is below
+    ``pages`` tells it by itself, on a page."""
 
-    def __init__(self, app: ASGIApp, exempt: str) -> None:
+    def __init__(self, app: ASGIApp, exempt: str, pages: str) -> None:
         self._app = app
         self._exempt = exempt
+        self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(self._exempt):
             await self._app(scope, receive, send)
             return
-        if _announced(scope) > MOST:
+        if _announced(scope) > MOST and not scope["path"].startswith(self._pages):
             # Closing the connection spares us from reading the rest of it.
             answer = problem(scope["path"], 413, _TOO_LARGE, headers={"Connection": "close"})
             await answer(scope, receive, send)

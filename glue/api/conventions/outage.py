@@ -34,9 +34,10 @@ class AccessAlways(access.Access):
         try:
             return await store.within(STORE_WITHIN_S, super().__call__(request, token))
         except store.StoreUnavailable:
-            return self._believed(request, token)
+            return self.believed(request, token)
 
-    def _believed(self, request: Request, token: str | None) -> Caller:
+    def believed(self, request: Request, token: str | None) -> Caller:
+        """The person whom ``token`` names. Raises ``ProblemError`` 401, 403, 503."""
         if token is None or token.startswith(MACHINE):
             raise ProblemError(
                 503,

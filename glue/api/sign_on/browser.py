@@ -1,7 +1,8 @@
 """What single sign-on keeps in a browser: its session, and the mark that a form came from here.
 
-Both cookies are for the addresses below /oauth alone, are out of a script's reach, and come along
-when somebody is led here from Grafana but not when another site posts a form here.
+Cookies are for the addresses below /oauth alone, are out of a script's reach, and come along when
+somebody is led here from Grafana but not when another site posts a form here. The session is kept a
+second time for /console: one cookie for both would go to all of the host, and so to Grafana.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from glue.store import oidc
 from glue.store.users import User
 
 SESSION = "tonypi_sso"
+CONSOLE = "tonypi_console"
+PLACES = {SESSION: "/oauth", CONSOLE: "/console"}
+"""The cookies of one session, and the paths that each is for."""
 FORM = "tonypi_sso_form"
 BEGUN_AGAIN = "tonypi_sso_again"
 GRAFANA_STATE = "oauth_state"
@@ -29,13 +33,18 @@ AGAIN_WITHIN = 60
 """Seconds in which a sign-in is begun again only once."""
 
 
+def token(request: Request) -> str:
+    """By which this browser's session is known; empty where there is none."""
+    return next((known for name in PLACES if (known := request.cookies.get(name))), "")
+
+
 async def session(request: Request) -> oidc.Session | None:
     """Who is signed in in this browser: active, with the password of that time."""
-    token = request.cookies.get(SESSION, "")
-    if not token:
+    known = token(request)
+    if not known:
         return None
     async with store.transaction(request.app.state.pool) as conn:
-        return await oidc.session(conn, token)
+        return await oidc.session(conn, known)
 
 
 async def open_session(request: Request, user: User) -> tuple[str, oidc.Session | None]:
@@ -46,20 +55,22 @@ async def open_session(request: Request, user: User) -> tuple[str, oidc.Session 
     """
     client = clients.of(request)
     lives = request.app.state.settings.sign_on.lives
-    token = secrets.token_urlsafe(32)
+    new = secrets.token_urlsafe(32)
     async with store.transaction(request.app.state.pool) as conn:
-        if before := await oidc.session(conn, request.cookies.get(SESSION, "")):
+        if before := await oidc.session(conn, token(request)):
             await oidc.end_session(conn, before.id)
-        await oidc.open_session(conn, token, user, lives, client.address, client.agent)
-        return token, await oidc.session(conn, token)
+        await oidc.open_session(conn, new, user, lives, client.address, client.agent)
+        return new, await oidc.session(conn, new)
 
 
 def keep_session(response: Response, token: str, settings: Settings) -> None:
-    _set(response, SESSION, token, settings, settings.sign_on.lives)
+    for name, path in PLACES.items():
+        _set(response, name, token, settings, settings.sign_on.lives, path)
 
 
 def drop_session(response: Response, settings: Settings) -> None:
-    _set(response, SESSION, "", settings, 0)
+    for name, path in PLACES.items():
+        _set(response, name, "", settings, 0, path)
 
 
 def form_token(request: Request) -> tuple[str, str]:
@@ -110,13 +121,20 @@ def _sealed(mark: str, settings: Settings) -> str:
     return hmac.digest(secret, b"tonypi form\0" + mark.encode("utf-8", "replace"), "sha256").hex()
 
 
-def _set(response: Response, name: str, value: str, settings: Settings, age: int | None) -> None:
+def _set(
+    response: Response,
+    name: str,
+    value: str,
+    settings: Settings,
+    age: int | None,
+    below: str = "/oauth",
+) -> None:
     root = urlsplit(settings.glue_for_browsers)
     response.set_cookie(
         name,
         value,
         max_age=age,
-        path=f"{root.path}/oauth",
+        path=f"{root.path}{below}",
         secure=root.scheme == "https",
         httponly=True,
         samesite="lax",

@@ -1,0 +1,45 @@
+"""What a form sent, made into what an operation of the API takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ValidationError
+
+from glue.api.conventions.problems import ProblemError, Refused
+
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+def body(kind: type[Kind], given: Mapping[str, Any]) -> Kind:
+    """``given`` as ``kind``; a form has nothing but text, so "5" is a number here. Raises
+    ``ProblemError`` 422 that names every field that was refused."""
+    try:
+        return kind.model_validate(dict(given), strict=False)
+    except ValidationError as error:
+        errors = [
+            {
+                "where": ".".join(str(part) for part in one["loc"]) or "the form",
+                "why": str(one["msg"]).removeprefix("Value error, "),
+            }
+            for one in error.errors(include_input=False)
+        ]
+        told = "; ".join(f"{one['where']}: {one['why']}" for one in errors[:3])
+        raise ProblemError(422, told, "refused", more={"errors": errors}) from None
+
+
+def moment(name: str, text: str, zone: ZoneInfo) -> datetime | None:
+    """A time as ``<input type=datetime-local>`` gives it, in the reader's zone. None for none.
+
+    Raises ``Refused``.
+    """
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(name, "not a time; give it like 2027-01-31T18:00") from None
+    return at if at.tzinfo else at.replace(tzinfo=zone)

@@ -1,0 +1,194 @@
+"""One page: how it is rendered, who reads it, what its form sent.
+
+:class:`Page` is the class of all routes here. It takes empty fields out of a query, so that an
+empty filter of a form is no filter; and lets no form through that was not shown in this browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import jinja2
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+from starlette.responses import RedirectResponse
+
+from glue.api.conventions import refusals
+from glue.api.conventions.callers import Caller
+from glue.api.conventions.problems import ProblemError
+from glue.console import browser, words
+from glue.console.operations import May
+from glue.settings import Settings
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+FORM_GONE = (
+    "This form was not shown in this browser, or by somebody else's session, or cookies are off."
+    " Nothing was changed. Go back, load the page again, and send it once more."
+)
+MOST_FIELDS = 5000
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("glue.console"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+words.install(TEMPLATES)
+
+
+class SignInFirst(Exception):
+    """Nobody is signed in in this browser."""
+
+
+async def _reader(request: Request) -> Caller:
+    found = request.state.caller = await browser.caller(request)
+    if found is None:
+        raise SignInFirst
+    return found
+
+
+Reader = Annotated[Caller, Depends(_reader)]
+"""Who is signed in. What they may is asked where something is done."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a form sent, without the fields that are empty."""
+
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> str:
+        """The field without white space around it; empty where there is none."""
+        return self.exactly(name).strip()
+
+    def exactly(self, name: str) -> str:
+        """The field as it was typed: a password may begin with a space."""
+        return next((value for key, value in self.pairs if key == name), "")
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a field that may be there several times."""
+        return [value.strip() for key, value in self.pairs if key == name]
+
+    def only(self, *names: str) -> dict[str, str]:
+        """Those fields that have something in them."""
+        return {name: self[name] for name in names if self[name]}
+
+
+async def form(request: Request) -> Form:
+    """What was posted; the route has checked already where it comes from."""
+    posted: Form = request.state.form
+    return posted
+
+
+class Page(APIRoute):
+    """A route of the console."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            asked = request.query_params.multi_items()
+            given = [(name, value.strip()) for name, value in asked if value.strip()]
+            if given != asked:
+                request.scope["query_string"] = urlencode(given).encode()
+                request = Request(request.scope, request.receive)
+            if request.method == "POST":
+                request.state.form = await _posted(request)
+                if not browser.is_our_form(request, request.state.form["form_token"]):
+                    refusals.because(request, "a form that was not shown in this browser")
+                    raise ProblemError(403, FORM_GONE, "not-our-form")
+            return await handle(request)
+
+        return handled
+
+
+def router(prefix: str = "") -> APIRouter:
+    """A router of pages."""
+    return APIRouter(prefix=prefix, route_class=Page, default_response_class=HTMLResponse)
+
+
+def show(
+    request: Request, template: str, reader: Caller | None, status: int = 200, **given: Any
+) -> Response:
+    """The page ``templates/<template>.html``, with what every page has.
+
+    ``problem``: what went wrong, told on the page, with its status. ``asked_store`` False: who
+    reads it may have been believed, since PostgreSQL is away.
+    """
+    settings: Settings = request.app.state.settings
+    token, mark = browser.form_token(request)
+    told = browser.said(request)
+    problem = given.pop("problem", None)
+    asked_store = given.pop("asked_store", True)
+    context: dict[str, Any] = {
+        "at": browser.root(settings),
+        "glue": urlsplit(settings.glue_for_browsers).path.rstrip("/"),
+        "here": request.url.path.removeprefix(request.scope.get("root_path", "")),
+        "reader": reader,
+        "may": May(request.app.state.operations, reader.role if reader else ""),
+        "token": token,
+        "said": told,
+        "problem": problem,
+        "zone": browser.zone(request),
+        "grafana": settings.grafana_for_browsers,
+        "sent": request.state.form if problem is not None and request.method == "POST" else None,
+        "query": request.query_params,
+        **given,
+    }
+    html = TEMPLATES.get_template(f"{template}.html").render(context)
+    code = problem.status if isinstance(problem, ProblemError) else status
+    answer = HTMLResponse(html.encode("utf-8", "replace"), code, HEADERS)
+    browser.keep_form(answer, mark, settings)
+    if told:
+        browser.forget_said(answer, settings)
+    if asked_store and reader is not None and context["may"]("stop_robot"):
+        browser.let_stop(request, answer, reader)
+    return answer
+
+
+def ask(request: Request, reader: Caller, title: str, would: str, back: str) -> Response:
+    """Whether the form that came shall really be done: the same one, with ``confirm``."""
+    posted: Form = request.state.form
+    fields = [one for one in posted.pairs if one[0] not in ("form_token", "confirm")]
+    return show(request, "confirm", reader, title=title, would=would, back=back, fields=fields)
+
+
+def go(request: Request, path: str, message: str = "") -> Response:
+    """On to the page ``path`` of the console, where ``message`` is told."""
+    settings: Settings = request.app.state.settings
+    answer = RedirectResponse(browser.root(settings) + path, 303, {"Cache-Control": "no-store"})
+    if message:
+        browser.say(request, answer, message)
+    return answer
+
+
+def query(pairs: Mapping[str, Any] | list[tuple[str, str]]) -> str:
+    """``?a=b``, or nothing."""
+    told = urlencode(pairs)
+    return f"?{told}" if told else ""
+
+
+async def _posted(request: Request) -> Form:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return Form()
+    try:
+        text = (await request.body()).decode("utf-8", "replace")
+        return Form(parse_qsl(text, keep_blank_values=False, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        return Form()

@@ -1,0 +1,86 @@
+"""How pages say times, durations and numbers; filters of the templates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import jinja2
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
+from starlette.datastructures import QueryParams
+
+NOTHING = "–"
+
+
+def install(templates: jinja2.Environment) -> None:
+    """Give the templates these filters."""
+    templates.filters |= {
+        "time": _time,
+        "ago": _ago,
+        "local": _local,
+        "number": number,
+        "duration": duration,
+        "linked": linked,
+        "zip": zip,
+    }
+
+
+def stamp(at: datetime, zone: ZoneInfo) -> str:
+    """``2026-11-25 23:05:10 +01:00``."""
+    local = at.astimezone(zone)
+    offset = local.strftime("%z")
+    return f"{local:%Y-%m-%d %H:%M:%S} {offset[:3]}:{offset[3:5]}"
+
+
+def duration(seconds: float) -> str:
+    """``3 min``; the two largest units at most."""
+    left = max(0, round(seconds))
+    for size, name, smaller, less in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if left >= size:
+            rest = left % size // smaller
+            return f"{left // size} {name}" + (f" {rest} {less}" if rest and size > 60 else "")
+    return f"{left} s"
+
+
+def linked(query: QueryParams, **changes: str) -> str:
+    """The query with these values in place of its own; an empty one is left out."""
+    kept = [(name, value) for name, value in query.multi_items() if name not in changes]
+    return "?" + urlencode([*kept, *((n, v) for n, v in changes.items() if v)])
+
+
+def number(value: float | None) -> str:
+    """Without needless digits."""
+    return NOTHING if value is None else f"{value:.6g}"
+
+
+@jinja2.pass_context
+def _time(context: Context, at: datetime | None) -> Any:
+    if at is None:
+        return NOTHING
+    text = stamp(at, context["zone"])
+    return Markup('<time datetime="{}">{}</time>').format(at.astimezone(UTC).isoformat(), text)
+
+
+@jinja2.pass_context
+def _ago(context: Context, at: datetime | None) -> Any:
+    """How long ago, or in how long; the time itself is a tip."""
+    if at is None:
+        return "never"
+    away = (datetime.now(UTC) - at) / timedelta(seconds=1)
+    text = f"{duration(away)} ago" if away >= 0 else f"in {duration(-away)}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        at.astimezone(UTC).isoformat(), stamp(at, context["zone"]), escape(text)
+    )
+
+
+@jinja2.pass_context
+def _local(context: Context, at: datetime | None) -> str:
+    """For ``<input type=datetime-local>``."""
+    return at.astimezone(context["zone"]).strftime("%Y-%m-%dT%H:%M") if at else ""
