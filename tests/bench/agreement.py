@@ -112,9 +112,16 @@ class Ledger:
     through_error: set[Key] = field(default_factory=set)
     late: set[str] = field(default_factory=set)
 
-    def compare(self, at: datetime, ours: dict[Key, State], theirs: dict[Key, State]) -> None:
+    def compare(
+        self, at: datetime, ours: dict[Key, State], theirs: dict[Key, State], late: set[str]
+    ) -> None:
+        """``late``: rules that Grafana has not evaluated yet."""
         self.evaluations += 1
-        differing = {k for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k)}
+        differing = {
+            key
+            for key in ours.keys() | theirs.keys()
+            if key[0] not in late and ours.get(key) != theirs.get(key)
+        }
         self.states.update(state for state, _ in ours.values())
         for key in sorted(differing):
             if key in self.through_error:
@@ -126,7 +133,7 @@ class Ledger:
                 self.unexplained.append(f"{at:%H:%M:%S} {key}: we {one}, Grafana {other}")
         # Once they agree again, a reason is used up.
         self.through_error &= differing
-        self.late &= {rule for rule, _ in differing}
+        self.late = late | (self.late & {rule for rule, _ in differing})
 
 
 async def live(ground: Any, settings: Settings, length: int) -> None:
@@ -146,16 +153,17 @@ async def live(ground: Any, settings: Settings, length: int) -> None:
             await _sleep_until(tick + timedelta(seconds=1))
             now.at = tick
             trouble = await standby.evaluate()
-            theirs, failing = await _grafana(grafana, tick, ledger)
+            theirs, failing, late = await _grafana(grafana, tick)
             ours = _ours(standby)
             if trouble or failing:
                 ledger.through_error |= ours.keys() | theirs.keys()
             else:
-                ledger.compare(tick, ours, theirs)
+                ledger.compare(tick, ours, theirs, late)
             await _sleep_until(tick + timedelta(seconds=WRITE_AT))
             if turn in changes:
                 await asyncio.to_thread(changes[turn])
-            if "influxdb" in ground.running:
+            # Who evaluates late must find what the other one found.
+            if "influxdb" in ground.running and not late:
                 for key, value in values.items():
                     values[key] = agreement.walked(rng, METRICS[key[1]], value)
                 second = int(time.time())
@@ -215,10 +223,9 @@ async def _first_evaluation(grafana: Grafana) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _grafana(
-    grafana: Grafana, tick: datetime, ledger: Ledger
-) -> tuple[dict[Key, State], bool]:
-    """What is not normal once each rule was evaluated at ``tick``, and whether an error was met."""
+async def _grafana(grafana: Grafana, tick: datetime) -> tuple[dict[Key, State], bool, set[str]]:
+    """What is not normal once each rule was evaluated at ``tick``, whether an error was met, and
+    the rules that were not evaluated in time."""
     until = tick + timedelta(seconds=WRITE_AT - 0.5)
     found: dict[Key, State] = {}
     failing, late = False, set(UIDS)
@@ -226,8 +233,7 @@ async def _grafana(
         with contextlib.suppress(GrafanaError):
             found, failing, late = _read(await grafana.rule_state(), tick)
         if not late or datetime.now(UTC) > until:
-            ledger.late |= late
-            return found, failing
+            return found, failing, late
         await asyncio.sleep(0.2)
 
 
