@@ -37,8 +37,8 @@ from glue.stack.parts import influxdb
 from tests import agreement, programs
 
 EVERY = 10
-WRITE_AT = 6.0
-"""Seconds after an evaluation: neither side is reading then."""
+PATIENCE = 8.5
+"""Seconds that Grafana has for an evaluation, of ten."""
 
 BY_KEY = {(rule.metric, rule.severity): rule for rule in LIMIT_RULES}
 UIDS = {rule.uid for rule in LIMIT_RULES}
@@ -159,7 +159,6 @@ async def live(ground: Any, settings: Settings, length: int) -> None:
                 ledger.through_error |= ours.keys() | theirs.keys()
             else:
                 ledger.compare(tick, ours, theirs, late)
-            await _sleep_until(tick + timedelta(seconds=WRITE_AT))
             if turn in changes:
                 await asyncio.to_thread(changes[turn])
             # Who evaluates late must find what the other one found.
@@ -177,6 +176,8 @@ async def live(ground: Any, settings: Settings, length: int) -> None:
         f" {ledger.states['pending']} times pending, {ledger.states['firing']} firing;"
         f" explained: {dict(ledger.explained) or 0}; unexplained: {len(ledger.unexplained)}"
     )
+    if not ledger.states:
+        print("nothing was ever beyond its limit, so this proves nothing: is the machine too busy?")
     for one in ledger.unexplained[:40]:
         print(" ", one)
 
@@ -226,7 +227,7 @@ async def _first_evaluation(grafana: Grafana) -> None:
 async def _grafana(grafana: Grafana, tick: datetime) -> tuple[dict[Key, State], bool, set[str]]:
     """What is not normal once each rule was evaluated at ``tick``, whether an error was met, and
     the rules that were not evaluated in time."""
-    until = tick + timedelta(seconds=WRITE_AT - 0.5)
+    until = tick + timedelta(seconds=PATIENCE)
     found: dict[Key, State] = {}
     failing, late = False, set(UIDS)
     while True:
