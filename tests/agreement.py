@@ -71,10 +71,7 @@ class Witness:
         ]
         queries = [*data[:-1], {**condition, "refId": "U", "model": below}, condition]
         body = {"condition": "C", "data": queries, "now": at.isoformat()}
-        answer = await self._client.post("/api/v1/eval", json=body)
-        assert answer.is_success, answer.text
-        results = answer.json()["results"]
-        assert not any("error" in one for one in results.values()), f"{rule.uid}: {results}"
+        results = await self._results(body)
         reading, limit, recovery, over, under = (_by_robot(results[ref]) for ref in "RWLCU")
         return {
             robot: (
@@ -85,6 +82,18 @@ class Witness:
             )
             for robot, value in over.items()
         }
+
+    async def _results(self, body: dict[str, Any]) -> dict[str, Any]:
+        for last in (False, False, True):
+            answer = await self._client.post("/api/v1/eval", json=body)
+            assert answer.is_success, answer.text
+            results: dict[str, Any] = answer.json()["results"]
+            errors = [one["error"] for one in results.values() if "error" in one]
+            if not errors:
+                return results
+            # On a busy machine a query may run into its time limit.
+            assert not last, errors
+        raise AssertionError("not reached")
 
 
 def _by_robot(result: dict[str, Any]) -> dict[str, float]:

@@ -56,15 +56,14 @@ class Gather:
         return await post.outcome
 
     def _next(self) -> list[_Post]:
-        """The posts that have waited longest. None speaks of what another one does: a batch is held
-        against what was known before it, and the second of two could look like old news."""
+        """The posts that have waited longest, in their order."""
         batch: list[_Post] = []
-        keys: set[Key] = set()
+        count = 0
         for post in self._waiting:
-            if batch and (keys & post.keys or len(keys) + len(post.seen) > MOST):
+            count += len(post.seen)
+            if batch and count > MOST:
                 break
             batch.append(post)
-            keys |= post.keys
         del self._waiting[: len(batch)]
         return batch
 

@@ -23,7 +23,7 @@ BY_UUID = dict.fromkeys(("session_id", "user_id", "token_id", "command_id"), SOM
 EXAMPLES = {"robot_id": "tonypi_01", "metric": "cpu", "alert_id": "1", "job_id": "1", **BY_UUID}
 EXAMPLES |= {"log_id": "1", "report_id": "1", "target_id": "1", "route_id": "1"}
 EXAMPLES |= {"mute_id": "1", "group": "hall-2", "window_id": "1"}
-EXAMPLES |= {"schedule_id": "1"}
+EXAMPLES |= {"schedule_id": "1", "token": "x"}
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -1,5 +1,6 @@
 """``POST /webhooks/grafana`` against a real PostgreSQL: what is taken, refused and bounded."""
 
+import asyncio
 import json
 import time
 from types import SimpleNamespace
@@ -90,6 +91,15 @@ async def test_repeats_and_reordering_leave_one_row(hook):
     [row] = rows(hook)
     assert row["resolved"]
     assert row["resolve_reason"] == "recovered"
+
+
+async def test_posts_that_come_at_once_are_recorded_in_their_order(hook):
+    cooled = {"R": 56, "W": 60, "L": 57}
+    ended = alert(status="resolved", endsAt="2026-11-23T20:45:50Z", values=cooled)
+    again = alert(startsAt="2026-11-23T20:46:50Z")
+    answers = await asyncio.gather(*(post(hook, one) for one in (alert(), ended, again, again)))
+    assert [a.status_code for a in answers] == [200] * 4
+    assert [row["resolved"] for row in rows(hook)] == [True, False]
 
 
 async def test_resolved_without_firing_is_recorded_with_both_ends(hook):

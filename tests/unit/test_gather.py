@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from glue import store
+from glue.alerts import gather
 from glue.alerts.gather import Gather
 from glue.alerts.intake import Outcome
 from glue.core.episodes import Change, Episode, Observation
@@ -42,10 +43,10 @@ class Slow:
 
 async def posted(intake: Slow, *robots: str) -> list[object]:
     """What became of one post for each robot; all come while the first is written."""
-    gather = Gather(intake)
+    posts = Gather(intake)
     tasks = []
     for robot in robots:
-        tasks.append(asyncio.create_task(gather.take([seen(robot)], frozenset())))
+        tasks.append(asyncio.create_task(posts.take([seen(robot)], frozenset())))
         await asyncio.sleep(0.01)
     intake.go_on.set()
     return await asyncio.gather(*tasks, return_exceptions=True)
@@ -63,10 +64,11 @@ async def test_what_waits_while_one_is_written_goes_together():
     ]
 
 
-async def test_two_posts_of_the_same_alert_are_written_one_after_the_other():
+async def test_a_batch_has_an_end(monkeypatch):
+    monkeypatch.setattr(gather, "MOST", 2)
     intake = Slow()
     await posted(intake, "r1", "r2", "r2", "r3")
-    assert intake.batches == [["r1"], ["r2"], ["r2", "r3"]]
+    assert intake.batches == [["r1"], ["r2", "r2"], ["r3"]]
 
 
 async def test_a_post_that_cannot_be_stored_fails_alone():
@@ -85,10 +87,10 @@ async def test_without_postgresql_all_are_told_so_and_tried_once():
 
 async def test_who_gives_up_does_not_take_the_others_along():
     intake = Slow()
-    gather = Gather(intake)
-    first = asyncio.create_task(gather.take([seen("r1")], frozenset()))
+    posts = Gather(intake)
+    first = asyncio.create_task(posts.take([seen("r1")], frozenset()))
     await asyncio.sleep(0.01)
-    second = asyncio.create_task(gather.take([seen("r2")], frozenset()))
+    second = asyncio.create_task(posts.take([seen("r2")], frozenset()))
     await asyncio.sleep(0.01)
     first.cancel()
     intake.go_on.set()
