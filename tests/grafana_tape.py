@@ -48,7 +48,7 @@ def clean(value: Any) -> Any:
     """``value`` without what is different each time."""
     if isinstance(value, dict):
         if value.get("status") == {"state": "expired"}:
-            value = {**value, "endsAt": "<then>"}
+            value = {**value, "startsAt": "<then>", "endsAt": "<then>"}
         return {
             key: "<password>" if key == "password" and inner else clean(inner)
             for key, inner in value.items()
