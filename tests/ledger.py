@@ -9,6 +9,7 @@ them again.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import random
 import signal
@@ -145,11 +146,28 @@ class Row:
     origin: str = ""
 
 
+class Evaluations:
+    """When somebody evaluated, as the evaluators themselves wrote down."""
+
+    def __init__(self) -> None:
+        self._at: list[datetime] = []
+
+    def add(self, at: datetime | None) -> None:
+        if at is not None and (not self._at or at > self._at[-1]):
+            self._at.append(at)
+
+    def between(self, start: datetime, end: datetime) -> bool:
+        position = bisect.bisect_left(self._at, start)
+        return position < len(self._at) and self._at[position] <= end
+
+
 @dataclass
 class Settlement:
-    """What became of the transitions, each crossing being two: a begin and an end."""
+    """What became of the transitions, each crossing being two: a begin and an end. ``unseen``:
+    nobody evaluated while it lasted, so that nobody could know; no alert was ever raised."""
 
     ok: int = 0
+    unseen: int = 0
     lost: list[str] = field(default_factory=list)
     duplicate: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
@@ -163,8 +181,9 @@ class Settlement:
         late = sorted(self.late) or [0.0]
         median, p95 = late[len(late) // 2], late[int(len(late) * 0.95)]
         return (
-            f"ok {self.ok}, lost {len(self.lost)}, duplicate {len(self.duplicate)}, unexpected"
-            f" {len(self.unexpected)}; seconds after the crossing: median {median:.1f},"
+            f"ok {self.ok}, unseen {self.unseen}, lost {len(self.lost)},"
+            f" duplicate {len(self.duplicate)}, unexpected {len(self.unexpected)};"
+            f" seconds after the crossing: median {median:.1f},"
             f" p95 {p95:.1f}, most {late[-1]:.1f}"
         )
 
@@ -174,8 +193,10 @@ CLOCKS = timedelta(seconds=3)
 machine or while PostgreSQL comes back some seconds. A reading stays longer than that."""
 
 
-def settle(ledger: Iterable[Crossing], rows: Iterable[Row]) -> Settlement:
-    """Hold ``rows`` against the ledger."""
+def settle(
+    ledger: Iterable[Crossing], rows: Iterable[Row], evaluated: Evaluations | None = None
+) -> Settlement:
+    """Hold ``rows`` against the ledger. Without ``evaluated`` all of it could be seen."""
     found = Settlement()
     by_robot: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: row.starts_at):
@@ -184,12 +205,20 @@ def settle(ledger: Iterable[Crossing], rows: Iterable[Row]) -> Settlement:
     for crossing in sorted(ledger, key=lambda one: one.hot):
         crossings.setdefault(crossing.robot, []).append(crossing)
     for robot, ones in crossings.items():
-        _settle_robot(ones, by_robot.pop(robot, []), found)
+        _settle_robot(ones, by_robot.pop(robot, []), evaluated, found)
     found.unexpected += [_told(row) for rows in by_robot.values() for row in rows]
     return found
 
 
-def _settle_robot(crossings: list[Crossing], rows: list[Row], found: Settlement) -> None:
+def _settle_robot(
+    crossings: list[Crossing],
+    rows: list[Row],
+    evaluated: Evaluations | None,
+    found: Settlement,
+) -> None:
+    def was_seen(start: datetime, end: datetime) -> bool:
+        return evaluated is None or evaluated.between(start, end)
+
     starts = [one.hot[0] - CLOCKS for one in crossings]
     of: dict[int, list[Row]] = {}
     for row in rows:
@@ -200,6 +229,12 @@ def _settle_robot(crossings: list[Crossing], rows: list[Row], found: Settlement)
             of.setdefault(number, []).append(row)
     for number, one in enumerate(crossings):
         mine = of.get(number, [])
+        before = crossings[number - 1].cool[1] if number else None
+        if not mine and not (
+            was_seen(one.hot[1], one.cool[0]) and (before is None or was_seen(before, one.hot[0]))
+        ):
+            found.unseen += 2
+            continue
         if not mine:
             found.lost += [f"begin and end of {one.robot} at {one.hot[0]:%H:%M:%S.%f}"] * 2
             continue
@@ -209,7 +244,10 @@ def _settle_robot(crossings: list[Crossing], rows: list[Row], found: Settlement)
         found.late.append(max(0.0, (row.starts_at - one.hot[1]).total_seconds()))
         end = row.ended_at
         following = crossings[number + 1].hot[0] if number + 1 < len(crossings) else None
-        if end is None or end < one.cool[0] - CLOCKS or (following and end > following + CLOCKS):
+        late = following is not None and (end is None or end > following + CLOCKS)
+        if late and following and not was_seen(one.cool[1], following):
+            found.unseen += 1
+        elif end is None or end < one.cool[0] - CLOCKS or late:
             found.lost.append(f"end of {one.robot} at {one.cool[0]:%H:%M:%S.%f}: {_told(row)}")
         else:
             found.ok += 1

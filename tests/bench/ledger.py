@@ -15,11 +15,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import random
 import sys
+import threading
 import time
 from collections import Counter
 from datetime import datetime, timedelta
+
+import psycopg
 
 from glue.alerts.history import pages
 from glue.core import alert_history
@@ -31,7 +35,7 @@ from glue.stack import probe
 from glue.stack.parts import influxdb, mosquitto
 from tests import http_proxy, programs
 from tests.alert_stack import Record, running_glue
-from tests.ledger import CLOCKS, Crossing, Fleet, Killer, Row, settle, wait_until
+from tests.ledger import CLOCKS, Crossing, Evaluations, Fleet, Killer, Row, settle, wait_until
 
 # What was committed must outlive a killed PostgreSQL; the disk is not pulled out.
 POSTGRES = {**programs.HASTY_POSTGRES, "synchronous_commit": "on"}
@@ -109,6 +113,12 @@ def measure(
     began, first = time.monotonic(), datetime.now().astimezone()
     expected = asked.crossings * sum(dwell)
     evaluators: Counter[str] = Counter()
+    evaluated = Evaluations()
+    watching = threading.Event()
+    watcher = threading.Thread(
+        target=watch, args=(settings, not asked.standby, evaluated, watching), daemon=True
+    )
+    watcher.start()
     fleet.start()
     due = began + asked.kill_every / 2
     while fleet.crossing:
@@ -126,6 +136,8 @@ def measure(
     killer.tend()
     wait_until(lambda: not record.rows("SELECT FROM alerts WHERE NOT resolved"), 60)
     time.sleep(10)
+    watching.set()
+    watcher.join()
     print(f"seed {asked.seed}; {2 * len(fleet.done)} transitions in {took:.0f} s; killed:", end=" ")
     print(", ".join(f"{name} {count}" for name, count in sorted(killer.killed.items())))
     print(f"ended by itself: {dict(killer.died) or 'none'}; {loss}; evaluator: {dict(evaluators)}")
@@ -133,7 +145,7 @@ def measure(
         Row(r["robot_id"], r["starts_at"], r["resolved_at"], r["origin"])
         for r in record.rows("SELECT * FROM alerts WHERE metric = 'servo_temp'")
     ]
-    found = settle(fleet.done, rows)
+    found = settle(fleet.done, rows, evaluated)
     print(f"{'standby alone' if asked.standby else 'Grafana'}: {found}")
     for kind in ("lost", "duplicate", "unexpected"):
         for one in getattr(found, kind)[:20]:
@@ -141,6 +153,30 @@ def measure(
     if not asked.standby:
         asyncio.run(witness(settings, first, fleet.done, rows))
     return found.clean
+
+
+def watch(settings: Settings, grafana: bool, seen: Evaluations, over: threading.Event) -> None:
+    """Write down when somebody evaluated without an error, as it stands in PostgreSQL."""
+    standby = (
+        "SELECT max(beat_at) FROM heartbeats WHERE name = 'standby' AND details->>'trouble' = ''"
+    )
+    theirs = (
+        "SELECT to_timestamp(max(last_eval_time)) FROM alert_instance"
+        " WHERE rule_uid = 'tonypi-servo-temp-warning' AND current_reason = ''"
+    )
+    asked = [(settings.postgres.database, standby)]
+    if grafana:
+        asked.append(("grafana", theirs))
+    while not over.wait(0.25):
+        for database, statement in asked:
+            with (
+                contextlib.suppress(psycopg.Error),
+                psycopg.connect(
+                    settings.postgres.admin_dsn, dbname=database, connect_timeout=1
+                ) as conn,
+            ):
+                found = conn.execute(statement).fetchone()
+                seen.add(found[0] if found else None)
 
 
 class Loss:

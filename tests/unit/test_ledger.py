@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tests.ledger import Crossing, Row, settle
+from tests.ledger import Crossing, Evaluations, Row, settle
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -52,3 +52,16 @@ def test_what_never_was_is_unexpected():
     assert counts(TWICE, [row(1, 12), row(14, 15), row(21, 31)]) == (4, 0, 0, 1)
     assert counts(TWICE, [row(-9, -8), row(1, 12), row(21, 31)]) == (4, 0, 0, 1)
     assert counts(TWICE[:1], [row(1, 12), row(1, 12, "stranger")]) == (2, 0, 0, 1)
+
+
+def test_what_nobody_could_see_is_counted_apart():
+    evaluated = Evaluations()
+    for second in (1, 2, 3, 25, 26, 33):
+        evaluated.add(at(second))
+    found = settle(TWICE, [row(1, 33)], evaluated)
+    assert (found.ok, found.unseen, len(found.lost)) == (1, 3, 0)
+    evaluated = Evaluations()
+    for second in range(40):
+        evaluated.add(at(second))
+    found = settle(TWICE, [row(1, 33)], evaluated)
+    assert (found.ok, found.unseen, len(found.lost)) == (1, 0, 3)
