@@ -32,6 +32,17 @@ def robot() -> db.QueryVariable:
     )
 
 
+def any_robot() -> db.QueryVariable:
+    """``robot`` again, with all of them for a start. Grafana writes the value of All unquoted into
+    a query, hence the quotes here; ``queries.ANY_ROBOT_SQL`` compares with it."""
+    return (
+        robot()
+        .include_all(True)
+        .all_value("'*'")
+        .current(d.VariableOption(selected=True, text="All", value="$__all"))
+    )
+
+
 WORST = 10
 """Lines in a chart of the worst: more cannot be told apart."""
 
