@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import dashboard as db
 
 from glue.core.rules import RULES
 
-from . import look, shapes, variables
+from . import look, shapes
 from .board import board
 from .look import fixed, link, painted, prop, transformed, width, words
 from .queries import (
@@ -28,6 +28,11 @@ COLOURS = {"Critical": look.CRITICAL, "Warning": look.WARNING, "Info": look.INFO
 BY_SEVERITY = ", ".join(
     f"count(*) FILTER (WHERE severity = '{name.lower()}') AS \"{name}\"" for name in COLOURS
 )
+NOT_NONE = ", ".join(
+    f"nullif(count(*) FILTER (WHERE severity = '{name.lower()}'), 0) AS \"{name}\""
+    for name in COLOURS
+)
+"""The same for bars, on which a 0 says nothing."""
 SECONDS = "extract(epoch FROM {} - began_at)::float8"
 SEEN, OVER = SECONDS.format("acknowledged_at"), SECONDS.format("resolved_at")
 WHO = "coalesce(robot_name, 'the stack')"
@@ -36,8 +41,12 @@ NOISIEST = 10
 
 def dashboard() -> db.Dashboard:
     return (
-        board(UID, "Open alerts, reactions to them, and what makes most noise.", since="now-24h")
-        .with_variable(variables.any_robot())
+        board(
+            UID,
+            "Open alerts, reactions to them, and what makes noise.",
+            "any",
+            since="now-24h",
+        )
         .with_panel(_open_now())
         .with_panel(_reactions())
         .with_panel(listed(3, 24, 8, ANY_ROBOT_SQL))
@@ -110,7 +119,7 @@ def listed(number: int, span: int, height: int, where: str) -> table.Panel:
         f"""
         SELECT severity AS "Severity", {WHO} AS "Robot",
         {alert_sql()} AS "Alert", state AS "State", began_at AS "Since",
-        round(value::numeric, 1) || {unit_sql("metric")} AS "Value at opening",
+        round(value::numeric, 1) || {unit_sql("metric")} AS "Value",
         round(threshold::numeric, 1) || {unit_sql("metric")} AS "Limit", source AS "Source",
         {alert_link_sql("began_at")} AS "link"
         FROM grafana.alerts a WHERE {where} AND NOT resolved
@@ -130,13 +139,13 @@ def listed(number: int, span: int, height: int, where: str) -> table.Panel:
             empty="No open alerts",
         )
         .override_by_name("Severity", [words(look.SEVERITY), painted(), width(90)])
-        .override_by_name("Robot", [there, width(200)])
-        .override_by_name("Alert", [there])
-        .override_by_name("State", [width(120)])
-        .override_by_name("Since", [prop("unit", "dateTimeFromNow"), width(140)])
-        .override_by_name("Value at opening", [width(140)])
-        .override_by_name("Limit", [width(100)])
-        .override_by_name("Source", [width(120)])
+        .override_by_name("Robot", [there, prop("custom.minWidth", 110)])
+        .override_by_name("Alert", [there, prop("custom.minWidth", 190)])
+        .override_by_name("State", [width(115)])
+        .override_by_name("Since", [prop("unit", "dateTimeFromNow"), width(142)])
+        .override_by_name("Value", [width(80)])
+        .override_by_name("Limit", [width(75)])
+        .override_by_name("Source", [prop("custom.minWidth", 90)])
         .override_by_name("link", [look.HIDDEN])
     )
 
@@ -194,7 +203,7 @@ def _metrics() -> barchart.Panel:
     query = SQL(
         "Metrics",
         f"""
-        SELECT CASE metric {cases} ELSE coalesce(metric, alert_type) END AS "Metric", {BY_SEVERITY}
+        SELECT CASE metric {cases} ELSE coalesce(metric, alert_type) END AS "Metric", {NOT_NONE}
         FROM grafana.alerts WHERE {OPENED} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {NOISIEST}
         """,
     )
@@ -214,7 +223,7 @@ def _robots() -> barchart.Panel:
     query = SQL(
         "Robots",
         f"""
-        SELECT {WHO} AS "Robot", {BY_SEVERITY}
+        SELECT {WHO} AS "Robot", {NOT_NONE}
         FROM grafana.alerts WHERE {OPENED} GROUP BY robot_id, 1
         ORDER BY count(*) DESC, 1 LIMIT {NOISIEST}
         """,
@@ -298,7 +307,7 @@ def _timeline() -> table.Panel:
             height=9,
             empty="Nothing happened to an alert in this time range",
         )
-        .override_by_name("At", [prop("unit", "dateTimeAsLocal"), width(165)])
+        .override_by_name("At", [prop("unit", "dateTimeAsLocal"), width(190)])
         .override_by_name("Severity", [words(look.SEVERITY), painted(), width(90)])
         .override_by_name("Robot", [there, width(170)])
         .override_by_name("What", [width(130)])

@@ -10,8 +10,9 @@ from glue.core.metrics import METRICS
 
 from . import alerts, look, robots_table, shapes, variables
 from .annotations import changes
-from .board import address, board
+from .board import board
 from .look import prop, steps, transformed, without_nulls
+from .names import address
 from .queries import IN_USE, NAME_SQL, NEWEST, SQL, InfluxQL
 from .variables import WORST
 
@@ -20,13 +21,14 @@ UID = "tonypi-fleet"
 
 def dashboard() -> db.Dashboard:
     return (
-        board(UID, "All robots: who is online, what is firing, which stand worst.")
+        board(UID, "All robots: who is online, what is firing, which stand worst.", "fleet")
         .annotation(changes())
         .with_panel(_robots_now())
         .with_panel(_alerts_now())
         .with_panel(_heartbeat())
         .with_panel(_refused())
-        .with_panel(alerts.listed(3, 24, 7, "true"))
+        .with_panel(alerts.listed(3, 15, 10, "true"))
+        .with_panel(_places())
         .with_panel(robots_table.robots())
         .with_variable(variables.worst("battery"))
         .with_variable(variables.worst("temperature"))
@@ -34,7 +36,6 @@ def dashboard() -> db.Dashboard:
         .with_panel(_worst(30, "Lowest batteries", "battery", "30s"))
         .with_panel(_worst(31, "Hottest CPUs", "temperature", "10s"))
         .with_panel(_worst(32, "Hottest servos", "servo_temp", "10s"))
-        .with_panel(_places())
     )
 
 
@@ -174,6 +175,7 @@ def _worst(number: int, title: str, metric: str, every: str) -> timeseries.Panel
         [readings, names],
         unit="celsius" if about.unit == "°C" else "percent",
         every=every,
+        height=9,
         empty="No readings in this time range",
     )
     panel.with_transformation(transformed("joinByField", byField="robot_id", mode="outerTabular"))
@@ -203,34 +205,38 @@ def _places() -> xychart.Panel:
     standing = """CASE WHEN 'critical' = ANY (open) THEN 'Critical'
         WHEN 'warning' = ANY (open) THEN 'Warning'
         WHEN state = 'online' THEN 'Online' ELSE 'Other' END"""
-    columns = ", ".join(f"CASE standing WHEN '{name}' THEN y END AS \"{name}\"" for name in PLACES)
-    query = SQL(
-        "Places",
-        f"""
-        SELECT x, {columns}, "Robot", robot_id FROM (
-        SELECT location_x AS x, location_y AS y, {standing} AS standing, {NAME_SQL} AS "Robot",
-        robot_id
-        FROM grafana.robots r LEFT JOIN (SELECT robot_id, array_agg(DISTINCT severity) AS open
-        FROM grafana.alerts WHERE NOT resolved GROUP BY robot_id) a USING (robot_id)
-        WHERE {IN_USE}) placed
-        WHERE x IS NOT NULL AND y IS NOT NULL ORDER BY robot_id
-        """,
-    )
+    # One query a series: a robot without a value would be drawn at 0.
+    queries = [
+        SQL(
+            name,
+            f"""
+            SELECT location_x AS "{name} x", location_y AS "{name}", name AS "Robot", robot_id
+            FROM (
+            SELECT robot_id, {NAME_SQL} AS name, location_x, location_y, {standing} AS standing
+            FROM grafana.robots r LEFT JOIN (SELECT robot_id, array_agg(DISTINCT severity) AS open
+            FROM grafana.alerts WHERE NOT resolved GROUP BY robot_id) a USING (robot_id)
+            WHERE {IN_USE}) placed
+            WHERE standing = '{name}' AND location_x IS NOT NULL AND location_y IS NOT NULL
+            ORDER BY robot_id
+            """,
+        )
+        for name in PLACES
+    ]
     there = f"{address('tonypi-robot')}?var-robot=${{__data.fields.robot_id:raw}}"
     panel = shapes.scatter(
         40,
-        "Where the robots are",
+        "Where the robots are (red: critical, yellow: warning, green: online, grey: other)",
         "The last place that each robot in use has told, from above, in metres of its own map; by"
         " its severest open alert, else by its state. It is the same whatever the time range. A"
         " click on a point leads to the robot.",
-        [query],
-        x="x",
+        queries,
+        x="{} x",
         ys=PLACES,
         units=("lengthm", "lengthm"),
         axes=("x", "y"),
         size=9,
-        span=24,
-        height=11,
+        span=9,
+        height=10,
         empty="No robot in use has told where it is",
     )
     for name in PLACES:

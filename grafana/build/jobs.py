@@ -5,22 +5,23 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import barchart, stat, table, timeseries, xychart
 from grafana_foundation_sdk.builders import dashboard as db
 
-from . import look, shapes, variables
-from .board import address, board
+from . import look, shapes
+from .board import board
 from .look import fixed, link, painted, prop, width, words
+from .names import address
 from .queries import ANY_ROBOT_SQL, SQL
 
 UID = "tonypi-jobs"
 OUTCOME = {"active": look.INFO, "completed": look.FINE, "failed": look.CRITICAL}
 ENDED = f"{ANY_ROBOT_SQL} AND $__timeFilter(end_time) AND status <> 'active'"
 """SQL for the jobs that ended in the time range."""
+ENDS = {"Completed": look.FINE, "Failed": look.CRITICAL}
 EMPTY = "No job has ended in this time range"
 
 
 def dashboard() -> db.Dashboard:
     return (
-        board(UID, "What robots did, how well, and how long it took.", since="now-24h")
-        .with_variable(variables.any_robot())
+        board(UID, "What robots did, how well, and how long it took.", "any", since="now-24h")
         .with_panel(_figures())
         .with_panel(_ended())
         .with_panel(_success())
@@ -98,7 +99,7 @@ def _ended() -> timeseries.Panel:
         "Throughput",
         "Jobs that ended in each interval, by how they ended.",
         [query],
-        colours={"Completed": look.FINE, "Failed": look.CRITICAL},
+        colours=ENDS,
         span=8,
         empty=EMPTY,
     )
@@ -132,28 +133,33 @@ def _success() -> timeseries.Panel:
 
 
 def _estimate() -> xychart.Panel:
-    query = SQL(
-        "Estimate",
-        f"""
-        SELECT estimated_s AS "estimate", CASE status WHEN 'completed' THEN duration_s END
-        AS "Completed", CASE status WHEN 'failed' THEN duration_s END AS "Failed"
-        FROM grafana.jobs WHERE {ENDED} AND estimated_s IS NOT NULL
-        ORDER BY end_time DESC LIMIT 2000
-        """,
-    )
-    return shapes.scatter(
+    # One query a series: a point without a value would be drawn at 0.
+    queries = [
+        SQL(
+            name,
+            f"""
+            SELECT estimated_s AS "{name} estimate", duration_s AS "{name}" FROM grafana.jobs
+            WHERE {ENDED} AND status = '{name.lower()}' AND estimated_s IS NOT NULL
+            ORDER BY end_time DESC LIMIT 1000
+            """,
+        )
+        for name in ENDS
+    ]
+    panel = shapes.scatter(
         12,
-        "Duration against estimate",
-        "One point a job that had an estimate, the last 2,000: estimated seconds to the right, real"
-        " ones upwards. Higher than wide is slower than thought.",
-        [query],
-        x="estimate",
-        ys={"Completed": look.FINE, "Failed": look.CRITICAL},
+        "Duration against estimate (green: completed, red: failed)",
+        "One point a job that had an estimate, the last 1,000 of each colour: estimated time to the"
+        " right, real time upwards. Higher than wide is slower than thought.",
+        queries,
+        x="{} estimate",
+        ys=ENDS,
         units=("s", "s"),
         axes=("estimated", "real"),
         size=6,
         empty="No job with an estimate has ended in this time range",
     )
+    # From 0: jobs of one estimate alone would leave the axis without a width.
+    return panel.min(0).decimals(0)
 
 
 def _tasks() -> table.Panel:
@@ -204,8 +210,9 @@ def _robots() -> barchart.Panel:
     query = SQL(
         "Robots",
         f"""
-        SELECT robot_name AS "Robot", count(*) FILTER (WHERE status = 'completed') AS "Completed",
-        count(*) FILTER (WHERE status = 'failed') AS "Failed"
+        SELECT robot_name AS "Robot",
+        nullif(count(*) FILTER (WHERE status = 'completed'), 0) AS "Completed",
+        nullif(count(*) FILTER (WHERE status = 'failed'), 0) AS "Failed"
         FROM grafana.jobs WHERE {ENDED} GROUP BY robot_id, robot_name
         ORDER BY count(*) DESC, 1 LIMIT 10
         """,
@@ -216,7 +223,7 @@ def _robots() -> barchart.Panel:
         "The ten robots with the most jobs that ended in this time range, by how they ended.",
         query,
         by="Robot",
-        colours={"Completed": look.FINE, "Failed": look.CRITICAL},
+        colours=ENDS,
         span=10,
         empty=EMPTY,
     )
@@ -255,7 +262,7 @@ def _jobs() -> table.Panel:
         .override_by_name("Robot", [there, width(160)])
         .override_by_name("Done", [prop("unit", "percent"), prop("decimals", 0), width(70)])
         .override_by_name("Items", [width(90)])
-        .override_by_name("Started", [prop("unit", "dateTimeAsLocal"), width(165)])
+        .override_by_name("Started", [prop("unit", "dateTimeAsLocal"), width(190)])
         .override_by_name("Lasting", [prop("unit", "dthms"), width(100)])
         .override_by_name("Estimate", [prop("unit", "dthms"), width(100)])
         .override_by_name("link", [look.HIDDEN])

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import barchart, stat, table, timeseries
 from grafana_foundation_sdk.builders import dashboard as db
+from grafana_foundation_sdk.models import common as c
 from grafana_foundation_sdk.models import dashboard as d
 
-from . import look, shapes, variables
-from .board import address, board
-from .look import link, painted, prop, width, words
+from . import look, shapes
+from .board import board
+from .look import link, prop, width, words
+from .names import address
 from .queries import ANY_ROBOT_SQL, SQL
 
 UID = "tonypi-logs"
@@ -28,14 +30,14 @@ EMPTY = "No warning and no error in this time range"
 
 def dashboard() -> db.Dashboard:
     return (
-        board(UID, "What robots said, what people and the glue did.", since="now-1h")
-        .with_variable(variables.any_robot())
+        board(UID, "What robots said, what people and the glue did.", "any", since="now-1h")
         .with_variable(_level())
         .with_variable(
             db.TextBoxVariable("search")
             .label("Containing")
             .description("Lines whose message contains this, whatever its case.")
             .default_value("")
+            .current(d.VariableOption(selected=True, text="", value=""))
         )
         .with_panel(_figures())
         .with_panel(_troubles())
@@ -79,9 +81,9 @@ def _figures() -> stat.Panel:
         "Lines of the levels warning, error and critical, and how many robots wrote one.",
         [query],
         fields="/.*/",
-        span=24,
-        height=3,
-    )
+        span=4,
+        height=7,
+    ).orientation(c.VizOrientation.HORIZONTAL)
     for name, colour in {
         "Critical": look.CRITICAL,
         "Errors": look.CRITICAL,
@@ -112,8 +114,8 @@ def _troubles() -> timeseries.Panel:
         [query],
         colours={name: LEVELS[name.upper()] for name in names},
         every="10s",
-        span=24,
-        height=6,
+        span=20,
+        height=7,
         empty=EMPTY,
     )
 
@@ -198,8 +200,8 @@ def _lines() -> table.Panel:
             height=16,
             empty="No line of these levels with this text in this time range",
         )
-        .override_by_name("Time", [prop("unit", "dateTimeAsLocal"), width(165)])
-        .override_by_name("Level", [words(LEVELS), painted(), width(95)])
+        .override_by_name("Time", [prop("unit", "dateTimeAsLocal"), width(190)])
+        .override_by_name("Level", [words(LEVELS), look.cell("color-text"), width(95)])
         .override_by_name("Category", [width(95)])
         .override_by_name("Robot", [there, width(160)])
         .override_by_name("link", [look.HIDDEN])

@@ -149,10 +149,23 @@ def chart(
             .show_legend(True)
             .calcs(["lastNotNull"])
         )
+        # The words for an empty panel must not stand in the legend, for a series without a value.
+        .override_by_regexp(".*", [prop("noValue", "–")])
     )
     for query in queries:
         panel.with_target(query)
     return panel
+
+
+def names_only(panel: timeseries.Panel) -> timeseries.Panel:
+    """A legend of one line, for small charts."""
+    return panel.legend(
+        cb.VizLegendOptions()
+        .display_mode(c.LegendDisplayMode.LIST)
+        .placement(c.LegendPlacement.BOTTOM)
+        .show_legend(True)
+        .calcs([])
+    )
 
 
 def limit_styles(panel: timeseries.Panel) -> timeseries.Panel:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard as db
 from grafana_foundation_sdk.builders import stat, table, timeseries, xychart
+from grafana_foundation_sdk.models import common as c
 from grafana_foundation_sdk.models.xychart import ScatterShow
 
-from . import look, shapes, variables
+from . import look, shapes
 from . import robot_charts as charts
 from .annotations import changes, every_rule
 from .board import board
@@ -35,20 +36,19 @@ _TURNS = f'SELECT difference("lies") AS "turn" FROM ({_LIES})'
 
 def dashboard() -> db.Dashboard:
     return (
-        board(UID, "How one robot stands, moves and falls.")
-        .with_variable(variables.robot())
+        board(UID, "How one robot stands, moves and falls.", "robot")
         .annotation(every_rule())
         .annotation(changes("$robot"))
         .with_panel(_figures())
         .with_panel(_tilt())
-        .with_panel(path(21))
+        .with_panel(path(21, 9))
         .with_row(db.Row("Inertial sensors").id(100))
         .with_panel(charts.imu(40, "Acceleration", "accel", "accMS2"))
         .with_panel(charts.imu(41, "Rotation", "gyro", "rotdegs"))
-        .with_panel(charts.imu(43, "Magnetic field", "mag", "µT"))
+        .with_panel(charts.imu(43, "Magnetic field", "mag", "suffix: µT"))
         .with_row(db.Row("Falls and places").id(101))
         .with_panel(_falls())
-        .with_panel(charts.location())
+        .with_panel(charts.location().span(16))
     )
 
 
@@ -69,15 +69,20 @@ def _figures() -> stat.Panel:
             [
                 InfluxQL("Tilt", f'SELECT last("tilt") AS "Tilt now" FROM ({_TILT})'),
                 InfluxQL("Most", f'SELECT max("tilt") AS "Largest tilt" FROM ({_TILT})'),
+                # Half of what falling and rising add up to, so that none is a 0 and not nothing.
                 InfluxQL(
-                    "Falls", f'SELECT sum("turn") AS "Falls" FROM ({_TURNS}) WHERE "turn" > 0'
+                    "Falls",
+                    'SELECT sum("down") / 2 AS "Falls" FROM'
+                    f' (SELECT abs("turn") + "turn" AS "down" FROM ({_TURNS}))',
                 ),
                 InfluxQL("Way", f'SELECT sum("d") AS "Way" FROM ({way})'),
             ],
             fields="/^(Tilt now|Largest tilt|Falls|Way)$/",
-            span=24,
+            span=4,
+            height=9,
             empty="none",
         )
+        .orientation(c.VizOrientation.HORIZONTAL)
         .override_by_name("Tilt now", _degrees())
         .override_by_name("Largest tilt", _degrees())
         .override_by_name(
@@ -118,7 +123,8 @@ def _tilt() -> timeseries.Panel:
         every=WINDOW,
         gap=30,
         fill=8,
-        span=16,
+        span=12,
+        height=9,
         empty="No inertial readings in this time range",
     )
     return (
@@ -136,7 +142,7 @@ def _tilt() -> timeseries.Panel:
     )
 
 
-def path(number: int) -> xychart.Panel:
+def path(number: int, height: int = 8) -> xychart.Panel:
     """Where the robot went."""
     query = InfluxQL(
         "Path",
@@ -154,6 +160,7 @@ def path(number: int) -> xychart.Panel:
         axes=("x", "y"),
         show=ScatterShow.POINTS_AND_LINES,
         size=3,
+        height=height,
         empty="No location in this time range",
     )
     return panel.interval("5s").max_data_points(400).decimals(1)

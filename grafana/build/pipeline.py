@@ -20,7 +20,7 @@ LATE = 30
 
 def dashboard() -> db.Dashboard:
     return (
-        board(UID, "Broker, Telegraf, InfluxDB, PostgreSQL, glue and Grafana: do they work?")
+        board(UID, "Broker, Telegraf, InfluxDB, PostgreSQL, glue, Grafana: do they work?", "fleet")
         .annotation(changes())
         .with_panel(_broker())
         .with_panel(_telegraf())
@@ -92,25 +92,28 @@ def _telegraf() -> stat.Panel:
         ' non_negative_difference("metrics_rejected") AS "r" FROM "internal_write"'
         f" WHERE {WRITES} AND $timeFilter)",
     )
-    refused = InfluxQL(
-        "Refused", 'SELECT sum("count") AS "Refused" FROM "refused" WHERE $timeFilter'
+    stored = InfluxQL(
+        "Stored",
+        'SELECT sum("d") AS "Points stored" FROM (SELECT'
+        ' non_negative_difference("metrics_written") AS "d" FROM "internal_write"'
+        f" WHERE {WRITES} AND $timeFilter)",
     )
     panel = look.figures(
         2,
         "Telegraf",
-        "Points in its buffer, as a share of what fits; points that it dropped or InfluxDB rejected"
-        " in the time range, which are lost; messages or fields that it refused, which the panels"
-        " below list with the reasons.",
-        [buffer, lost, refused],
-        fields="/^(Buffer|Lost points|Refused)$/",
+        "Points in its buffer, as a share of what fits; points that it handed to InfluxDB in the"
+        " time range, and those that it dropped or InfluxDB rejected, which are lost. What it"
+        " refused stands below with the reasons.",
+        [buffer, stored, lost],
+        fields="/^(Buffer|Points stored|Lost points)$/",
         span=8,
         empty="0",
     )
     panel.override_by_name(
         "Buffer", [prop("unit", "percent"), prop("decimals", 0), prop("noValue", "unknown")]
     )
-    panel.override_by_name("Lost points", look.when_any(look.CRITICAL))
-    return panel.override_by_name("Refused", look.when_any(look.WARNING))
+    panel.override_by_name("Points stored", [prop("unit", "short"), prop("decimals", 1)])
+    return panel.override_by_name("Lost points", look.when_any(look.CRITICAL))
 
 
 def _influxdb() -> stat.Panel:

@@ -12,11 +12,12 @@ from grafana_foundation_sdk.builders import stat, table, timeseries, xychart
 
 from glue.core.metrics import SEVERITIES
 
-from . import look, shapes, variables
+from . import look, shapes
 from . import robot_charts as charts
 from .annotations import Alerts, changes, every_rule
-from .board import address, board
+from .board import board
 from .look import link, prop, transformed, without_nulls
+from .names import address
 from .queries import IN_USE, NAME_SQL, NEWEST, SQL, THIS_ROBOT, InfluxQL, limit_steps
 
 UID = "tonypi-power"
@@ -26,8 +27,12 @@ RECENT = "time >= ${__to}ms - 30m AND time <= ${__to}ms"
 
 def dashboard() -> db.Dashboard:
     made = (
-        board(UID, "Battery of one robot, and who of the fleet is empty first.", since="now-6h")
-        .with_variable(variables.robot())
+        board(
+            UID,
+            "Battery of one robot; who of the fleet is empty first.",
+            "robot",
+            since="now-6h",
+        )
         .annotation(every_rule())
         .annotation(changes("$robot"))
         .with_panel(_now())
@@ -113,7 +118,7 @@ def _now() -> stat.Panel:
         .override_by_name("Charging", [look.YES_OR_NO])
         .override_by_name("Voltage", [prop("unit", "volt"), prop("decimals", 2)])
         .override_by_name("Discharge", [prop("unit", "suffix: %/h"), prop("decimals", 1)])
-        .override_by_name("Time to empty", [prop("unit", "h"), prop("decimals", 1)])
+        .override_by_name("Time to empty", [prop("unit", "suffix: h"), prop("decimals", 1)])
         .override_by_name("Full cycles", [prop("decimals", 2)])
     )
 
@@ -141,7 +146,7 @@ def _discharge() -> timeseries.Panel:
         empty="No battery readings in this time range, or it charged all the time",
     )
     # A new battery or the end of a charge is a leap upwards, not a discharge.
-    return panel.decimals(1).min(0)
+    return panel.decimals(1).min(0).show_points(look.c.VisibilityMode.AUTO)
 
 
 def _cycles() -> timeseries.Panel:
@@ -253,5 +258,5 @@ def _first_empty() -> table.Panel:
         .override_by_name("Charging", [look.YES_OR_NO])
         .override_by_name("Voltage", [prop("unit", "volt"), prop("decimals", 2)])
         .override_by_name("Discharge", [prop("unit", "suffix: %/h"), prop("decimals", 1)])
-        .override_by_name("Time to empty", [prop("unit", "h"), prop("decimals", 1)])
+        .override_by_name("Time to empty", [prop("unit", "suffix: h"), prop("decimals", 1)])
     )

@@ -18,7 +18,7 @@ from grafana_foundation_sdk.models.dashboard import DataSourceRef
 from glue.core.rule import AHEAD
 from glue.core.rules import RULES
 
-from .board import address
+from .names import address
 
 INFLUXDB = DataSourceRef("influxdb", "influxdb")
 POSTGRES = DataSourceRef("postgres", "postgres")

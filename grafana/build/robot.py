@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import stat, table
 
 from glue.core.metrics import METRICS, SEVERITIES
 
-from . import look, motion, variables
+from . import look, motion
 from . import robot_charts as charts
 from .annotations import Alerts, changes, every_rule
 from .board import board
@@ -34,8 +34,7 @@ FIGURES = (
 
 def dashboard() -> db.Dashboard:
     made = (
-        board(UID, "Everything of one robot: state, limits, readings, alerts, jobs.")
-        .with_variable(variables.robot())
+        board(UID, "Everything of one robot: state, limits, readings, alerts, jobs.", "robot")
         .annotation(every_rule())
         .annotation(changes("$robot"))
         .with_panel(_now())

@@ -118,7 +118,7 @@ def imu(number: int, title: str, kind: str, unit: str) -> timeseries.Panel:
         unit=unit,
         every="2s",
         gap=30,
-        empty="No inertial readings in this time range",
+        empty=f"This robot sent no {title.lower()} in this time range",
     )
 
 

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import dashboard as db
 
 from glue.core.metrics import SEVERITIES
 
-from . import look, shapes, variables
+from . import look, shapes
 from . import robot_charts as charts
 from .annotations import Alerts, changes, every_rule
 from .board import board
@@ -22,8 +22,7 @@ NUMBERS = range(20, 26)
 
 def dashboard() -> db.Dashboard:
     made = (
-        board(UID, "All joints of one robot: heat, load, voltage and position.")
-        .with_variable(variables.robot())
+        board(UID, "All joints of one robot: heat, load, voltage and position.", "robot")
         .with_panel(_now())
         .with_panel(_heat())
         .with_row(db.Row("Joint by joint").id(100))
@@ -106,11 +105,11 @@ def _joint(number: int, joint: str) -> timeseries.Panel:
         unit="celsius",
         every="3s",
         gap=30,
-        height=7,
+        height=8,
         empty=f"This robot sent nothing of {joint} in this time range",
     )
     panel.decimals(0).override_by_name("Temperature", [fixed("orange")])
-    return look.limit_styles(look.on_the_right(panel, "Voltage", "volt", 2))
+    return look.limit_styles(look.names_only(look.on_the_right(panel, "Voltage", "volt", 2)))
 
 
 def _sag() -> timeseries.Panel:

@@ -106,11 +106,13 @@ def ranking(
     panel = _framed(barchart.Panel(), number, title, description, [query], span, height, empty)
     panel.x_field(by).orientation(c.VizOrientation.HORIZONTAL).unit(unit).decimals(0).min(0)
     panel.stacking(c.StackingMode.NORMAL).show_value(c.VisibilityMode.AUTO)
+    panel.text(cb.VizTextDisplayOptions().value_size(12))
     panel.group_width(0.8).bar_width(0.9).fill_opacity(80).line_width(0)
     panel.legend(_legend(len(colours) > 1)).x_tick_label_max_length(26)
     panel.tooltip(cb.VizTooltipOptions().mode(c.TooltipDisplayMode.MULTI).sort(c.SortOrder.NONE))
     for name, colour in colours.items():
-        panel.override_by_name(name, [fixed(colour)])
+        # The numbers stand on the bars; an axis of whole ones would repeat itself.
+        panel.override_by_name(name, [fixed(colour), prop("custom.axisPlacement", "hidden")])
     return panel
 
 
@@ -130,17 +132,23 @@ def scatter(
     height: int = 8,
     empty: str,
 ) -> xy.Panel:
-    """Points at ``x`` and one of ``ys`` (column to colour); ``axes`` names and ``units`` both."""
+    """Points at ``x`` and one of ``ys`` (column to colour); ``axes`` names and ``units`` both.
+
+    Where each of ``ys`` comes from a query of its own, so must its ``x``: "{} x" takes the name in.
+    """
     panel = _framed(xy.Panel(), number, title, description, queries, span, height, empty)
     panel.series_mapping(xym.SeriesMapping.MANUAL)
-    panel.series([_points(x, y, colour, show, size) for y, colour in ys.items()])
+    panel.series([_points(x.format(y), y, colour, show, size) for y, colour in ys.items()])
     panel.show(show).unit(units[1])
-    panel.legend(_legend(len(ys) > 1)).tooltip(
+    # Its legend names the wrong series as soon as one before them is empty: titles say the colours.
+    panel.legend(_legend(False)).tooltip(
         cb.VizTooltipOptions().mode(c.TooltipDisplayMode.SINGLE).sort(c.SortOrder.NONE)
     )
-    panel.override_by_name(x, [prop("unit", units[0]), prop("custom.axisLabel", axes[0])])
     for y in ys:
         panel.override_by_name(y, [prop("custom.axisLabel", axes[1])])
+        panel.override_by_name(
+            x.format(y), [prop("unit", units[0]), prop("custom.axisLabel", axes[0])]
+        )
     return panel
 
 
@@ -215,9 +223,11 @@ def states(
 ) -> statetimeline.Panel:
     """A row a series along time, painted while its value, a word, is one of ``colours``."""
     panel = _framed(statetimeline.Panel(), number, title, description, [query], span, height, empty)
-    panel.show_value(c.VisibilityMode.NEVER).row_height(0.8).fill_opacity(85).line_width(0)
-    panel.merge_values(True).legend(_legend())
+    panel.show_value(c.VisibilityMode.AUTO).row_height(0.8).fill_opacity(85).line_width(0)
+    panel.merge_values(True).legend(_legend(False))
     panel.tooltip(cb.VizTooltipOptions().mode(c.TooltipDisplayMode.SINGLE).sort(c.SortOrder.NONE))
-    mapped = look.words(dict(colours))
+    # Nothing is said of what is not painted.
+    said = {word: " " if colour == look.CLEAR else word for word, colour in colours.items()}
+    mapped = look.words(dict(colours), said)
     panel.override_by_regexp(".*", [mapped, prop("color", {"mode": "thresholds"})])
     return panel

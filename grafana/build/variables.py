@@ -43,6 +43,22 @@ def any_robot() -> db.QueryVariable:
     )
 
 
+CHOSEN = "SELECT 'var-robot=' || ${robot:sqlstring} WHERE ${robot:sqlstring} <> '*'"
+
+
+def chosen() -> db.QueryVariable:
+    """Hidden: what a link says of the robot; empty where all are looked at."""
+    variable = (
+        db.QueryVariable("chosen")
+        .datasource(POSTGRES)
+        .query(CHOSEN)
+        .refresh(d.VariableRefresh.ON_DASHBOARD_LOAD)
+        .hide(d.VariableHide.HIDE_VARIABLE)
+    )
+    variable.build().skip_url_sync = True
+    return variable
+
+
 WORST = 10
 """Lines in a chart of the worst: more cannot be told apart."""
 

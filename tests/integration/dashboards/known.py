@@ -67,11 +67,6 @@ def state(
     }
 
 
-def place(robot_id: str, name: str, x: float, standing: str, y: float) -> dict[str, Any]:
-    four = dict.fromkeys(("Critical", "Warning", "Online", "Other"))
-    return {"x": x, **four, standing: y, "Robot": name, "robot_id": robot_id}
-
-
 THIRD = {"robot_id": "panel:3", "Robot": "Third"}
 TWIN = {"robot_id": LOOKED_AT, "Robot": "Twin (panel.1)"}
 OTHER = {"robot_id": LOOK_ALIKE, "Robot": "Twin (panelX1)"}
@@ -99,7 +94,7 @@ FLEET: dict[tuple[int, str], Any] = {
             "Alert": "Events stopped",
             "State": "open",
             "Since": 120,
-            "Value at opening": "31.0 s",
+            "Value": "31.0 s",
             "Limit": "30.0 s",
             "Source": None,
             "link": "/d/tonypi-pipeline/pipeline?from={-480}&to=now",
@@ -110,7 +105,7 @@ FLEET: dict[tuple[int, str], Any] = {
             "Alert": "Robot silent",
             "State": "open",
             "Since": 60,
-            "Value at opening": "990.0 s",
+            "Value": "990.0 s",
             "Limit": "60.0 s",
             "Source": None,
             "link": "/d/tonypi-robot/robot?var-robot=panelX1&from={-540}&to=now",
@@ -121,7 +116,7 @@ FLEET: dict[tuple[int, str], Any] = {
             "Alert": "Servo temperature too high",
             "State": "acknowledged",
             "Since": 0,
-            "Value at opening": "62.0 °C",
+            "Value": "62.0 °C",
             "Limit": "60.0 °C",
             "Source": "servo_2",
             "link": "/d/tonypi-robot/robot?var-robot=panel.1&from={-600}&to=now",
@@ -190,11 +185,10 @@ FLEET: dict[tuple[int, str], Any] = {
         {"Time": 0, "robot_id": LOOKED_AT, "Value": 62},
         {"Time": 0, "robot_id": LOOK_ALIKE, "Value": 76},
     ],
-    (40, "Places"): [
-        place(LOOKED_AT, "Twin (panel.1)", 1, "Warning", 2.5),
-        place("panel:3", "Third", 4, "Other", -1),
-        place(LOOK_ALIKE, "Twin (panelX1)", 7, "Critical", 1),
-    ],
+    (40, "Critical"): [{"Critical x": 7, "Critical": 1, **OTHER}],
+    (40, "Warning"): [{"Warning x": 1, "Warning": 2.5, **TWIN}],
+    (40, "Online"): [],
+    (40, "Other"): [{"Other x": 4, "Other": -1, **THIRD}],
 }
 
 ROBOT: dict[tuple[int, str], Any] = {

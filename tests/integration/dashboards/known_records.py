@@ -40,10 +40,8 @@ JOBS: dict[tuple[int, str], Any] = {
     ],
     (10, "Ended"): {"Completed": {-300: 1, -180: 0}, "Failed": {-300: 0, -180: 1}},
     (11, "Success"): {"Success": {-300: 100, -180: 0}, "Items": {-300: 20, -180: 5}},
-    (12, "Estimate"): [
-        {"estimate": 80, "Completed": None, "Failed": 50},
-        {"estimate": 80, "Completed": 100, "Failed": None},
-    ],
+    (12, "Completed"): [{"Completed estimate": 80, "Completed": 100}],
+    (12, "Failed"): [{"Failed estimate": 80, "Failed": 50}],
     (20, "Tasks"): [
         {
             "Task": "Sort",
@@ -106,10 +104,10 @@ ALERTS: dict[tuple[int, str], Any] = {
     },
     (11, "Times"): {"Until acknowledged": {0: 90}, "Until over": {-120: 60}},
     (20, "Metrics"): [
-        {"Metric": "CPU load", "Critical": 1, "Warning": 0, "Info": 0},
-        {"Metric": "Servo temperature", "Critical": 0, "Warning": 1, "Info": 0},
+        {"Metric": "CPU load", "Critical": 1, "Warning": None, "Info": None},
+        {"Metric": "Servo temperature", "Critical": None, "Warning": 1, "Info": None},
     ],
-    (21, "Robots"): [{"Robot": "Twin", "Critical": 1, "Warning": 1, "Info": 0}],
+    (21, "Robots"): [{"Robot": "Twin", "Critical": 1, "Warning": 1, "Info": None}],
     (30, "Along"): [
         {"time": at, "Robot": "Twin", "State": state}
         for at, state in ((-600, "none"), (-120, "critical"), (-60, "none"), (0, "warning"))
@@ -167,7 +165,7 @@ PIPELINE: dict[tuple[int, str], Any] = {
     (1, "Kept"): [{"Time": 0, "Kept messages": 12}],
     (2, "Buffer"): [{"Time": ANY_TIME, "Buffer": pytest.approx(0.1)}],
     (2, "Lost"): [{"Time": ANY_TIME, "Lost points": 3}],
-    (2, "Refused"): FLEET[6, "Refused"],
+    (2, "Stored"): [{"Time": ANY_TIME, "Points stored": 900}],
     # Nobody has looked for new points yet.
     (3, "Age"): [{"Without new points": 0}],
     (3, "Write"): [{"Time": 30, "A write takes": 3}],
