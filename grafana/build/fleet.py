@@ -225,10 +225,10 @@ def _places() -> xychart.Panel:
     there = f"{address('tonypi-robot')}?var-robot=${{__data.fields.robot_id:raw}}"
     panel = shapes.scatter(
         40,
-        "Where the robots are (red: critical, yellow: warning, green: online, grey: other)",
+        "Robots in metres (red: critical, yellow: warning, green: fine)",
         "The last place that each robot in use has told, from above, in metres of its own map; by"
-        " its severest open alert, else by its state. It is the same whatever the time range. A"
-        " click on a point leads to the robot.",
+        " its severest open alert, else green where it is online and grey where not. The same in any"
+        " time range. A click on a point leads to the robot.",
         queries,
         x="{} x",
         ys=PLACES,
