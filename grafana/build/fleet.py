@@ -227,8 +227,8 @@ def _places() -> xychart.Panel:
         40,
         "Robots in metres (red: critical, yellow: warning, green: fine)",
         "The last place that each robot in use has told, from above, in metres of its own map; by"
-        " its severest open alert, else green where it is online and grey where not. The same in any"
-        " time range. A click on a point leads to the robot.",
+        " its severest open alert, else green where it is online and grey where not. The same in"
+        " every time range. A click on a point leads to the robot.",
         queries,
         x="{} x",
         ys=PLACES,
