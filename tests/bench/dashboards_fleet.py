@@ -130,7 +130,7 @@ def _dense(at: int) -> Iterator[str]:
 FILL = """
 INSERT INTO robots (robot_id, name, status, last_seen, heard_at, location)
 SELECT 'bench_' || n, 'Robot ' || n, 'online', now(), 999,
-       jsonb_build_object('x', n % 50, 'y', n / 50)
+       jsonb_build_object('x', n %% 50, 'y', n / 50)
   FROM generate_series(0, %(last)s) n;
 INSERT INTO alerts (robot_id, metric, alert_type, severity, title, value, threshold, starts_at,
                     created_at, acknowledged, acknowledged_at, resolved, resolved_at)
