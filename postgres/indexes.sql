@@ -14,3 +14,13 @@ CREATE INDEX CONCURRENTLY alerts_text ON alerts
 
 -- name: system_logs_text
 CREATE INDEX CONCURRENTLY system_logs_text ON system_logs USING gin (lower(message) gin_trgm_ops);
+
+-- name: system_logs_troubles
+-- Warnings and worse of a time range, which the dashboard of logs counts: of a week of a large fleet
+-- that is a small part of all lines.
+CREATE INDEX CONCURRENTLY system_logs_troubles ON system_logs (timestamp)
+    WHERE level IN ('WARNING', 'ERROR', 'CRITICAL');
+
+-- name: jobs_ended
+-- The dashboard of jobs counts them by when they ended.
+CREATE INDEX CONCURRENTLY jobs_ended ON jobs (end_time);

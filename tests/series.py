@@ -39,22 +39,32 @@ def lines(start: datetime) -> str:
             written += [
                 f"performance,{of} cpu_percent={50 + n},memory_percent={60 + n},"
                 f"cpu_temperature={70 + n / 2} {at}",
-                f"battery,{of} percentage={50 - n},voltage={11 - n / 10},"
+                f"battery,{of} percentage={50 - n},voltage={11 - n / 10},current={n},"
                 f"charging={str(robot == 'r1' and minute > 9).lower()} {at}",
                 f"location,{of} x={n},y={2 * n},z=0 {at}",
-                f"imu,{of} accel_x={n},accel_y=0,accel_z=9.8,gyro_x={n},gyro_y=1,gyro_z=2 {at}",
-                f"clock,{of},reason=ok count=1i,offset_s={-90 if sign > 0 else 0.5} {at}",
+                # r1 leans over until it lies.
+                f"imu,{of} accel_x={3 * n},accel_y=0,accel_z=9.8,gyro_x={n},gyro_y=1,gyro_z=2,"
+                f"mag_x={n} {at}",
+                f"clock,{of},reason={'behind' if sign > 0 else 'ok'} count=1i,"
+                f"offset_s={-90 if sign > 0 else 0.5} {at}",
             ]
             written += [
-                f"servos,{of},servo_id=servo_{s} temperature={40 + s * n},position={s},"
-                f"voltage=5.0,load={n} {at}"
-                for s in (1, 2, 3)
+                f"servos,{of},servo_id=servo_{s} temperature={40 + s * n if s < 4 else 20},"
+                f"position={s},voltage=5.0,load={n} {at}"
+                for s in range(1, 7)
             ]
         written += [
             f"refused,topic=tonypi/servos,reason=not_json count={minute % 3}i {at}",
             # Telegraf was started again in the eighth minute.
             f"internal_write,output=influxdb_v2 metrics_dropped={minute % 8 * 2}i,"
-            f"metrics_rejected={minute % 8}i {at}",
+            f"metrics_rejected={minute % 8}i,errors={minute % 8}i,metrics_written={minute}i,"
+            f"buffer_size={minute}i,buffer_limit=1000i,write_time_ns={minute * 1000}i {at}",
+            f"internal_gather,input=mqtt_consumer metrics_gathered={minute}i {at}",
+            *(
+                f"broker,topic=$SYS/broker/{topic} value={minute} {at}"
+                for topic in ("clients/connected", "store/messages/count")
+            ),
+            f"broker,topic=$SYS/broker/publish/messages/received value={minute} {at}",
         ]
     at = int(start.timestamp())
     written.append(f"battery,robot_id={ROBOTS[2]} percentage=3,voltage=9.1,charging=false {at}")

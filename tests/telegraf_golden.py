@@ -75,7 +75,7 @@ class Run:
             if line.startswith("sensors,robot_id=marker,sensor_type="):
                 name = line.removeprefix("sensors,robot_id=marker,sensor_type=").split(" ")[0]
                 found[name], current = current, []
-            elif not line.startswith("internal"):
+            elif not line.startswith(("internal", "broker,")):
                 current.append(self._normal(line))
         return found
 

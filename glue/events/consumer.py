@@ -168,7 +168,8 @@ class Consumer:
         if work.beaten:
             silent_after = self._settings.fleet.silent_after
             listened = work.listening.clock.listened
-            await heartbeats.listen(conn, listened, silent_after)
+            address = self._settings.glue_for_browsers
+            await heartbeats.listen(conn, listened, silent_after, address)
             await robots.mark_silent(conn, listened, silent_after)
 
     def _clocks(self, known: dict[str, robots.Known]) -> RobotClocks:

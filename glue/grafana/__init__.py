@@ -3,6 +3,7 @@
 from glue.grafana.accounts import Accounts
 from glue.grafana.alert_history import AlertHistory
 from glue.grafana.alert_state import AlertState
+from glue.grafana.dashboards import Dashboards
 from glue.grafana.errors import (
     GrafanaConflict,
     GrafanaDenied,
@@ -38,6 +39,7 @@ class Grafana(
     Folders,
     Marks,
     Silences,
+    Dashboards,
     ProvisionedFiles,
 ):
     """One Grafana: every call that we make, one class a noun."""

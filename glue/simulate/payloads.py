@@ -7,11 +7,12 @@ battery and location topics, send the host's sensors too, and leave fields out.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import Any
 
 from glue.simulate import scenarios
-from glue.simulate.robot import Robot
+from glue.simulate.robot import ITEM_S, Robot
 from glue.simulate.scenarios import wobble
 
 Messages = list[tuple[str, dict[str, Any]]]
@@ -28,11 +29,13 @@ def stamp(clock: datetime) -> str:
 def sensors(robot: Robot, t: float, clock: datetime) -> Messages:
     who = robot.nature
     moving = 0.0 if robot.stopped or robot.emergency else 1.0
+    lean = math.radians(scenarios.tilt(who, t))
+    ahead, up = scenarios.GRAVITY * math.sin(lean), scenarios.GRAVITY * math.cos(lean)
     light = 55 + wobble(who, t, "light", 30)
     readings: list[tuple[str, float, str]] = [
-        ("accelerometer_x", wobble(who, t, "ax", 0.8) * moving, "m/s^2"),
+        ("accelerometer_x", ahead + wobble(who, t, "ax", 0.8) * moving, "m/s^2"),
         ("accelerometer_y", wobble(who, t, "ay", 0.8) * moving, "m/s^2"),
-        ("accelerometer_z", 9.81 + wobble(who, t, "az", 0.3), "m/s^2"),
+        ("accelerometer_z", up + wobble(who, t, "az", 0.3), "m/s^2"),
         ("gyroscope_x", wobble(who, t, "gx", 15) * moving, "deg/s"),
         ("gyroscope_y", wobble(who, t, "gy", 15) * moving, "deg/s"),
         ("gyroscope_z", wobble(who, t, "gz", 25) * moving, "deg/s"),
@@ -85,19 +88,25 @@ def servos(robot: Robot, t: float, clock: datetime) -> Messages:
             "name": name,
             "position": round(target + wobble(who, t, name, 20), 1),
             "temperature": temperature,
-            "voltage": round(5 + wobble(who, t, f"v{number}", 0.05), 2),
+            "voltage": round(_servo_voltage(who, t, number), 2),
             "torque_enabled": robot.emergency is None,
             "alert_level": _level(temperature),
             "target_position": target,
         }
         if who.odd:
             del one["alert_level"], one["target_position"]
+            one["load"] = round(scenarios.load_percent(who, t, number), 1)
         found[f"servo_{number}"] = one
     payload: dict[str, Any] = {"robot_id": robot.robot_id, "servos": found}
     payload |= {"servo_count": len(found), "timestamp": stamp(clock)}
     if who.odd:
         del payload["robot_id"]
     return [(f"tonypi/servos/{robot.robot_id}", payload)]
+
+
+def _servo_voltage(who: scenarios.Nature, t: float, servo: int) -> float:
+    sag = 0.004 * scenarios.load_percent(who, t, servo)
+    return 5.05 - sag + wobble(who, t, f"v{servo}", 0.05)
 
 
 def _level(temperature: float) -> str:
@@ -193,6 +202,8 @@ def job(robot: Robot, t: float, clock: datetime, word: str) -> Messages:
         "progress_percent" if robot.nature.odd else "percent": now.percent,
         "start_time": stamp(clock - timedelta(seconds=t - now.started)),
         "elapsed_time": round(t - now.started, 1),
+        # A good guess, but a guess.
+        "estimated_duration": round(now.items_total * ITEM_S * (0.8 + 0.1 * (now.number % 5)), 1),
         "timestamp": stamp(clock),
     }
     if word in ("working", "in_progress"):

@@ -42,6 +42,11 @@ MEMORY_NORMAL: Points = ((0, 41), (200, 52), (400, 41))
 HEAT_HIGH: Points = ((0, 52), (30, 73), (100, 76), (130, 84), (200, 85), (240, 55), (300, 52))
 HEAT_NORMAL: Points = ((0, 48), (150, 55), (300, 48))
 
+GRAVITY = 9.81
+"""m/s²."""
+TILT_FALLS: Points = ((0, 0), (380, 0), (382, 88), (396, 88), (404, 0), (600, 0))
+"""Degrees from upright: who works falls over now and then, and gets up again."""
+
 SPEAKS_S, SILENT_S = 45.0, 120.0
 """A ``silent`` robot speaks, then says nothing for longer than FLEET_SILENT_AFTER's default."""
 CLOCK_OFF_S = (2 * 3600.0, -3 * 3600.0, 90.0)
@@ -127,6 +132,17 @@ def charge(who: Nature, t: float) -> tuple[float, bool]:
     at = t if low else t + who.phase * 3000
     now = along(points, at)
     return min(100.0, max(0.0, now)), along(points, at + 0.5) > now
+
+
+def tilt(who: Nature, t: float) -> float:
+    """Degrees from upright, forwards."""
+    return along(TILT_FALLS, t + who.phase * 300) if "job" in who.traits else 0.0
+
+
+def load_percent(who: Nature, t: float, servo: int) -> float:
+    """What a servo carries; the one that overheats carries most."""
+    heat = servo_temperature(who, t, servo)
+    return min(100.0, max(0.0, 1.6 * (heat - 30) + wobble(who, t, f"l{servo}", 6)))
 
 
 def place(who: Nature, t: float) -> tuple[float, float, float]:

@@ -42,10 +42,12 @@ async def listening(conn: AsyncConnection) -> tuple[float, datetime | None]:
     return (row[0], row[1]) if row else (0.0, None)
 
 
-async def listen(conn: AsyncConnection, listened: float, silent_after: float) -> None:
+async def listen(conn: AsyncConnection, listened: float, silent_after: float, address: str) -> None:
     """Our heartbeat came back: the listening clock shows ``listened`` seconds now.
 
-    ``silent_after`` (s) goes along for the view ``grafana.silence``.
+    ``silent_after`` (s) goes along for the view ``grafana.silence``, the glue's ``address`` for
+    browsers for ``grafana.console``.
     """
-    named = {"listened": listened, "details": Jsonb({"silent_after": silent_after})}
+    details = {"silent_after": silent_after, "address": address}
+    named = {"listened": listened, "details": Jsonb(details)}
     await conn.execute(sql.listen, named)

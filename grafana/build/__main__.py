@@ -14,12 +14,19 @@ from pathlib import Path
 from grafana_foundation_sdk.builders import dashboard as db
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from . import fleet, robot
+from . import alerts, fleet, jobs, logs, motion, pipeline, power, robot, servos
 
 FOLDER = Path(__file__).resolve().parent.parent / "dashboards"
 DASHBOARDS: dict[str, Callable[[], db.Dashboard]] = {
     "fleet.json": fleet.dashboard,
     "robot.json": robot.dashboard,
+    "servos.json": servos.dashboard,
+    "motion.json": motion.dashboard,
+    "power.json": power.dashboard,
+    "jobs.json": jobs.dashboard,
+    "alerts.json": alerts.dashboard,
+    "logs.json": logs.dashboard,
+    "pipeline.json": pipeline.dashboard,
 }
 
 STALE = 1

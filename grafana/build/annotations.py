@@ -34,18 +34,21 @@ class Alerts(Builder[AnnotationQuery]):
     """Alerts of a metric that touch the time range; an open one reaches to now.
 
     One query a metric and severity: Grafana knows a colour and panels for a query, not for a row.
+    ``panels`` are the numbers of those that they are drawn over; unless said, the rule's own.
     """
 
     metric: str
     severity: Severity
+    panels: tuple[int, ...] = ()
 
     def build(self) -> AnnotationQuery:
+        rule = (BY_KEY[self.metric, self.severity].panel,)
         shown = _Queried(
             name=f"{METRICS[self.metric].title} {self.severity}",
             datasource=POSTGRES,
             enable=True,
             hide=True,
-            filter_val=AnnotationPanelFilter(ids=[BY_KEY[self.metric, self.severity].panel]),
+            filter_val=AnnotationPanelFilter(ids=list(self.panels or rule)),
             icon_color=SEVERITY[self.severity],
         )
         shown.query = SQL("Anno", self._query())

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard as db
-from grafana_foundation_sdk.builders import stat, table, timeseries
-from grafana_foundation_sdk.models import dashboard as d
+from grafana_foundation_sdk.builders import stat, timeseries, xychart
 
 from glue.core.limit_rules import READINGS
 from glue.core.metrics import METRICS
 
-from . import look, robots_table, variables
+from . import alerts, look, robots_table, shapes, variables
 from .annotations import changes
-from .look import link, painted, prop, steps, transformed, width, without_nulls, words
-from .queries import IN_USE, NAME_SQL, NEWEST, SQL, InfluxQL, alert_sql, severest_first, unit_sql
+from .board import board
+from .look import prop, steps, transformed, without_nulls
+from .names import address
+from .queries import IN_USE, NAME_SQL, NEWEST, SQL, InfluxQL
 from .variables import WORST
 
 UID = "tonypi-fleet"
@@ -20,21 +21,14 @@ UID = "tonypi-fleet"
 
 def dashboard() -> db.Dashboard:
     return (
-        db.Dashboard("Fleet")
-        .uid(UID)
-        .description("All robots: who is online, what is firing, which stand worst.")
-        .tags(["tonypi"])
-        .readonly()
-        .tooltip(d.DashboardCursorSync.CROSSHAIR)
-        .time("now-15m", "now")
-        .refresh("10s")
-        .timezone("browser")
+        board(UID, "All robots: who is online, what is firing, which stand worst.", "fleet")
         .annotation(changes())
         .with_panel(_robots_now())
         .with_panel(_alerts_now())
         .with_panel(_heartbeat())
         .with_panel(_refused())
-        .with_panel(_alerts())
+        .with_panel(alerts.listed(3, 15, 10, "true"))
+        .with_panel(_places())
         .with_panel(robots_table.robots())
         .with_variable(variables.worst("battery"))
         .with_variable(variables.worst("temperature"))
@@ -80,17 +74,8 @@ def _robots_now() -> stat.Panel:
         "Never seen": "text",
         "To approve": look.WARNING,
     }.items():
-        panel.override_by_name(name, _when_any(colour))
+        panel.override_by_name(name, look.when_any(colour))
     return panel
-
-
-def _when_any(colour: str) -> list[look.Property]:
-    """Coloured only above zero: a row of zeros is quiet."""
-    return [
-        prop("color", {"mode": "thresholds"}),
-        steps((None, look.ASIDE), (1, colour)),
-        prop("decimals", 0),
-    ]
 
 
 def _alerts_now() -> stat.Panel:
@@ -117,7 +102,7 @@ def _alerts_now() -> stat.Panel:
         "Warning": look.WARNING,
         "Seen to": look.INFO,
     }.items():
-        panel.override_by_name(name, _when_any(colour))
+        panel.override_by_name(name, look.when_any(colour))
     return panel
 
 
@@ -164,47 +149,6 @@ def _refused() -> stat.Panel:
     )
 
 
-def _alerts() -> table.Panel:
-    # Ten minutes before it began are what explains an alert; an open one is looked at until now.
-    query = SQL(
-        "Alerts",
-        f"""
-        SELECT severity AS "Severity", coalesce(robot_name, 'the stack') AS "Robot",
-        {alert_sql()} AS "Alert", state AS "State", coalesce(starts_at, created_at) AS "Since",
-        round(value::numeric, 1) || {unit_sql("metric")} AS "Value at opening",
-        round(threshold::numeric, 1) || {unit_sql("metric")} AS "Limit", source AS "Source",
-        CASE WHEN robot_id IS NULL THEN '/d/tonypi-fleet/fleet?' ELSE
-        '/d/tonypi-robot/robot?var-robot=' || robot_id || '&' END || 'from=' ||
-        floor(extract(epoch FROM coalesce(starts_at, created_at)) * 1000 - 600000) || '&to=now'
-        AS "link"
-        FROM grafana.alerts WHERE NOT resolved
-        ORDER BY {severest_first()}, 5 DESC LIMIT 500
-        """,
-    )
-    there = link("Show the robot at that time", "${__data.fields.link:raw}")
-    return (
-        look.listing(
-            3,
-            "Open alerts",
-            "Alerts that are not resolved, critical ones first, newest first among equals; 500 at"
-            " most. A click on the robot shows it from ten minutes before the alert began.",
-            [query],
-            span=24,
-            height=7,
-            empty="No open alerts",
-        )
-        .override_by_name("Severity", [words(look.SEVERITY), painted(), width(90)])
-        .override_by_name("Robot", [there, width(200)])
-        .override_by_name("Alert", [there])
-        .override_by_name("State", [width(120)])
-        .override_by_name("Since", [prop("unit", "dateTimeFromNow"), width(140)])
-        .override_by_name("Value at opening", [width(140)])
-        .override_by_name("Limit", [width(100)])
-        .override_by_name("Source", [width(120)])
-        .override_by_name("link", [look.HIDDEN])
-    )
-
-
 def _worst(number: int, title: str, metric: str, every: str) -> timeseries.Panel:
     """The robots that stand worst now, by name; ``variables.worst`` says which they are."""
     about = METRICS[metric]
@@ -231,6 +175,7 @@ def _worst(number: int, title: str, metric: str, every: str) -> timeseries.Panel
         [readings, names],
         unit="celsius" if about.unit == "°C" else "percent",
         every=every,
+        height=9,
         empty="No readings in this time range",
     )
     panel.with_transformation(transformed("joinByField", byField="robot_id", mode="outerTabular"))
@@ -245,3 +190,57 @@ def _worst(number: int, title: str, metric: str, every: str) -> timeseries.Panel
         )
     )
     return panel.display_name("${__field.labels.Robot}").decimals(0).span_nulls(True)
+
+
+PLACES = {
+    "Critical": look.CRITICAL,
+    "Warning": look.WARNING,
+    "Online": look.FINE,
+    "Other": look.ASIDE,
+}
+"""Series of the map of robots: by the severest open alert, then by state."""
+
+
+def _places() -> xychart.Panel:
+    standing = """CASE WHEN 'critical' = ANY (open) THEN 'Critical'
+        WHEN 'warning' = ANY (open) THEN 'Warning'
+        WHEN state = 'online' THEN 'Online' ELSE 'Other' END"""
+    # One query a series: a robot without a value would be drawn at 0.
+    queries = [
+        SQL(
+            name,
+            f"""
+            SELECT location_x AS "{name} x", location_y AS "{name}", name AS "Robot", robot_id
+            FROM (
+            SELECT robot_id, {NAME_SQL} AS name, location_x, location_y, {standing} AS standing
+            FROM grafana.robots r LEFT JOIN (SELECT robot_id, array_agg(DISTINCT severity) AS open
+            FROM grafana.alerts WHERE NOT resolved GROUP BY robot_id) a USING (robot_id)
+            WHERE {IN_USE}) placed
+            WHERE standing = '{name}' AND location_x IS NOT NULL AND location_y IS NOT NULL
+            ORDER BY robot_id
+            """,
+        )
+        for name in PLACES
+    ]
+    there = f"{address('tonypi-robot')}?var-robot=${{__data.fields.robot_id:raw}}"
+    panel = shapes.scatter(
+        40,
+        "Robots in metres (red: critical, yellow: warning, green: fine)",
+        "The last place that each robot in use has told, from above, in metres of its own map; by"
+        " its severest open alert, else green where it is online and grey where not. The same in"
+        " every time range. A click on a point leads to the robot.",
+        queries,
+        x="{} x",
+        ys=PLACES,
+        units=("lengthm", "lengthm"),
+        axes=("x", "y"),
+        size=9,
+        span=9,
+        height=10,
+        empty="No robot in use has told where it is",
+    )
+    for name in PLACES:
+        panel.override_by_name(
+            name, [look.link("Show this robot", f"{there}&${{__url_time_range}}")]
+        )
+    return panel.decimals(1)

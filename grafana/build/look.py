@@ -17,6 +17,8 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as c
 from grafana_foundation_sdk.models import dashboard as d
 
+from glue.core.metrics import Direction
+
 from .queries import MIXED
 
 CLEAR = "rgba(0,0,0,0)"
@@ -63,6 +65,15 @@ def steps(*levels: tuple[float | None, str]) -> Property:
     )
 
 
+def when_any(colour: str) -> list[Property]:
+    """Coloured only above zero: a row of zeros is quiet."""
+    return [
+        prop("color", {"mode": "thresholds"}),
+        steps((None, ASIDE), (1, colour)),
+        prop("decimals", 0),
+    ]
+
+
 def fixed(colour: str) -> Property:
     return prop("color", {"mode": "fixed", "fixedColor": colour})
 
@@ -85,6 +96,16 @@ HIDDEN = prop("custom.hidden", True)
 
 def link(title: str, url: str) -> Property:
     return prop("links", [{"title": title, "url": url}])
+
+
+def opens(title: str) -> list[Property]:
+    """A cell whose value is an address: it says "open", which leads there in a new tab."""
+    shown = {"type": "regex", "options": {"pattern": ".+", "result": {"text": "open", "index": 0}}}
+    nothing = {"match": "null+nan", "result": {"text": " ", "color": CLEAR, "index": 1}}
+    return [
+        prop("mappings", [shown, {"type": "special", "options": nothing}]),
+        prop("links", [{"title": title, "url": "${__value.raw}", "targetBlank": True}]),
+    ]
 
 
 def chart(
@@ -128,10 +149,23 @@ def chart(
             .show_legend(True)
             .calcs(["lastNotNull"])
         )
+        # The words for an empty panel must not stand in the legend, for a series without a value.
+        .override_by_regexp(".*", [prop("noValue", "–")])
     )
     for query in queries:
         panel.with_target(query)
     return panel
+
+
+def names_only(panel: timeseries.Panel) -> timeseries.Panel:
+    """A legend of one line, for small charts."""
+    return panel.legend(
+        cb.VizLegendOptions()
+        .display_mode(c.LegendDisplayMode.LIST)
+        .placement(c.LegendPlacement.BOTTOM)
+        .show_legend(True)
+        .calcs([])
+    )
 
 
 def limit_styles(panel: timeseries.Panel) -> timeseries.Panel:
@@ -148,6 +182,43 @@ def limit_styles(panel: timeseries.Panel) -> timeseries.Panel:
             ],
         )
     return panel
+
+
+def on_the_right(panel: timeseries.Panel, name: str, unit: str, decimals: int) -> timeseries.Panel:
+    """The series ``name`` on an axis of its own."""
+    return panel.override_by_name(
+        name,
+        [
+            prop("unit", unit),
+            prop("decimals", decimals),
+            prop("min", None),
+            prop("max", None),
+            prop("custom.axisPlacement", "right"),
+            prop("custom.fillOpacity", 0),
+            fixed("purple"),
+        ],
+    )
+
+
+def coloured_by_limits(field: str, query: str, direction: Direction) -> d.DataTransformerConfig:
+    """Colours of ``field`` (a name, or a regular expression between slashes) from the limits that
+    ``query`` gives: see :func:`.queries.limit_steps`."""
+
+    def level(name: str, colour: str) -> dict[str, object]:
+        arguments = {"threshold": {"color": colour}}
+        return {"fieldName": name, "handlerKey": "threshold1", "handlerArguments": arguments}
+
+    colours = {
+        "low": {"floor": CRITICAL, "critical": WARNING, "warning": FINE},
+        "high": {"floor": FINE, "warning": WARNING, "critical": CRITICAL},
+    }[direction]
+    matcher = "byRegexp" if field.startswith("/") else "byName"
+    return transformed(
+        "configFromData",
+        configRefId=query,
+        applyTo={"id": matcher, "options": field},
+        mappings=[level(name, colour) for name, colour in colours.items()],
+    )
 
 
 def figures(

@@ -18,12 +18,16 @@ from grafana_foundation_sdk.models.dashboard import DataSourceRef
 from glue.core.rule import AHEAD
 from glue.core.rules import RULES
 
+from .names import address
+
 INFLUXDB = DataSourceRef("influxdb", "influxdb")
 POSTGRES = DataSourceRef("postgres", "postgres")
 MIXED = DataSourceRef("datasource", "-- Mixed --")
 
 THIS_ROBOT = '"robot_id" =~ /^${robot:regex}$/'
 THIS_ROBOT_SQL = "robot_id = ${robot:sqlstring}"
+ANY_ROBOT_SQL = "${robot:sqlstring} IN (robot_id, '*')"
+"""The robot that is chosen, or every row where all are. PostgreSQL still uses a robot's index."""
 
 IN_USE = "registration = 'accepted' AND is_active"
 """SQL for the robots that count."""
@@ -98,20 +102,28 @@ def over_time(
     *,
     group_by: str = "",
     alias: str = "$col",
+    only: str = "",
 ) -> InfluxQL:
-    """Series of this robot: ``fields`` as title to field, one ``reducer`` a window.
+    """Series of this robot: ``fields`` as title to field, one ``reducer`` a window; ``only`` is a
+    further condition.
 
     Empty windows stay empty, so that a gap in the data is a gap in the chart.
     """
     columns = ", ".join(f'{reducer}("{field}") AS "{title}"' for title, field in fields.items())
     tag = f', "{group_by}"' if group_by else ""
+    condition = f"{only} AND " if only else ""
     return InfluxQL(
         ref_id,
-        f'SELECT {columns} FROM "{measurement}" WHERE {THIS_ROBOT} AND $timeFilter'
+        f'SELECT {columns} FROM "{measurement}" WHERE {THIS_ROBOT} AND {condition}$timeFilter'
         f" GROUP BY time($__interval){tag} fill(null)",
         "time_series",
         alias,
     )
+
+
+def sql_text(text: str) -> str:
+    """``text`` as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def limit_lines(ref_id: str, metric: str) -> SQL:
@@ -126,6 +138,17 @@ def limit_lines(ref_id: str, metric: str) -> SQL:
         ORDER BY 1
         """,
         "time_series",
+    )
+
+
+def limit_steps(ref_id: str, metric: str) -> SQL:
+    """The limits in force as one row, for :func:`.look.coloured_by_limits`."""
+    return SQL(
+        ref_id,
+        f"""
+        SELECT -1e9 AS floor, critical, warning FROM grafana.limits
+        WHERE {THIS_ROBOT_SQL} AND metric = '{metric}'
+        """,
     )
 
 
@@ -153,4 +176,14 @@ def alert_sql() -> str:
         "CASE WHEN starts_with(title, robot_id || ': ')"
         " THEN upper(substr(title, length(robot_id) + 3, 1))"
         " || substr(title, length(robot_id) + 4) ELSE title END"
+    )
+
+
+def alert_link_sql(began: str) -> str:
+    """SQL for the address of an alert's robot, from ten minutes before it ``began``: they are what
+    explains an alert. An alert of the stack leads to the pipeline."""
+    return (
+        f"CASE WHEN a.robot_id IS NULL THEN '{address('tonypi-pipeline')}?' ELSE"
+        f" '{address('tonypi-robot')}?var-robot=' || a.robot_id || '&' END || 'from=' ||"
+        f" floor(extract(epoch FROM {began}) * 1000 - 600000) || '&to=now'"
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard as db
 from grafana_foundation_sdk.builders import stat, table
-from grafana_foundation_sdk.models import dashboard as d
 
 from glue.core.metrics import METRICS, SEVERITIES
 
-from . import look, variables
+from . import look, motion
 from . import robot_charts as charts
 from .annotations import Alerts, changes, every_rule
-from .look import fixed, painted, prop, steps, transformed, width, words
+from .board import board
+from .look import fixed, painted, prop, steps, width, words
 from .queries import (
     NEWEST,
     SQL,
@@ -20,6 +20,7 @@ from .queries import (
     THIS_ROBOT_SQL,
     InfluxQL,
     alert_sql,
+    limit_steps,
     severest_first,
     unit_sql,
 )
@@ -32,27 +33,10 @@ FIGURES = (
 
 
 def dashboard() -> db.Dashboard:
-    board = (
-        db.Dashboard("Robot")
-        .uid(UID)
-        .description("Everything of one robot: state, limits, readings, alerts, jobs.")
-        .tags(["tonypi"])
-        .readonly()
-        .tooltip(d.DashboardCursorSync.CROSSHAIR)
-        .time("now-15m", "now")
-        .refresh("10s")
-        .timezone("browser")
-        .with_variable(variables.robot())
+    made = (
+        board(UID, "Everything of one robot: state, limits, readings, alerts, jobs.", "robot")
         .annotation(every_rule())
         .annotation(changes("$robot"))
-        .link(
-            db.DashboardLink("Fleet")
-            .type(d.DashboardLinkType.LINK)
-            .url("/d/tonypi-fleet/fleet")
-            .icon("dashboard")
-            .tooltip("All robots")
-            .keep_time(True)
-        )
         .with_panel(_now())
         .with_panel(_facts())
         .with_panel(_alerts())
@@ -72,14 +56,14 @@ def dashboard() -> db.Dashboard:
         .with_row(db.Row("Motion").id(102))
         .with_panel(charts.imu(40, "Acceleration", "accel", "accMS2"))
         .with_panel(charts.imu(41, "Rotation", "gyro", "rotdegs"))
-        .with_panel(charts.location())
+        .with_panel(motion.path(43))
         .with_row(db.Row("Work").id(103))
         .with_panel(_jobs())
     )
     for metric in METRICS:
         for severity in SEVERITIES:
-            board.annotation(Alerts(metric, severity))
-    return board
+            made.annotation(Alerts(metric, severity))
+    return made
 
 
 def _now() -> stat.Panel:
@@ -101,13 +85,7 @@ def _now() -> stat.Panel:
         'SELECT last("percentage") AS "Battery", last("charging") AS "Charging"'
         f' FROM "battery" WHERE {THIS_ROBOT} AND {NEWEST}',
     )
-    limits = SQL(
-        "Limits",
-        f"""
-        SELECT -1e9 AS floor, critical, warning FROM grafana.limits
-        WHERE {THIS_ROBOT_SQL} AND metric = 'battery'
-        """,
-    )
+    limits = limit_steps("Limits", "battery")
     return (
         look.figures(
             1,
@@ -118,7 +96,7 @@ def _now() -> stat.Panel:
             fields=f"/^({'|'.join(FIGURES)})$/",
             span=24,
         )
-        .with_transformation(_thresholds_of("Battery", "Limits"))
+        .with_transformation(look.coloured_by_limits("Battery", "Limits", "low"))
         .override_by_name("State", [words(look.STATE)])
         .override_by_name(
             "Last seen, ago", [prop("unit", "s"), prop("decimals", 0), prop("noValue", "never")]
@@ -146,25 +124,6 @@ def _now() -> stat.Panel:
     )
 
 
-def _thresholds_of(field: str, query: str) -> d.DataTransformerConfig:
-    """Colours of ``field`` from the limits that ``query`` gives: low is bad here."""
-
-    def level(name: str, colour: str) -> dict[str, object]:
-        arguments = {"threshold": {"color": colour}}
-        return {"fieldName": name, "handlerKey": "threshold1", "handlerArguments": arguments}
-
-    return transformed(
-        "configFromData",
-        configRefId=query,
-        applyTo={"id": "byName", "options": field},
-        mappings=[
-            level("floor", look.CRITICAL),
-            level("critical", look.WARNING),
-            level("warning", look.FINE),
-        ],
-    )
-
-
 def _facts() -> table.Panel:
     query = SQL(
         "Robot",
@@ -172,6 +131,7 @@ def _facts() -> table.Panel:
         SELECT name AS "Name", robot_id AS "Id", description AS "Description",
         ip_address AS "Address",
         CASE WHEN camera_url ~* '^https?://' THEN camera_url END AS "Camera",
+        (SELECT url FROM grafana.console) AS "Console",
         round(location_x::numeric, 2) || ' / ' || round(location_y::numeric, 2)
         || coalesce(' / ' || round(location_z::numeric, 2), '') AS "Position x / y / z (m)",
         created_at AS "Known since"
@@ -182,22 +142,16 @@ def _facts() -> table.Panel:
         look.listing(
             3,
             "Known of this robot",
-            "What the robot said of itself and what an admin wrote. The camera opens in a new tab.",
+            "What the robot said of itself and what an admin wrote. Camera and console (limits,"
+            " maintenance, commands) open in a new tab; who told no address has nothing to open.",
             [query],
             span=24,
             height=4,
             empty="No such robot",
         )
         .override_by_name("Known since", [prop("unit", "dateTimeAsLocal")])
-        .override_by_name(
-            "Camera",
-            [
-                prop(
-                    "links",
-                    [{"title": "Open the camera", "url": "${__value.raw}", "targetBlank": True}],
-                )
-            ],
-        )
+        .override_by_name("Camera", [*look.opens("Open the camera"), width(90)])
+        .override_by_name("Console", [*look.opens("Open the console"), width(90)])
     )
 
 

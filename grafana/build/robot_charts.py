@@ -8,7 +8,6 @@ from glue.core.metrics import METRICS
 from glue.core.rules import BY_KEY
 
 from . import look
-from .look import fixed, prop
 from .queries import limit_lines, over_time
 
 HEART = "The heart is the alert rule's for all robots; this robot's alerts are in the table above."
@@ -77,19 +76,8 @@ def battery() -> timeseries.Panel:
         span=12,
         empty="No battery readings in this time range",
     )
-    panel.min(0).max(100).decimals(0).override_by_name(
-        "Voltage",
-        [
-            prop("unit", "volt"),
-            prop("decimals", 2),
-            prop("min", None),
-            prop("max", None),
-            prop("custom.axisPlacement", "right"),
-            prop("custom.fillOpacity", 0),
-            fixed("purple"),
-        ],
-    )
-    return look.limit_styles(panel)
+    panel.min(0).max(100).decimals(0)
+    return look.limit_styles(look.on_the_right(panel, "Voltage", "volt", 2))
 
 
 POSITION = "Mean position of each servo; degrees or 0-4095, as the robot's own client sends it."
@@ -130,7 +118,7 @@ def imu(number: int, title: str, kind: str, unit: str) -> timeseries.Panel:
         unit=unit,
         every="2s",
         gap=30,
-        empty="No inertial readings in this time range",
+        empty=f"This robot sent no {title.lower()} in this time range",
     )
 
 

@@ -59,6 +59,7 @@ def robots() -> table.Panel:
         [prop("unit", "s"), prop("decimals", 0), prop("noValue", "never"), width(118)],
     )
     panel.override_by_name("Charging", [look.YES_OR_NO, width(80)])
+    panel.override_by_name("Camera", [*look.opens("Open the camera"), width(75)])
     for metric, title in SHOWN.items():
         unit = "celsius" if METRICS[metric].unit == "°C" else "percent"
         panel.override_by_name(title, [prop("unit", unit), prop("decimals", 0), width(95)])
@@ -80,6 +81,7 @@ def _states() -> SQL:
         "States",
         f"""
         SELECT robot_id, {NAME_SQL} AS "Robot", r.state AS "Status", a.severity AS "Alert",
+        CASE WHEN camera_url ~* '^https?://' THEN camera_url END AS "Camera",
         floor(r.last_seen_age_s) AS "Last seen, ago", coalesce(a.rank, 0) * 1000
         - CASE WHEN in_maintenance OR last_seen IS NULL THEN 500 ELSE 0 END AS rank, {columns}
         FROM grafana.robots r
@@ -126,6 +128,7 @@ def _worst_first() -> list[d.DataTransformerConfig]:
         columns[f"{metric}_meaning"] = f"{title} limit"
         if metric == "battery":
             columns["charging"] = "Charging"
+    columns["Camera"] = "Camera"
     return [
         transformed("joinByField", byField="robot_id", mode="outer"),
         # Series of robots that are not in use have readings here, but no row there.

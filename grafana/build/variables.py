@@ -32,6 +32,33 @@ def robot() -> db.QueryVariable:
     )
 
 
+def any_robot() -> db.QueryVariable:
+    """``robot`` again, with all of them for a start. Grafana writes the value of All unquoted into
+    a query, hence the quotes here; ``queries.ANY_ROBOT_SQL`` compares with it."""
+    return (
+        robot()
+        .include_all(True)
+        .all_value("'*'")
+        .current(d.VariableOption(selected=True, text="All", value="$__all"))
+    )
+
+
+CHOSEN = "SELECT 'var-robot=' || ${robot:sqlstring} WHERE ${robot:sqlstring} <> '*'"
+
+
+def chosen() -> db.QueryVariable:
+    """Hidden: what a link says of the robot; empty where all are looked at."""
+    variable = (
+        db.QueryVariable("chosen")
+        .datasource(POSTGRES)
+        .query(CHOSEN)
+        .refresh(d.VariableRefresh.ON_DASHBOARD_LOAD)
+        .hide(d.VariableHide.HIDE_VARIABLE)
+    )
+    variable.build().skip_url_sync = True
+    return variable
+
+
 WORST = 10
 """Lines in a chart of the worst: more cannot be told apart."""
 

@@ -78,7 +78,7 @@ def access(glue: str) -> str:
     )
     told = {
         glue: ("topic readwrite #", "topic read $SYS/#"),
-        lan.TELEGRAF: ("topic read tonypi/#",),
+        lan.TELEGRAF: ("topic read tonypi/#", "topic read $SYS/#"),
         lan.SIMULATOR: robot,
         lan.ROBOTS: robot,
     }

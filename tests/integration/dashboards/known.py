@@ -1,4 +1,7 @@
-"""What each panel's each query answers for the known fleet: by dashboard, panel, refId."""
+"""What each query of Fleet and Robot answers for the known fleet: by panel and refId.
+
+A value may be a function of the fleet's ``base``, where windows do not begin there.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.dashboards.fleet import LOOK_ALIKE, LOOKED_AT, SINCE, UNTIL
+from tests.integration.dashboards.data import LOOK_ALIKE, LOOKED_AT, SINCE, UNTIL
 
 
 def limits(warning: float, critical: float) -> dict[str, dict[int, float]]:
@@ -30,7 +33,7 @@ ANY_TIME = _AnyTime()
 
 def just_now(seconds: float) -> Any:
     """An age: rows were written some seconds before they are read."""
-    return pytest.approx(seconds + 60, abs=60)
+    return pytest.approx(seconds + 90, abs=90)
 
 
 def limits_of(cpu: Any = (70, 20), memory: Any = (75, 15), others: bool = True) -> dict[str, Any]:
@@ -57,6 +60,7 @@ def state(
         "Robot": name,
         "Status": status,
         "Alert": alert,
+        "Camera": "http://10.0.0.1/cam" if robot_id == LOOKED_AT else None,
         "Last seen, ago": ago,
         "rank": rank,
         **(more or limits_of()),
@@ -90,10 +94,10 @@ FLEET: dict[tuple[int, str], Any] = {
             "Alert": "Events stopped",
             "State": "open",
             "Since": 120,
-            "Value at opening": "31.0 s",
+            "Value": "31.0 s",
             "Limit": "30.0 s",
             "Source": None,
-            "link": "/d/tonypi-fleet/fleet?from={-480}&to=now",
+            "link": "/d/tonypi-pipeline/pipeline?from={-480}&to=now",
         },
         {
             "Severity": "critical",
@@ -101,7 +105,7 @@ FLEET: dict[tuple[int, str], Any] = {
             "Alert": "Robot silent",
             "State": "open",
             "Since": 60,
-            "Value at opening": "990.0 s",
+            "Value": "990.0 s",
             "Limit": "60.0 s",
             "Source": None,
             "link": "/d/tonypi-robot/robot?var-robot=panelX1&from={-540}&to=now",
@@ -112,7 +116,7 @@ FLEET: dict[tuple[int, str], Any] = {
             "Alert": "Servo temperature too high",
             "State": "acknowledged",
             "Since": 0,
-            "Value at opening": "62.0 °C",
+            "Value": "62.0 °C",
             "Limit": "60.0 °C",
             "Source": "servo_2",
             "link": "/d/tonypi-robot/robot?var-robot=panel.1&from={-600}&to=now",
@@ -164,6 +168,7 @@ FLEET: dict[tuple[int, str], Any] = {
     (31, "Names"): [THIRD, TWIN, OTHER],
     (32, "Names"): [TWIN, OTHER],
     (30, "Reading"): [
+        {"Time": -300, "robot_id": LOOKED_AT, "Value": 90},
         {"Time": 0, "robot_id": LOOKED_AT, "Value": 80},
         {"Time": 30, "robot_id": LOOKED_AT, "Value": 79},
         {"Time": 0, "robot_id": "panel:3", "Value": 25},
@@ -180,6 +185,10 @@ FLEET: dict[tuple[int, str], Any] = {
         {"Time": 0, "robot_id": LOOKED_AT, "Value": 62},
         {"Time": 0, "robot_id": LOOK_ALIKE, "Value": 76},
     ],
+    (40, "Critical"): [{"Critical x": 7, "Critical": 1, **OTHER}],
+    (40, "Warning"): [{"Warning x": 1, "Warning": 2.5, **TWIN}],
+    (40, "Online"): [],
+    (40, "Other"): [{"Other x": 4, "Other": -1, **THIRD}],
 }
 
 ROBOT: dict[tuple[int, str], Any] = {
@@ -201,6 +210,7 @@ ROBOT: dict[tuple[int, str], Any] = {
             "Description": "by the door",
             "Address": "10.0.0.1",
             "Camera": "http://10.0.0.1/cam",
+            "Console": "http://glue.test:8000/console",
             "Position x / y / z (m)": "1.00 / 2.50 / 0.00",
             "Known since": ANY_TIME,
         }
@@ -241,8 +251,8 @@ ROBOT: dict[tuple[int, str], Any] = {
     (11, "Limits"): {},
     (12, "Reading"): {"CPU temperature": {0: 56, 20: 54}},
     (12, "Limits"): limits(70, 80),
-    (20, "Reading"): {"Charge": {0: 80, 30: 79}},
-    (20, "Voltage"): {"Voltage": {0: 11.5, 30: 11.4}},
+    (20, "Reading"): {"Charge": {-300: 90, 0: 80, 30: 79}},
+    (20, "Voltage"): {"Voltage": {-300: 12, 0: 11.5, 30: 11.4}},
     (20, "Limits"): limits(20, 10),
     (30, "Reading"): {"servo_1": {0: 44}, "servo_2": {0: 62, 3: 61}},
     (30, "Limits"): limits(60, 75),
@@ -250,12 +260,12 @@ ROBOT: dict[tuple[int, str], Any] = {
     (32, "Reading"): {"servo_1": {0: 4.8}, "servo_2": {0: 5, 3: 5.1}},
     (33, "Reading"): {"servo_1": {0: 12}},
     (40, "Reading"): {
-        "x": {0: pytest.approx(0.2)},
-        "y": {0: pytest.approx(0.3)},
-        "z": {0: pytest.approx(9.7)},
+        "x": {0: pytest.approx(0.2), 40: 9.8, 60: 0},
+        "y": {0: pytest.approx(0.3), 40: 0, 60: 0},
+        "z": {0: pytest.approx(9.7), 40: 0, 60: 9.8},
     },
     (41, "Reading"): {"x": {0: 2}, "y": {0: 3}, "z": {0: 4}},
-    (42, "Reading"): {"x": {0: 1.5}, "y": {0: 3}, "z": {0: 0}},
+    (43, "Path"): [{"Time": 0, "x": 1.5, "Robot": 3}, {"Time": 10, "x": 4.5, "Robot": 7}],
     (60, "Jobs"): [
         {
             "Status": "active",
@@ -265,6 +275,26 @@ ROBOT: dict[tuple[int, str], Any] = {
             "Items": "13 of 20",
             "Started": 0,
             "Lasting": just_now(300),
+            "Reason": None,
+        },
+        {
+            "Status": "failed",
+            "Job": "Sort",
+            "Phase": None,
+            "Done": 25,
+            "Items": "5 of 20",
+            "Started": -200,
+            "Lasting": 50,
+            "Reason": "item dropped",
+        },
+        {
+            "Status": "completed",
+            "Job": "Sort",
+            "Phase": None,
+            "Done": 100,
+            "Items": "20 of 20",
+            "Started": -400,
+            "Lasting": 100,
             "Reason": None,
         },
         {
@@ -279,5 +309,3 @@ ROBOT: dict[tuple[int, str], Any] = {
         },
     ],
 }
-
-EXPECTED = {"tonypi-fleet": FLEET, "tonypi-robot": ROBOT}
