@@ -26,6 +26,11 @@ class Robots:
         self._dsn = dsn
         self.settings = settings
 
+    @property
+    def connection(self) -> int:
+        """The number of the connection to the broker; 0: none now."""
+        return self._session._connection if self._session.connected else 0
+
     def say(self, topic: str, payload: Any) -> None:
         raw = payload if isinstance(payload, bytes | str) else json.dumps(payload)
         assert self._session.publish(topic, raw)

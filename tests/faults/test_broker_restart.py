@@ -1,0 +1,98 @@
+"""The broker stopped or killed under the consumer of events. Each test ends in a ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from tests import programs
+from tests.events import Robots, own, talking
+from tests.faults.test_events_faults import LINES, all_ok, ledger, listening, process
+
+EACH = 200
+
+
+def say(robots: Robots, what: str) -> list[str]:
+    """So many lines; each has a time, by which it is known when it comes again."""
+    lines = [f"{what} {n}" for n in range(EACH)]
+    for line in lines:
+        now = datetime.now(UTC).replace(tzinfo=None).isoformat()
+        robots.say("tonypi/logs/r1", {"message": line, "timestamp": now})
+    return lines
+
+
+async def stored(robots: Robots, lines: list[str]) -> None:
+    await robots.until(lambda: len(robots.rows(LINES)) >= len(lines), within=60)
+
+
+async def restart(ground: programs.Ground, how: str, robots: Robots) -> None:
+    """Returns when the robots are connected again: what they say before that is theirs to lose."""
+    before = robots.connection
+    part, running = ground.running["mosquitto"]
+    if how == "killed":
+        running.kill()
+        running.wait()
+    ground.stop("mosquitto")
+    ground.start(part)
+    await robots.until(lambda: robots.connection > before, within=30)
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+async def test_the_broker_restarts_under_the_consumer(
+    ground, mosquitto, database, settings_for, how: str
+):
+    settings = own(settings_for, database.database)
+    async with talking(settings, database.dsn) as robots:
+        with process(ground, settings):
+            await listening(robots)
+            sent = say(robots, "before")
+            await stored(robots, sent)
+            heard = await listening(robots)
+            await restart(ground, how, robots)
+            # The listening clock goes on, and so does silence. A killed broker may have forgotten
+            # who had subscribed: what is said before the consumer is back has nobody to go to.
+            await listening(robots, above=heard + 0.3)
+            sent += say(robots, "after")
+            await stored(robots, sent)
+            assert ledger(robots, sent) == all_ok(sent)
+
+
+async def test_what_the_broker_kept_over_its_restart_is_stored_once(
+    ground, mosquitto, database, settings_for
+):
+    """It had handed the messages out, and the acknowledgement finds another connection."""
+    settings = own(settings_for, database.database)
+    async with talking(settings, database.dsn) as robots:
+        with process(ground, settings):
+            await listening(robots)
+            with psycopg.connect(database.dsn) as blocker:
+                # The transaction waits here, after receipt and before its commit.
+                blocker.execute("LOCK TABLE system_logs IN ACCESS EXCLUSIVE MODE")
+                sent = say(robots, "kept")
+                await robots.until(
+                    lambda: robots.rows(
+                        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                        " AND datname = current_database() AND query LIKE 'INSERT INTO system_%%'"
+                    )
+                )
+                await restart(ground, "stopped", robots)
+            sent += say(robots, "after")
+            await stored(robots, sent)
+            assert ledger(robots, sent) == all_ok(sent)
+
+
+async def test_what_robots_say_while_the_consumer_is_away_outlives_the_brokers_restart(
+    ground, mosquitto, database, settings_for
+):
+    settings = own(settings_for, database.database)
+    async with talking(settings, database.dsn) as robots:
+        with process(ground, settings):
+            await listening(robots)
+        sent = say(robots, "queued")
+        await restart(ground, "stopped", robots)
+        with process(ground, settings):
+            sent += say(robots, "after")
+            await stored(robots, sent)
+            assert ledger(robots, sent) == all_ok(sent)
