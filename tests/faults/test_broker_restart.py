@@ -81,18 +81,3 @@ async def test_what_the_broker_kept_over_its_restart_is_stored_once(
             sent += say(robots, "after")
             await stored(robots, sent)
             assert ledger(robots, sent) == all_ok(sent)
-
-
-async def test_what_robots_say_while_the_consumer_is_away_outlives_the_brokers_restart(
-    ground, mosquitto, database, settings_for
-):
-    settings = own(settings_for, database.database)
-    async with talking(settings, database.dsn) as robots:
-        with process(ground, settings):
-            await listening(robots)
-        sent = say(robots, "queued")
-        await restart(ground, "stopped", robots)
-        with process(ground, settings):
-            sent += say(robots, "after")
-            await stored(robots, sent)
-            assert ledger(robots, sent) == all_ok(sent)
