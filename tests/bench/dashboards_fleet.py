@@ -59,14 +59,13 @@ def fill_influxdb(influx: Influx, robots: int, until: int) -> int:
 
 def _all(robots: int, until: int) -> Iterator[str]:
     begin = until - WEEK
-    # In order of time for each robot: what comes out of order is stored slowly.
-    for robot in range(1, robots):
-        for at in range(begin, until - RECENT, 1800):
-            yield from _told(robot, at, 3)
-        for at in range(until - RECENT, until - 900, 60):
-            yield from _told(robot, at, 3)
-        for at in range(until - 900, until, 15):
-            yield from _told(robot, at, 6)
+    # In order of time, as it comes: a batch is then of one shard.
+    times = [(at, 3) for at in range(begin, until - RECENT, 1800)]
+    times += [(at, 3) for at in range(until - RECENT, until - 900, 60)]
+    times += [(at, 6) for at in range(until - 900, until, 15)]
+    for at, servos in times:
+        for robot in range(1, robots):
+            yield from _told(robot, at, servos)
     for at in range(begin, until, 1):
         yield from _dense(at)
     for at in range(begin, until, 10):
