@@ -23,6 +23,7 @@ from glue.alerts.silences import Silences
 from glue.alerts.standby import Standby
 from glue.api.app import create_app
 from glue.api.people import first_users
+from glue.core import charge
 from glue.grafana import Grafana
 from glue.notify.deadman import DeadMan
 from glue.notify.fallback import Fallback
@@ -86,7 +87,7 @@ async def open_systems(
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(store.open_pool(settings.postgres))
         series = await stack.enter_async_context(Query(settings.influx))
-        grafana = Grafana(settings.grafana) if settings.grafana.url else None
+        grafana = _watched(settings) if settings.grafana.url else None
         if grafana is not None:
             stack.push_async_callback(grafana.close)
         intake = Intake(pool, series)
@@ -102,6 +103,13 @@ async def open_systems(
         await first_users.ensure(pool, settings)
         await first_users.find_documented_passwords(pool)
         yield app
+
+
+def _watched(settings: Settings) -> Grafana:
+    """One that does not answer within the evaluations it may miss is taken for away: the standby
+    must not wait for it."""
+    missed = charge.MISSED * settings.glue.evaluation_interval
+    return Grafana(settings.grafana, timeout=min(10.0, max(3.0, missed)))
 
 
 async def _reconciler(

@@ -117,7 +117,11 @@ def before(server: str, port: int = 0) -> Iterator[Proxy]:
         def log_message(self, *_: object) -> None:
             pass
 
-    served = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A client that was killed resets its connections."""
+
+    served = Server(("127.0.0.1", port), Handler)
     served.daemon_threads = True
     proxy = Proxy(f"http://127.0.0.1:{served.server_port}")
     thread = threading.Thread(target=served.serve_forever, daemon=True)

@@ -176,11 +176,16 @@ def _end(held: Held, at: datetime, seen: Observation) -> Held:
 
 
 def _end_alone(held: Held, at: datetime, seen: Observation) -> Held:
-    """The end of an occurrence that we never heard of; not one that somebody else ended first."""
+    """The end of an occurrence that we never heard of; not one that somebody else ended first.
+
+    A Grafana that was killed comes back with a state of before, and ends once more what it had
+    ended. Its posts say since when that fired, its history does not.
+    """
     before = [known for known in held if known.starts_at < at]
-    if not _by_grafana(seen.origin) or (
-        before and before[-1].ended_by and not _by_grafana(before[-1].ended_by)
-    ):
+    again = bool(before) and (
+        seen.origin == "pull" or not _by_grafana(before[-1].ended_by or "push")
+    )
+    if again or not _by_grafana(seen.origin):
         return held
     return _with(held, replace(_over(_new(seen, at, None), seen, told=True), start_known=False))
 

@@ -219,6 +219,14 @@ def test_neither_evaluator_cuts_what_the_other_saw():
     assert spans(known) == [(52, 60)]
 
 
+def test_a_grafana_that_comes_back_with_a_state_of_before_ends_nothing_twice():
+    known, ids = Known(), itertools.count(1)
+    decide(known, seen("warning", 0, 20), ids)
+    assert decide(known, seen("warning", 45, 45, origin="pull"), ids) == []
+    assert decide(known, seen("warning", 0, 45), ids) == []
+    assert spans(known) == [(0, 20)]
+
+
 def test_an_open_row_without_occurrences_goes_on():
     known, ids = Known(), itertools.count(9)
     row = episodes.Episode(1, "servo_temp", "r1", "warning", at(0))
