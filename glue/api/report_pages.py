@@ -21,7 +21,7 @@ from glue import store
 from glue.api import report_jobs as making
 from glue.api import reports
 from glue.api.conventions import access
-from glue.api.conventions.problems import NotFound, ProblemError
+from glue.api.conventions.problems import NotFound, ProblemError, documented
 from glue.api.report_shapes import Format, JobPath
 from glue.api.sign_on import pages, report_door
 from glue.core.report import request as about
@@ -37,7 +37,6 @@ NOBODY = ("", "All", "$__all", "*")
 ANSWERS: dict[int | str, dict[str, Any]] = {
     status: {"description": what, "content": {"text/html": {}}}
     for status, what in (
-        (303, "On to the sign-in, or to the report."),
         (400, "The link makes no sense."),
         (403, "Refused."),
         (404, "There is no such report, or not any more."),
@@ -52,7 +51,9 @@ router = APIRouter(
     route_class=access.Declared,
     dependencies=[access.anyone],
     default_response_class=HTMLResponse,
-    responses=ANSWERS,
+    responses={303: {"description": "On to the sign-in, or to the report."}}
+    | ANSWERS
+    | documented(422),
 )
 
 ASKED = {

@@ -19,6 +19,7 @@ from fastapi.responses import HTMLResponse
 from glue import store
 from glue.alerts import people
 from glue.api.conventions import access
+from glue.api.conventions.problems import documented
 from glue.api.sign_on import pages
 from glue.core import ack_link, sealing
 from glue.core.ack_link import AckLink
@@ -58,7 +59,8 @@ router = APIRouter(
     route_class=Page,
     dependencies=[access.anyone],
     default_response_class=HTMLResponse,
-    responses={
+    responses=documented(422)
+    | {
         status: {"description": what, "content": {"text/html": {}}}
         for status, what in (
             (404, "Not a link of ours."),

@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse
 
 from glue import store
 from glue.api.conventions import access, clients
+from glue.api.conventions.problems import documented
 from glue.api.people.accounts import Attempt, TooManyTries, WrongCredentials
 from glue.api.sign_on import browser, pages
 from glue.core import passwords
@@ -29,7 +30,6 @@ FORM_GONE = "This page was open for too long, or cookies are off. Please try aga
 PAGES: dict[int | str, dict[str, Any]] = {
     status: {"description": what, "content": {"text/html": {}}}
     for status, what in (
-        (303, "On to the report."),
         (403, "Refused."),
         (429, "Too many tries."),
         (503, "PostgreSQL is away."),
@@ -56,7 +56,7 @@ router = APIRouter(
     route_class=access.Declared,
     dependencies=[access.anyone],
     default_response_class=HTMLResponse,
-    responses=PAGES,
+    responses={303: {"description": "On to the report."}} | PAGES | documented(422),
 )
 
 Asked = Annotated[str, Query(max_length=4000, description="The query of /reports/new.")]
