@@ -43,8 +43,8 @@ status: $(STAMP)
 programs: $(STAMP)
 	@$(BIN)/python -m glue.stack.install --tests
 
-# Most tests wait for real programs, so two at a time take little more than half the time.
-WORKERS ?= 2
+# Most tests wait for real programs: more at a time than there are processors.
+WORKERS ?= 4
 
 test: checks programs
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup
