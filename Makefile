@@ -48,7 +48,7 @@ programs: $(STAMP)
 WORKERS ?= 2
 
 test: checks programs
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 test-fast: $(STAMP)
 	@$(BIN)/pytest tests/unit
