@@ -70,8 +70,9 @@ class Fallback:
         self._messenger = messenger
         self._clock = clock
         self._after = timedelta(seconds=settings.notify.database_away)
-        self._contacts = settings.stack.home / "notify-contacts.json"
-        self._progress = settings.stack.home / "notify-outage.json"
+        folder = settings.stack.home / "data" / "notify"
+        self._contacts = folder / "contacts.json"
+        self._progress = folder / "outage.json"
         self._unwritable = False
 
     async def run(self) -> None:
@@ -161,6 +162,7 @@ class Fallback:
     def _write(self, path: Path, text: bytes) -> None:
         fresh = path.with_suffix(".new")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             fresh.unlink(missing_ok=True)
             with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(text)

@@ -178,8 +178,8 @@ def is_running(home: Home) -> bool:
 
 
 def purge(home: Home) -> None:
-    """Remove data, logs and secrets; nothing else that may stand in the folder."""
-    for name in OURS:
+    """Remove data, reports, logs and secrets; nothing else that may stand in the folder."""
+    for name in (*OURS, "reports"):
         shutil.rmtree(home.path / name, ignore_errors=True)
     (home.path / secrets.FILE).unlink(missing_ok=True)
     if home.path.is_dir() and not any(home.path.iterdir()):

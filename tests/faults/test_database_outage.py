@@ -71,9 +71,9 @@ async def test_told_after_a_minute_once_over_restarts_and_of_the_end(
         await notified.add_target(pool, "nobody's", night.url)
         await notified.add_route(pool, [ops])
         assert await watch(clock).look()
-        kept = (tmp_path / "notify-contacts.json").read_text()
+        kept = (tmp_path / "data/notify/contacts.json").read_text()
         assert "s3cretpassword" not in kept and "ops" in kept
-        mode = (tmp_path / "notify-contacts.json").stat().st_mode
+        mode = (tmp_path / "data/notify/contacts.json").stat().st_mode
         assert stat.S_IMODE(mode) == 0o600
         await line.cut()
         for seconds in (0, 59):
@@ -99,7 +99,7 @@ async def test_told_after_a_minute_once_over_restarts_and_of_the_end(
         rows = await conn.execute("SELECT message FROM system_logs WHERE level = 'ERROR'")
         ((message,),) = await rows.fetchall()
     assert "ops were told" in message
-    assert not (tmp_path / "notify-outage.json").exists()
+    assert not (tmp_path / "data/notify/outage.json").exists()
 
 
 async def test_a_short_outage_is_not_worth_a_word(pool, watch, line, tmp_path):
@@ -119,11 +119,12 @@ async def test_a_short_outage_is_not_worth_a_word(pool, watch, line, tmp_path):
 
 async def test_a_damaged_or_unwritable_copy_stops_nobody(noted, pool, watch, line, tmp_path):
     clock = Clock()
-    (tmp_path / "notify-contacts.json").write_text("{")
-    (tmp_path / "notify-outage.json").write_text('{"since": 1')
+    (tmp_path / "data/notify").mkdir(parents=True)
+    (tmp_path / "data/notify/contacts.json").write_text("{")
+    (tmp_path / "data/notify/outage.json").write_text('{"since": 1')
     assert await watch(clock).look()
-    (tmp_path / "notify-contacts.json").unlink()
-    (tmp_path / "notify-contacts.new").mkdir()
+    (tmp_path / "data/notify/contacts.json").unlink()
+    (tmp_path / "data/notify/contacts.new").mkdir()
     await line.cut()
     assert not await watch(clock).look()
     await line.mend()
