@@ -6,7 +6,7 @@ PostgreSQL's word that something changed is only a hint; once a second everythin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -48,17 +48,17 @@ class Worker:
         self.router = Router(pool, clock, settings.notify.outage_wait, flaps.rules_of(settings))
         self.sender = Sender(settings, pool, self.messenger)
         self._wake = asyncio.Event()
-        self._trouble = ""
+        self._patience = store.Patience("notifications", AGAIN_S)
 
     async def run(self, changes: Changes) -> None:
         """Route and send until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._route(changes))
-                tasks.create_task(self._forever(self._watch))
-                tasks.create_task(self._forever(self._send))
+                tasks.create_task(self._patience.forever(self._watch))
+                tasks.create_task(self._patience.forever(self._send))
                 for _ in range(FAILING_LANES):
-                    tasks.create_task(self._forever(self._send_failing))
+                    tasks.create_task(self._patience.forever(self._send_failing))
         finally:
             self.messenger.close()
 
@@ -70,7 +70,7 @@ class Worker:
                     self._wake.set()
                 await feed.next(LOOK_S)
 
-            await self._forever(look)
+            await self._patience.forever(look)
 
     async def _watch(self) -> None:
         if await self.router.watch():
@@ -96,21 +96,3 @@ class Worker:
                 await self._wake.wait()
         except TimeoutError:
             pass
-
-    async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await work()
-                self._say("")
-            except store.StoreUnavailable as error:
-                self._say(str(error))
-                await asyncio.sleep(AGAIN_S)
-
-    def _say(self, trouble: str) -> None:
-        # Once, not at every look.
-        if bool(trouble) != bool(self._trouble):
-            if trouble:
-                log.warning("notifications.wait", why=trouble)
-            else:
-                log.info("notifications.go_on")
-        self._trouble = trouble

@@ -11,7 +11,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -55,7 +55,7 @@ class Worker:
         self._messenger = Messenger(settings.notify.allowed, settings.notify.timeout)
         self.sender = Sender(settings, pool, self._messenger)
         self._wake = asyncio.Event()
-        self._trouble = ""
+        self._patience = store.Patience("reports", AGAIN_S)
 
     def hint(self) -> None:
         """There may be a job."""
@@ -66,10 +66,10 @@ class Worker:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(self._settings.reports.at_once):
-                    tasks.create_task(self._forever(self._make_next))
-                tasks.create_task(self._forever(self._schedule))
-                tasks.create_task(self._forever(self._send))
-                tasks.create_task(self._forever(self._prune))
+                    tasks.create_task(self._patience.forever(self._make_next))
+                tasks.create_task(self._patience.forever(self._schedule))
+                tasks.create_task(self._patience.forever(self._send))
+                tasks.create_task(self._patience.forever(self._prune))
         finally:
             self._messenger.close()
 
@@ -152,21 +152,3 @@ class Worker:
     async def _prune(self) -> None:
         await keeping.prune(self._settings, self._pool)
         await asyncio.sleep(PRUNE_S)
-
-    async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await work()
-                self._say("")
-            except store.StoreUnavailable as error:
-                self._say(str(error))
-                await asyncio.sleep(AGAIN_S)
-
-    def _say(self, trouble: str) -> None:
-        # Once, not at every look.
-        if bool(trouble) != bool(self._trouble):
-            if trouble:
-                log.warning("reports.wait", why=trouble)
-            else:
-                log.info("reports.go_on")
-        self._trouble = trouble

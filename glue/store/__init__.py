@@ -3,7 +3,15 @@
 SQL stands in ``sql/<noun>.sql``; tables and views in ``postgres/``, moved by :mod:`.migrations`.
 """
 
-from glue.store.patience import within
+from glue.store.patience import Patience, within
 from glue.store.pool import Pool, StoreError, StoreUnavailable, open_pool, transaction
 
-__all__ = ["Pool", "StoreError", "StoreUnavailable", "open_pool", "transaction", "within"]
+__all__ = [
+    "Patience",
+    "Pool",
+    "StoreError",
+    "StoreUnavailable",
+    "open_pool",
+    "transaction",
+    "within",
+]

@@ -68,20 +68,16 @@ def _text(
 
 
 def _by_day(facts: Facts, found: Sequence[AlertGroup]) -> Columns:
-    by_key = {group.key: group for group in found}
-    keys = [f"{day.since.astimezone(facts.request.tz):%Y-%m-%d}" for day in facts.days]
-    groups = [by_key.get(key) for key in keys]
-
-    def amounts(value: Callable[[AlertGroup], int]) -> list[float]:
-        return [float(value(one)) if one else 0.0 for one in groups]
-
+    groups = c.of_days(facts, {group.key: group for group in found})
     return Columns(
         title="Alerts by the day they were raised",
         names=[c.day_name(facts, n) for n in range(len(facts.days))],
         stacks=[
-            Stack(name="critical", amounts=amounts(lambda g: g.critical), tone="critical"),
-            Stack(name="warning", amounts=amounts(lambda g: g.warning), tone="warning"),
-            Stack(name="info", amounts=amounts(lambda g: g.info)),
+            Stack(
+                name="critical", amounts=c.amounts(groups, lambda g: g.critical), tone="critical"
+            ),
+            Stack(name="warning", amounts=c.amounts(groups, lambda g: g.warning), tone="warning"),
+            Stack(name="info", amounts=c.amounts(groups, lambda g: g.info)),
         ],
     )
 

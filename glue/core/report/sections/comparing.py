@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from glue.core.metrics import METRICS
 from glue.core.report.content import Bars, Better, Cell, Column, Figure, Limit, Line, Lines, Table
@@ -14,6 +15,7 @@ WORST = 10
 ROWS = 15
 """Of a table on a page."""
 
+Group = TypeVar("Group")
 Measure = Callable[[Facts], float | None]
 
 
@@ -84,6 +86,16 @@ def robots_table(title: str, columns: list[Column], rows: list[list[Cell]]) -> T
 
 def number(title: str, unit: str = "", digits: int = 0) -> Column:
     return Column(title=title, unit=unit, number=True, digits=digits)
+
+
+def of_days(facts: Facts, found: Mapping[str, Group]) -> list[Group | None]:
+    """Of each day of the report what was ``found`` for it, by local date like ``2026-01-31``."""
+    return [found.get(f"{d.since.astimezone(facts.request.tz):%Y-%m-%d}") for d in facts.days]
+
+
+def amounts(groups: Sequence[Group | None], value: Callable[[Group], int]) -> list[float]:
+    """The ``value`` of each day's group, 0 where there is none."""
+    return [float(value(one)) if one else 0.0 for one in groups]
 
 
 def day_name(facts: Facts, index: int) -> str:

@@ -70,20 +70,14 @@ def _text(whole: JobGroup, reasons: Sequence[tuple[str, int]]) -> list[str]:
 
 
 def _by_day(facts: Facts, found: Sequence[JobGroup]) -> Columns:
-    by_key = {group.key: group for group in found}
-    keys = [f"{day.since.astimezone(facts.request.tz):%Y-%m-%d}" for day in facts.days]
-    groups = [by_key.get(key) for key in keys]
-
-    def amounts(value: Callable[[JobGroup], int]) -> list[float]:
-        return [float(value(one)) if one else 0.0 for one in groups]
-
+    groups = c.of_days(facts, {group.key: group for group in found})
     return Columns(
         title="Jobs by the day they began",
         names=[c.day_name(facts, n) for n in range(len(facts.days))],
         stacks=[
-            Stack(name="completed", amounts=amounts(lambda g: g.completed), tone="good"),
-            Stack(name="failed", amounts=amounts(lambda g: g.failed), tone="critical"),
-            Stack(name="going on", amounts=amounts(lambda g: g.active)),
+            Stack(name="completed", amounts=c.amounts(groups, lambda g: g.completed), tone="good"),
+            Stack(name="failed", amounts=c.amounts(groups, lambda g: g.failed), tone="critical"),
+            Stack(name="going on", amounts=c.amounts(groups, lambda g: g.active)),
         ],
     )
 
