@@ -94,7 +94,8 @@ class Fallback:
         except store.StoreUnavailable:
             outage = outages.seen(before, False, self._clock())
             assert outage is not None
-            self._write(self._progress, _OUTAGE.dump_json(outage))
+            if outage != before:
+                self._write(self._progress, _OUTAGE.dump_json(outage))
             if outages.to_be_told(outage, self._clock(), self._after):
                 await self._tell(outage)
             return False
