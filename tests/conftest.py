@@ -40,13 +40,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Together(LoadFileScheduling):
-    """With several workers a file's tests stay together, for they share what they started; whole
-    stacks go up one after the other. (Not by marks: with pytest 9.2 xdist 3.8 loses them without a
-    word, for it writes to an attribute that pytest reads no more.)"""
+    """With several workers a file's tests stay together, for they share what they started, and so
+    do those of a package with a Grafana of its own; whole stacks go up one after the other. (Not by
+    marks: with pytest 9.2 xdist 3.8 loses them without a word, for it writes to an attribute that
+    pytest reads no more.)"""
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
-        return "stacks" if Path(file).stem in STACKS else file
+        if Path(file).stem in STACKS:
+            return "stacks"
+        return str(Path(file).parent) if Path(file).parent.name == "dashboards" else file
 
 
 @pytest.hookimpl(optionalhook=True)

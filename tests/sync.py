@@ -110,7 +110,7 @@ def synced_grafana(ground, postgres, influx, tmp_path_factory) -> Iterator[Synce
 
 
 @pytest_asyncio.fixture
-async def synced(synced_grafana: Synced) -> Synced:
+async def synced(synced_grafana: Synced) -> AsyncIterator[Synced]:
     """In step, without people or changes of the test before; nothing counted yet."""
     synced_grafana.proxy.faults.clear()
     synced_grafana.row("DELETE FROM users")
@@ -118,4 +118,5 @@ async def synced(synced_grafana: Synced) -> Synced:
     async with synced_grafana.reconciler() as reconciler:
         await reconciler.apply(prune=True)
     synced_grafana.proxy.forget()
-    return synced_grafana
+    yield synced_grafana
+    synced_grafana.proxy.faults.clear()

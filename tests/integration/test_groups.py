@@ -66,7 +66,7 @@ async def test_a_route_may_be_for_groups(api: Api) -> None:
     _, inside = await episodes.open("r1", "r2")
     await episodes.open("", metric="events")
     await Router(api.pool, notified.now).route()
-    rows = await api.rows("SELECT alert_id FROM notification_outbox")
+    rows = await api.rows("SELECT alert_id FROM notification_outbox WHERE target_id IS NOT NULL")
     assert [row["alert_id"] for row in rows] == [inside]
 
 
