@@ -61,6 +61,7 @@ ASKED = {
         {"name": name, "in": "query", "description": what, "schema": {"type": "string"}}
         for name, what in {
             "robot": "A robot; several times: a group; none, or All: the fleet.",
+            "var-robot": "The same, as Grafana's links name it.",
             "group": "Instead of robots.",
             "from": "ISO time with its zone, or Unix milliseconds, as Grafana's `${__from}`.",
             "to": "The same; now unless given.",
@@ -207,7 +208,9 @@ def _read(request: Request, kind: str = "") -> about.Request:
     until = _time(query.get("to", [""])[-1], now, now)
     values = {
         "kind": kind or query.get("type", ["performance"])[-1],
-        "robots": [one for one in query.get("robot", []) if one not in NOBODY],
+        "robots": [
+            one for one in query.get("robot", []) + query.get("var-robot", []) if one not in NOBODY
+        ],
         "group": query.get("group", [""])[-1],
         "since": _time(query.get("from", [""])[-1], until - timedelta(days=7), now),
         "until": until,

@@ -35,6 +35,12 @@ NOT_NONE = ", ".join(
 """The same for bars, on which a 0 says nothing."""
 SECONDS = "extract(epoch FROM {} - began_at)::float8"
 SEEN, OVER = SECONDS.format("acknowledged_at"), SECONDS.format("resolved_at")
+STANDING = (
+    "CASE attention WHEN 'acknowledged' THEN 'acknowledged by ' || coalesce(t.acknowledged_by, '?')"
+    " WHEN 'flapping' THEN 'flapping, opened ' || flap_openings || ' times'"
+    " WHEN 'muted' THEN 'muted: ' || quiet_reason ELSE state END"
+)
+"""SQL for who looks after an open alert, or why nobody is told."""
 WHO = "coalesce(robot_name, 'the stack')"
 NOISIEST = 10
 
@@ -118,11 +124,12 @@ def listed(number: int, span: int, height: int, where: str) -> table.Panel:
         "Alerts",
         f"""
         SELECT severity AS "Severity", {WHO} AS "Robot",
-        {alert_sql()} AS "Alert", state AS "State", began_at AS "Since",
+        {alert_sql()} AS "Alert", {STANDING} AS "State", began_at AS "Since",
         round(value::numeric, 1) || {unit_sql("metric")} AS "Value",
         round(threshold::numeric, 1) || {unit_sql("metric")} AS "Limit", source AS "Source",
         {alert_link_sql("began_at")} AS "link"
-        FROM grafana.alerts a WHERE {where} AND NOT resolved
+        FROM grafana.alerts a LEFT JOIN grafana.alert_attention t USING (id)
+        WHERE {where} AND NOT resolved
         ORDER BY {severest_first()}, 5 DESC LIMIT 500
         """,
     )
@@ -132,7 +139,8 @@ def listed(number: int, span: int, height: int, where: str) -> table.Panel:
             number,
             "Open alerts",
             "Alerts that are not resolved, critical ones first, newest first among equals; 500 at"
-            " most. A click on the robot shows it from ten minutes before the alert began.",
+            " most. State says who looks after it, or why nobody is told. A click on the robot"
+            " shows it from ten minutes before the alert began.",
             [query],
             span=span,
             height=height,
@@ -141,7 +149,7 @@ def listed(number: int, span: int, height: int, where: str) -> table.Panel:
         .override_by_name("Severity", [words(look.SEVERITY), painted(), width(90)])
         .override_by_name("Robot", [there, prop("custom.minWidth", 110)])
         .override_by_name("Alert", [there, prop("custom.minWidth", 190)])
-        .override_by_name("State", [width(115)])
+        .override_by_name("State", [prop("custom.minWidth", 130)])
         .override_by_name("Since", [prop("unit", "dateTimeFromNow"), width(142)])
         .override_by_name("Value", [width(80)])
         .override_by_name("Limit", [width(75)])

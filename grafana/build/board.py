@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import dashboard as db
 from grafana_foundation_sdk.models import dashboard as d
 
 from . import variables
-from .names import SET, address
+from .names import REPORTS, SET, address
 
 Scope = Literal["robot", "any", "fleet"]
 """Whether a dashboard is of one robot; of one or all; or of none, and only hands a choice on."""
@@ -31,12 +31,15 @@ def board(uid: str, description: str, scope: Scope, *, since: str = "now-15m") -
     for other in SET:
         if other != uid:
             made.link(_link(other, scope))
+    made.link(_report(uid, scope))
     if scope == "robot":
-        return made.with_variable(variables.robot())
-    chosen = variables.any_robot()
-    if scope == "fleet":
-        chosen.hide(d.VariableHide.HIDE_VARIABLE)
-    return made.with_variable(chosen).with_variable(variables.chosen())
+        made.with_variable(variables.robot())
+    else:
+        chosen = variables.any_robot()
+        if scope == "fleet":
+            chosen.hide(d.VariableHide.HIDE_VARIABLE)
+        made.with_variable(chosen).with_variable(variables.chosen())
+    return made.with_variable(variables.report())
 
 
 def _link(uid: str, scope: Scope) -> db.DashboardLink:
@@ -50,4 +53,18 @@ def _link(uid: str, scope: Scope) -> db.DashboardLink:
         .tooltip(f"{SET[uid]}, at this time and for this robot")
         .keep_time(True)
         .include_vars(scope == "robot")
+    )
+
+
+def _report(uid: str, scope: Scope) -> db.DashboardLink:
+    """To a page that asks first: of this robot or the fleet, about what is looked at here."""
+    about = f"type={REPORTS.get(uid, 'performance')}&from=${{__from}}&to=${{__to}}"
+    robot = "robot=${robot}" if scope == "robot" else "${chosen}"
+    return (
+        db.DashboardLink("Report")
+        .type(d.DashboardLinkType.LINK)
+        .url(f"${{report}}?{about}&{robot}")
+        .icon("doc")
+        .tooltip("A report of this time range, as PDF, web page, CSV or JSON")
+        .target_blank(True)
     )

@@ -55,7 +55,7 @@ def _rate(where: str, group: str = "") -> str:
     by = ' GROUP BY "robot_id"' if group else ""
     charge = (
         f'SELECT mean("percentage") AS "p" FROM "battery" WHERE "charging" = false AND {where}'
-        f" GROUP BY time(1m){group} fill(none)"
+        f" GROUP BY time(5m){group} fill(none)"
     )
     steps = f'SELECT difference("p") AS "d", elapsed("p", 1s) AS "e" FROM ({charge}){by}'
     return f'SELECT -3600 * sum("d") / sum("e") AS "rate" FROM ({steps}) WHERE "d" <= 0{by}'

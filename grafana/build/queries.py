@@ -41,6 +41,9 @@ NAME_SQL = (
 NEWEST = f"time >= ${{__from}}ms AND time <= ${{__to}}ms + {AHEAD}s"
 """The time of "newest reading": as ``$timeFilter``, and the minute that a robot's clock may be
 ahead and still be believed. Charts cannot show that minute, tables and figures can."""
+NEWEST_OF_ALL = f"{NEWEST} AND time >= ${{__to}}ms - 1h"
+"""The same for each of a whole fleet: of the range's last hour, because InfluxDB opens every block
+of the range for each of thousands of series."""
 
 
 @dataclass

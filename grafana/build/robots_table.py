@@ -14,7 +14,7 @@ from glue.core.pipeline_rules import ROBOT_SILENT
 
 from . import look
 from .look import link, painted, prop, transformed, width, without_nulls, words
-from .queries import IN_USE, NAME_SQL, NEWEST, SQL, InfluxQL
+from .queries import IN_USE, NAME_SQL, NEWEST_OF_ALL, SQL, InfluxQL
 
 SHOWN = {
     "battery": "Battery",
@@ -30,10 +30,10 @@ def robots() -> table.Panel:
     panel = look.listing(
         ROBOT_SILENT.panel,
         "Robots, worst first",
-        "Newest readings of the time range. Beside each, what it means by the limits in force for"
-        " that robot; a battery that charges has none. Alert is the severest that is open. Sorted"
-        " by alerts, then by how near (or beyond) its limits the robot is. A click on the name"
-        " shows the robot.",
+        "Newest readings of the time range's last hour. Beside each, what it means by the limits in"
+        " force for that robot; a battery that charges has none. Alert is the severest that is"
+        " open. Sorted by alerts, then by how near (or beyond) its limits the robot is. A click on"
+        " the name shows the robot.",
         [_states(), *_readings()],
         span=24,
         height=11,
@@ -100,19 +100,20 @@ def _states() -> SQL:
 def _readings() -> list[InfluxQL]:
     """Newest reading of each robot, as the rules read it (but for the minute ahead)."""
     servo, in_use = (
-        READINGS[m].influxql.replace("$timeFilter", NEWEST) for m in ("servo_temp", "battery")
+        READINGS[m].influxql.replace("$timeFilter", NEWEST_OF_ALL)
+        for m in ("servo_temp", "battery")
     )
     return [
         InfluxQL(
             "Performance",
             'SELECT last("cpu_percent") AS "cpu", last("memory_percent") AS "memory",'
             ' last("cpu_temperature") AS "temperature" FROM "performance"'
-            f' WHERE {NEWEST} GROUP BY "robot_id"',
+            f' WHERE {NEWEST_OF_ALL} GROUP BY "robot_id"',
         ),
         InfluxQL(
             "Battery",
             'SELECT last("percentage") AS "charge", last("charging") AS "charging" FROM "battery"'
-            f' WHERE {NEWEST} GROUP BY "robot_id"',
+            f' WHERE {NEWEST_OF_ALL} GROUP BY "robot_id"',
         ),
         InfluxQL("BatteryInUse", in_use.replace('SELECT "v" FROM', 'SELECT "v" AS "battery" FROM')),
         InfluxQL("Servos", servo.replace('max("v")', 'max("v") AS "servo_temp"')),

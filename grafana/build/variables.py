@@ -9,7 +9,7 @@ from grafana_foundation_sdk.models import dashboard as d
 from glue.core.limit_rules import READINGS
 from glue.core.metrics import METRICS
 
-from .queries import INFLUXDB, NAME_SQL, NEWEST, POSTGRES, trimmed
+from .queries import INFLUXDB, NAME_SQL, NEWEST_OF_ALL, POSTGRES, trimmed
 
 ROBOTS = f"""
 SELECT robot_id AS __value, {NAME_SQL} AS __text
@@ -59,6 +59,22 @@ def chosen() -> db.QueryVariable:
     return variable
 
 
+REPORT = "SELECT regexp_replace(url, '/console$', '/reports/new') FROM grafana.console"
+
+
+def report() -> db.QueryVariable:
+    """Hidden: where the glue asks what a report is to be about."""
+    variable = (
+        db.QueryVariable("report")
+        .datasource(POSTGRES)
+        .query(REPORT)
+        .refresh(d.VariableRefresh.ON_DASHBOARD_LOAD)
+        .hide(d.VariableHide.HIDE_VARIABLE)
+    )
+    variable.build().skip_url_sync = True
+    return variable
+
+
 WORST = 10
 """Lines in a chart of the worst: more cannot be told apart."""
 
@@ -72,7 +88,7 @@ def worst(metric: str) -> db.QueryVariable:
     query = (
         f'SELECT "robot_id" FROM (SELECT {choose}("v", "robot_id", {WORST}) FROM'
         f' (SELECT last("{reading.field}") AS "v" FROM "{reading.measurement}"'
-        f' WHERE {NEWEST} GROUP BY "robot_id"{each}))'
+        f' WHERE {NEWEST_OF_ALL} GROUP BY "robot_id"{each}))'
     )
     variable = (
         db.QueryVariable(f"worst_{metric}")

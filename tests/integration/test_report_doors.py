@@ -180,6 +180,7 @@ async def test_a_link_from_a_dashboard_leads_through_the_sign_in_to_the_file(api
     await api.add_user("vera", "viewer", passwords.hashed(password))
     root = api.settings.glue_for_browsers
     asked = "/reports/new?robot=All&from=1763247600000&to=1763852400000&type=job"
+    of_one = asked.replace("robot=All", "var-robot=lab-1")
     away = await client.get(asked)
     assert away.status_code == 303 and away.headers["location"].startswith(f"{root}/oauth/reports?")
     door = away.headers["location"].removeprefix(root)
@@ -192,6 +193,7 @@ async def test_a_link_from_a_dashboard_leads_through_the_sign_in_to_the_file(api
     assert "Path=/reports" in str(signed.headers.get_list("set-cookie"))
     page = await client.get(signed.headers["location"].removeprefix(root))
     assert "Make it" in page.text and "the fleet" in page.text
+    assert "of lab-1, " in (await client.get(of_one)).text
     token = page.text.split('name="form_token" value="')[1].split('"')[0]
     assert (await client.post(asked, data={"type": "job", "form_token": "x"})).status_code == 403
     begun = await client.post(asked, data={"type": "job", "form_token": token})

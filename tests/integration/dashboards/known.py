@@ -114,7 +114,7 @@ FLEET: dict[tuple[int, str], Any] = {
             "Severity": "warning",
             "Robot": "Twin",
             "Alert": "Servo temperature too high",
-            "State": "acknowledged",
+            "State": "acknowledged by anna",
             "Since": 0,
             "Value": "62.0 °C",
             "Limit": "60.0 °C",

@@ -122,12 +122,18 @@ def test_charts_of_the_worst_name_robots_as_people_do(page: str) -> None:
     assert "Fourth" not in rest
 
 
+def test_a_report_of_what_is_looked_at_is_one_link_away(page: str, shown: Shown) -> None:
+    since, until = ((shown.base + second) * 1000 for second in (SINCE, UNTIL))
+    asked = f"/reports/new?type=performance&from={since}&to={until}&"
+    assert f'href="http://glue.test:8000{asked}"' in html.unescape(page)
+
+
 def test_an_alert_leads_to_its_robot_at_its_time(page: str, shown: Shown) -> None:
     rows = table(page, "Open alerts")[1:]
     assert [row[:4] for row in rows] == [
         ["critical", "the stack", "Events stopped", "open"],
         ["critical", "Twin", "Robot silent", "open"],
-        ["warning", "Twin", "Servo temperature too high", "acknowledged"],
+        ["warning", "Twin", "Servo temperature too high", "acknowledged by anna"],
     ]
     target = f"/d/tonypi-robot/robot?var-robot=panel.1&from={(shown.base - 600) * 1000}&to=now"
     assert f'href="{target}"' in html.unescape(page)
