@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from glue.core.report import words
+from glue.core.report import links, words
 from glue.core.report.compose import compose
 from glue.core.report.content import Content, Figure
 from glue.core.report.facts import EMPTY, Reading, Stats, merged
 from glue.core.report.request import PRESETS, Request
-from tests import reported
+from tests import panel_queries, reported
 
 
 @pytest.mark.parametrize("kind", [*PRESETS, "custom"])
@@ -144,3 +144,17 @@ def test_nonsense_is_refused(wrong: dict[str, object]) -> None:
 def test_a_reading_that_nobody_sent_is_nothing() -> None:
     assert Reading({}).whole() is None
     assert EMPTY.of("r1") is None
+
+
+@pytest.mark.parametrize("robots", [(), ("r.0",)])
+def test_each_section_leads_to_the_dashboard_that_shows_it(robots: tuple[str, ...]) -> None:
+    asked = reported.request("custom", robots)
+    led = links.dashboards(asked, "http://g:3000")
+    assert list(led) == list(asked.chosen)
+    for section, (link,) in led.items():
+        uid = link.url.removeprefix("http://g:3000/d/").partition("?")[0]
+        assert uid in panel_queries.DASHBOARDS, section
+        assert panel_queries.DASHBOARDS[uid]["title"] in link.text
+        assert ("var-robot=r.0" in link.url) == bool(robots)
+    assert "/d/tonypi-jobs?" in led["jobs"][0].url
+    assert links.dashboards(asked, "") == {}

@@ -8,25 +8,30 @@ from urllib.parse import urlencode
 from glue.core.report.content import Link
 from glue.core.report.request import Request
 
-FLEET, ROBOT = "tonypi-fleet", "tonypi-robot"
+OF_ROBOT = {
+    "battery": "Power", "servos": "Servos", "jobs": "Jobs", "alerts": "Alerts", "logs": "Logs",
+}  # fmt: skip
+"""Dashboards of single sections; the others are seen on ``Robot``."""
+OF_FLEET = {"jobs": "Jobs", "alerts": "Alerts", "logs": "Logs"}
+"""The same for many robots, else ``Fleet``."""
 
 
 def dashboards(request: Request, grafana: str) -> Mapping[str, list[Link]]:
     """By section; empty without Grafana (``grafana`` is its root as browsers reach it)."""
     if not grafana:
         return {}
-    around = {
+    asked = {
         "from": str(round(request.since.timestamp() * 1000)),
         "to": str(round(request.until.timestamp() * 1000)),
         "timezone": request.zone,
     }
-    if request.scope == "robot":
-        asked = around | {"var-robot": request.robots[0]}
-        link = Link(text="Open this robot in Grafana", url=_url(grafana, ROBOT, asked))
-    else:
-        link = Link(text="Open the fleet in Grafana", url=_url(grafana, FLEET, around))
-    return {section: [link] for section in request.chosen}
+    one = request.scope == "robot"
+    if one:
+        asked["var-robot"] = request.robots[0]
+    of, else_ = (OF_ROBOT, "Robot") if one else (OF_FLEET, "Fleet")
+    return {section: [_link(grafana, of.get(section, else_), asked)] for section in request.chosen}
 
 
-def _url(grafana: str, dashboard: str, asked: Mapping[str, str]) -> str:
-    return f"{grafana}/d/{dashboard}?{urlencode(asked)}"
+def _link(grafana: str, title: str, asked: Mapping[str, str]) -> Link:
+    url = f"{grafana}/d/tonypi-{title.lower()}?{urlencode(asked)}"
+    return Link(text=f"Open {title} in Grafana", url=url)
