@@ -19,7 +19,11 @@ from hypothesis import settings as examples
 from schemathesis import GenerationMode, checks
 from schemathesis.core.failures import FailureGroup
 
+from glue import store
+from glue.core.report.compose import compose
 from glue.stack.probe import free_port
+from glue.store import report_files
+from tests import reported
 from tests.api import Api
 from tests.integration.test_api_access import EXAMPLES
 
@@ -46,8 +50,7 @@ EACH = 6
 
 @pytest.mark.timeout(400)
 async def test_any_input_gets_an_answer_that_the_document_names(api: Api) -> None:
-    await api.rows("INSERT INTO robots (robot_id) VALUES ('tonypi_01') ON CONFLICT DO NOTHING")
-    await api.add_alert(metric="cpu")
+    await furnish(api)
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(api.app, port=port, log_level="critical"))
     serving = asyncio.create_task(server.serve())
@@ -65,6 +68,38 @@ async def test_any_input_gets_an_answer_that_the_document_names(api: Api) -> Non
         server.should_exit = True
         await serving
     assert not found, "\n\n".join(found)
+
+
+NIGHT = {
+    "name": "night",
+    "fleet": True,
+    "zone": "UTC",
+    "start": "2030-01-01T20:00",
+    "end": "2030-01-02T08:00",
+}
+FURNITURE: list[tuple[str, str, dict[str, Any]]] = [
+    ("PUT", "/groups/hall-2", {"robot_ids": ["tonypi_01"]}),
+    ("PUT", "/robots/tonypi_01/thresholds/cpu", {"warning": 60, "critical": 80}),
+    ("POST", "/notifications/targets", {"name": "ops", "url": "json://127.0.0.1:9/hook"}),
+    ("POST", "/notifications/routes", {"name": "all", "targets": [1]}),
+    ("POST", "/mutes", {"robots": ["tonypi_01"]}),
+    ("POST", "/maintenance-windows", NIGHT),
+    ("POST", "/report-schedules", {"name": "daily", "report": {"type": "job"}, "every": "daily"}),
+    ("POST", "/reports", {"type": "job", "covers": "day"}),
+    ("POST", "/tokens", {"name": "ci", "scopes": ["read"]}),
+]
+
+
+async def furnish(api: Api) -> None:
+    """Something of every kind is there, under the names and numbers of ``EXAMPLES``."""
+    for method, path, body in FURNITURE:
+        answer = await api.call("admin", method, f"/api/v1{path}", json=body)
+        assert answer.is_success, f"{method} {path}: {answer.text}"
+    await api.add_alert(metric="cpu")
+    await api.rows("UPDATE machine_tokens SET id = %(id)s", id=EXAMPLES["token_id"])
+    await api.rows("INSERT INTO jobs (robot_id, start_time) VALUES ('tonypi_01', now())")
+    async with store.transaction(api.pool) as conn:
+        await report_files.add(conn, compose(reported.facts(1)), "gone.pdf", "admin")
 
 
 def explore(url: str, token: Any) -> list[str]:
