@@ -29,7 +29,15 @@ from tests.sync import synced, synced_grafana  # noqa: F401
 
 RAN = pytest.StashKey[dict[str, str]]()
 INFLUXES = pytest.StashKey[influxes.Servers]()
-STACKS = {"test_backup", "test_stack", "test_stack_changes", "test_stack_influxdb"}
+TOGETHER = {
+    "stacks": {"test_backup", "test_stack", "test_stack_changes", "test_stack_influxdb"},
+    "fast Grafana": {"test_alert_faults", "test_alert_way", "test_ledger"},
+    "sync's Grafana": {
+        *("test_sync", "test_sync_doors", "test_sync_faults", "test_sync_loop", "test_silences"),
+    },
+}
+"""Files that share what is dear, so that it is started once; and whole stacks, which go up one
+after the other."""
 
 SettingsFor = Callable[..., Settings]
 StartTelegraf = Callable[..., "subprocess.Popen[bytes]"]
@@ -41,15 +49,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 class _Together(LoadFileScheduling):
     """With several workers a file's tests stay together, for they share what they started, and so
-    do those of a package with a Grafana of its own; whole stacks go up one after the other. (Not by
-    marks: with pytest 9.2 xdist 3.8 loses them without a word, for it writes to an attribute that
-    pytest reads no more.)"""
+    do those of a package with a Grafana of its own, and files of ``TOGETHER``. (Not by marks: with
+    pytest 9.2 xdist 3.8 loses them without a word, for it writes to an attribute that pytest reads
+    no more.)"""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = str(super()._split_scope(nodeid))
-        if Path(file).stem in STACKS:
-            return "stacks"
-        return str(Path(file).parent) if Path(file).parent.name == "dashboards" else file
+        file = Path(str(super()._split_scope(nodeid)))
+        for name, files in TOGETHER.items():
+            if file.stem in files:
+                return name
+        return str(file.parent) if file.parent.name == "dashboards" else str(file)
 
 
 @pytest.hookimpl(optionalhook=True)
