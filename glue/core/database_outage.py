@@ -45,15 +45,15 @@ def to_be_told(outage: Outage, now: datetime, after: timedelta) -> bool:
     return now - outage.since >= after and (outage.next_try is None or now >= outage.next_try)
 
 
-def tried(outage: Outage, told: tuple[str, ...], now: datetime) -> Outage:
-    """The outage after a try that ``told`` these too."""
+def told(outage: Outage, name: str) -> Outage:
+    """The outage of which the target ``name`` knows too."""
+    return replace(outage, told=(*outage.told, name))
+
+
+def tried(outage: Outage, now: datetime) -> Outage:
+    """The outage after everybody was tried once more."""
     wait = back_off(outage.tries + 1, FIRST_WAIT_S, LONGEST_WAIT_S)
-    return replace(
-        outage,
-        told=tuple(dict.fromkeys((*outage.told, *told))),
-        tries=outage.tries + 1,
-        next_try=now + timedelta(seconds=wait),
-    )
+    return replace(outage, tries=outage.tries + 1, next_try=now + timedelta(seconds=wait))
 
 
 def began(outage: Outage, now: datetime, zone: str) -> Message:

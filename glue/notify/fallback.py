@@ -124,10 +124,9 @@ class Fallback:
             # Written after each: a crash repeats one message, not all.
             if await self._send(contact, message):
                 log.warning("database_outage.told", target=contact.name)
-                told = (*outage.told, contact.name)
-                outage = Outage(outage.since, told, outage.tries, outage.next_try)
+                outage = outages.told(outage, contact.name)
                 self._write(self._progress, _OUTAGE.dump_json(outage))
-        self._write(self._progress, _OUTAGE.dump_json(outages.tried(outage, (), self._clock())))
+        self._write(self._progress, _OUTAGE.dump_json(outages.tried(outage, self._clock())))
 
     async def _end(self, outage: Outage, known: Known) -> None:
         now = self._clock()

@@ -26,7 +26,7 @@ def test_a_short_one_is_not_told_and_a_long_one_is_tried_again_ever_more_slowly(
     waits = []
     for _ in range(8):
         assert outages.to_be_told(outage, now, MINUTE)
-        outage = outages.tried(outage, (), now)
+        outage = outages.tried(outage, now)
         assert not outages.to_be_told(outage, now, MINUTE)
         assert outage.next_try is not None
         waits.append((outage.next_try - now).total_seconds())
@@ -34,9 +34,9 @@ def test_a_short_one_is_not_told_and_a_long_one_is_tried_again_ever_more_slowly(
     assert waits == [10, 20, 40, 80, 160, 300, 300, 300]
 
 
-def test_who_knows_is_remembered_once():
-    outage = outages.tried(outages.tried(Outage(T0), ("ops",), T0), ("ops", "ann"), T0)
-    assert outage.told == ("ops", "ann")
+def test_who_knows_is_remembered_whatever_else_is_tried():
+    outage = outages.told(outages.tried(outages.told(Outage(T0), "ops"), T0), "ann")
+    assert (outage.told, outage.tries) == (("ops", "ann"), 1)
 
 
 def test_the_messages_say_since_when_in_the_fleets_zone():
