@@ -94,7 +94,7 @@ def _ran(config: pytest.Config) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def ground() -> Iterator[programs.Ground]:
     """Folder, free ports, secrets; stops whatever was started on it."""
-    laid = programs.lay_ground()
+    laid = programs.lay_ground(folder=programs.in_memory())
     try:
         yield laid
     finally:

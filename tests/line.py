@@ -42,6 +42,11 @@ class Line:
         except OSError:
             writer.transport.abort()
             return
+        if self._server is None:
+            # Cut while the other side was being reached.
+            writer.transport.abort()
+            back.transport.abort()
+            return
         self._open |= {writer, back}
         await asyncio.gather(_pump(reader, back), _pump(there, writer))
         self._open -= {writer, back}

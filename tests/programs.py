@@ -74,10 +74,24 @@ class Ground:
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-def lay_ground(programs: Programs | None = None) -> Ground:
-    """A new folder with free ports and fresh secrets."""
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30
+"""Bytes that must be free there."""
+
+
+def in_memory() -> Path | None:
+    """A folder in memory, where a database is made ten times as fast as on a disk; None where there
+    is none of that size, or where TMPDIR says otherwise. For tests; a bench measures disks."""
+    if os.environ.get("TMPDIR") or not os.access(MEMORY, os.W_OK):
+        return None
+    return MEMORY if shutil.disk_usage(MEMORY).free > ROOM else None
+
+
+def lay_ground(programs: Programs | None = None, folder: Path | None = None) -> Ground:
+    """A new folder (in ``folder``, else where temporary files go) with free ports and fresh
+    secrets."""
     # PostgreSQL runs as another user, who must be able to pass through.
-    home = Path(tempfile.mkdtemp(prefix="tonypi-test-"))
+    home = Path(tempfile.mkdtemp(prefix="tonypi-test-", dir=folder))
     home.chmod(0o755)
     ports = {name: probe.free_port() for name in ("mqtt", "pg", "influx", "grafana", "glue")}
     environ = {

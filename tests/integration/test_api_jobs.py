@@ -66,8 +66,10 @@ async def test_a_job_is_asked_for_begun_cancelled_and_one_row_all_along(
             assert again.json()["job_id"] == job["id"]
             begun = await until(api, job["id"], items_done=1)
             assert "awaited" not in begun["details"]
-            assert job["details"]["estimated_duration"] == 12
-            assert begun["details"]["estimated_duration"], "the robot's own word, once it has one"
+            own_word = begun["details"]["estimated_duration"]
+            assert own_word
+            # A quick robot's own word is there before the answer is.
+            assert job["details"]["estimated_duration"] in (12, own_word)
 
             stale = await api.call(
                 "operator", "POST", f"/api/v1/jobs/{job['id']}/cancel",

@@ -59,5 +59,6 @@ async def test_refusals_come_with_an_example_and_its_time(
     from glue.cli.stack import _last
 
     settings = settings_for(PGDATABASE=api.settings.postgres.database)
-    (_, told) = (await pipeline(settings))["refused"]
-    assert _last(told) == ", last 2026-01-01 00:00:00 UTC: 'a b'"
+    # InfluxDB may hold refusals of other tests.
+    told = [_last(one) for one in (await pipeline(settings))["refused"]]
+    assert ", last 2026-01-01 00:00:00 UTC: 'a b'" in told

@@ -80,10 +80,10 @@ async def test_a_status_opens_it_and_the_next_without_it_closes_it(robots: Robot
     robots.status("r1", emergency_stopped=False)
     await robots.until(lambda: robots.rows(ALERTS) == [OVER], within=2)
     assert robots.robot("r1", columns) == (False, None, False)
-    assert robots.rows("SELECT kind, origin FROM alert_timeline ORDER BY id") == [
-        ("opened", "events"),
-        ("resolved", "events"),
-    ]
+    # Who looks at the robots' rows may come before a message is through with its begin, to the
+    # millisecond.
+    said = "SELECT kind, origin FROM alert_timeline WHERE kind <> 'corrected' ORDER BY id"
+    assert robots.rows(said) == [("opened", "events"), ("resolved", "events")]
 
 
 async def test_the_answer_to_the_stop_opens_it_before_any_status(robots: Robots) -> None:

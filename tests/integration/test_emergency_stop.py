@@ -126,8 +126,8 @@ async def test_it_works_while_postgresql_is_away_and_is_recorded_when_that_is_ba
                 )
 
             assert await direct.until(recorded, 30) == [(3,)]
-        lines = direct.rows("SELECT 1 FROM system_logs WHERE message LIKE '%%emergency_stop%%'")
-        assert len(lines) == 4
+        lines = "SELECT count(*) FROM system_logs WHERE message LIKE '%%emergency_stop%%'"
+        await direct.until(lambda: direct.rows(lines) == [(4,)])
         assert direct.rows("SELECT count(*) FROM commands") == [(4,)]
 
 

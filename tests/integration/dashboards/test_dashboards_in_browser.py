@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import Browser, chromium
 from tests.conftest import RAN
 from tests.integration.dashboards.fleet import SINCE, UNTIL, Shown
 
@@ -122,10 +123,23 @@ def test_charts_of_the_worst_name_robots_as_people_do(page: str) -> None:
     assert "Fourth" not in rest
 
 
-def test_a_report_of_what_is_looked_at_is_one_link_away(page: str, shown: Shown) -> None:
-    since, until = ((shown.base + second) * 1000 for second in (SINCE, UNTIL))
-    asked = f"/reports/new?type=performance&from={since}&to={until}&"
-    assert f'href="http://glue.test:8000{asked}"' in html.unescape(page)
+@pytest.mark.parametrize(
+    ("board", "of"),
+    [("fleet", "type=performance&var-robot=panel.1&"), ("power", "type=battery&robot=panel.1&")],
+)
+def test_a_report_of_what_is_looked_at_is_one_link_away(
+    shown: Shown, tmp_path: Path, board: str, of: str
+) -> None:
+    program = chromium()
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    time = f"from={(shown.base + SINCE) * 1000}&to={(shown.base + UNTIL) * 1000}"
+    with Browser(program, tmp_path) as browser, browser.person() as opened:
+        opened.go(f"{shown.url}/d/tonypi-{board}/{board}?{time}&var-robot=panel.1")
+        found = opened.wait("document.querySelector('a[href*=\"/reports/new\"]')?.href")
+    address, _, asked = found.partition("?")
+    assert address == "http://glue.test:8000/reports/new"
+    assert sorted(asked.split("&")) == sorted(f"{of}{time}".split("&"))
 
 
 def test_an_alert_leads_to_its_robot_at_its_time(page: str, shown: Shown) -> None:
