@@ -24,6 +24,7 @@ from tests import influx as influxes
 from tests import programs
 from tests.alert_stack import fast_grafana, with_grafana, without_grafana  # noqa: F401
 from tests.api import Api, served
+from tests.console import Console, open_console
 from tests.oidc import sign_on  # noqa: F401
 from tests.sync import synced, synced_grafana  # noqa: F401
 
@@ -152,6 +153,16 @@ def influxdbs(ground: programs.Ground, request: pytest.FixtureRequest) -> influx
 def influx(influxdbs: influxes.Servers) -> Influx:
     """A running InfluxDB with bucket and accounts; tokens in ``.token``, ``.telegraf_token``."""
     return influxdbs.first()
+
+
+@pytest_asyncio.fixture
+async def console(
+    influx: Influx, database: Postgres, settings_for: SettingsFor
+) -> AsyncIterator[Console]:
+    """The console over this test's database; ``await console.as_("operator")`` signs in."""
+    settings = settings_for(PGDATABASE=database.database)
+    async with open_console(settings.model_copy(update={"influx": influx})) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -208,3 +208,26 @@ async def open_console(settings: Settings, api: Api | None = None) -> AsyncItera
                 name=role,
             )
         yield Console(api)
+
+
+def is_sound(page: httpx.Response) -> None:
+    """Closed tags, one of each landmark, every field with a label, a strict policy."""
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    assert page.headers["cache-control"] == "no-store"
+    read = Read(page.text)
+    tags = [tag for tag, _ in read.elements]
+    assert tags.count("main") == 1 and tags.count("h1") == 1, page.url
+    ids = [given["id"] for _, given in read.elements if "id" in given]
+    assert len(ids) == len(set(ids)), f"{page.url}: {sorted(ids)}"
+    labelled = {given.get("for") for tag, given in read.elements if tag == "label"}
+    for tag, given in read.elements:
+        assert "style" not in given and not any(name.startswith("on") for name in given)
+        if tag in ("input", "select", "textarea") and given.get("type") != "hidden":
+            inside = given.get("type") == "checkbox" and given.get("name", "").startswith(
+                ("even_if", "is_active")
+            )
+            named = "aria-label" in given or given.get("id") in labelled or inside
+            assert named, f"{page.url}: {given}"
+        for name in ("aria-labelledby", "aria-describedby"):
+            assert set(given.get(name, "").split()) <= set(ids), f"{page.url}: {given}"

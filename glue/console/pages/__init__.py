@@ -13,6 +13,7 @@ from glue.console.pages import (
     notifications,
     overview,
     registrations,
+    report_schedules,
     reports,
     robots,
     sign_in,
@@ -24,6 +25,7 @@ PAGES = (
     *(sign_in, overview, live, emergency),
     # Before the robots, of which one could otherwise be called «new».
     *(registrations, robots, maintenance, commands, limits, alerts),
-    *(users, account, notifications, reports, status),
+    # Their schedules before the reports, one of which could otherwise be called so.
+    *(users, account, notifications, report_schedules, reports, status),
 )
 """In the order in which an address is looked for."""
