@@ -11,6 +11,8 @@ from glue.console.pages import (
     live,
     maintenance,
     notifications,
+    notify_routes,
+    notify_targets,
     overview,
     registrations,
     report_schedules,
@@ -26,6 +28,7 @@ PAGES = (
     # Before the robots, of which one could otherwise be called «new».
     *(registrations, robots, maintenance, commands, limits, alerts),
     # Their schedules before the reports, one of which could otherwise be called so.
-    *(users, account, notifications, report_schedules, reports, status),
+    *(users, account, notifications, notify_targets, notify_routes),
+    *(report_schedules, reports, status),
 )
 """In the order in which an address is looked for."""

@@ -10,7 +10,7 @@ from glue.api.conventions.callers import Caller
 from glue.api.conventions.fields import LARGEST_ID
 from glue.api.conventions.problems import ProblemError
 from glue.api.notifications import outbox, routes, targets
-from glue.api.notifications.shapes import OutboxFilter
+from glue.api.notifications.shapes import OutboxFilter, Rows
 from glue.console import page
 from glue.console.operations import perform
 from glue.console.pages.overview import first
@@ -37,6 +37,22 @@ async def test_target(
         problem = ProblemError(502, f"The test did not arrive: {tried.error}")
         return await _show(request, reader, problem)
     return page.go(request, "/notifications", f"Delivered in {tried.took_s:.1f} s.")
+
+
+@router.post("/outbox/{row_id}")
+async def handle_message(
+    request: Request, reader: page.Reader, row_id: Annotated[int, Path(ge=1, le=2**63 - 1)]
+) -> Response:
+    """Try it again now, or no more."""
+    form = await page.form(request)
+    retried = form["do"] == "retry"
+    body = Rows(ids=[row_id])
+    changed = await perform(outbox.retry if retried else outbox.give_up, request, reader, body=body)
+    if not changed.ids:
+        told = "It is delivered, or on its way."
+    else:
+        told = "It is tried again now." if retried else "It is given up."
+    return page.go(request, "/notifications", told)
 
 
 async def _show(request: Request, reader: Caller, problem: ProblemError | None = None) -> Response:
