@@ -13,14 +13,15 @@ NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> \u0308\u202e 
 OF_ROBOT = "/robots/tonypi_01"
 PAGES = (
     *("/", "/robots", OF_ROBOT, f"{OF_ROBOT}/live", f"{OF_ROBOT}/limits/cpu", "/alerts", "/live"),
-    *("/reports", "/reports/new", "/reports/schedules"),
+    *("/reports", "/reports/new", "/reports/schedules", "/mutes", "/groups"),
+    *("/maintenance/windows", "/maintenance/windows/new"),
     *("/limits", "/limits/robots", "/limits/battery", "/maintenance", "/commands"),
     *("/registrations", "/registrations?registration=refused", "/status", "/account"),
 )
 FORM = {"content-type": "application/x-www-form-urlencoded"}
-OF_OPERATORS = ("/notifications",)
-OF_ADMINS = ("/users", "/users/new", "/reports/schedules/new")
-SHOWN = ("/users/new", "/reports/schedules/new")
+OF_OPERATORS = ("/notifications", "/notifications/routes/new")
+OF_ADMINS = ("/users", "/users/new", "/reports/schedules/new", "/notifications/targets/new")
+SHOWN = OF_ADMINS[1:]
 """Forms for somebody or something new are shown, and refused when they are sent."""
 
 

@@ -7,9 +7,11 @@ from glue.console.pages import (
     alerts,
     commands,
     emergency,
+    groups,
     limits,
     live,
     maintenance,
+    mutes,
     notifications,
     notify_routes,
     notify_targets,
@@ -21,12 +23,13 @@ from glue.console.pages import (
     sign_in,
     status,
     users,
+    windows,
 )
 
 PAGES = (
     *(sign_in, overview, live, emergency),
     # Before the robots, of which one could otherwise be called «new».
-    *(registrations, robots, maintenance, commands, limits, alerts),
+    *(registrations, robots, groups, maintenance, windows, commands, limits, alerts, mutes),
     # Their schedules before the reports, one of which could otherwise be called so.
     *(users, account, notifications, notify_targets, notify_routes),
     *(report_schedules, reports, status),
