@@ -1,4 +1,4 @@
-"""The pictures of the docs, of a stack that runs: ``python -m tests.pictures [--home .tonypi]``.
+"""The pictures of the docs, of a stack that runs: ``python -m tests.pictures``.
 
 ``make up ROBOTS=14``, some time, then this: every dashboard, every page of the console and every
 page of a report of each type, into ``docs/images``. Look at them before they are committed.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import httpx
 
-from glue.settings import PROJECT, Settings
+from glue.settings import PROJECT, Settings, load
 from glue.stack import public
 from glue.stack.home import Home
 from tests.browser import Browser, Page, chromium
@@ -32,6 +32,9 @@ SECTIONS = ["availability", "load", "temperature", "servos", "battery", "jobs", 
 DARK = {"robot", "overview"}
 """Pages of the console that are shown in the dark too."""
 ON_PHONE = {"alerts", "robots"}
+OF_ONE = {"robots", "groups", "limits"}
+NO_IDS = {"new", "robots"}
+"""What stands behind a word of ``OF_ONE`` is the name of one thing, but for these."""
 DRAWN = "!document.querySelector('[aria-label=\"Panel loading bar\"]')"
 
 
@@ -91,15 +94,18 @@ class Pictures:
             print(f"  {uid}", flush=True)
 
     def pages(self, page: Page) -> None:
-        """Each of the console: what its menu leads to, and one of what the lists lead to."""
-        self.open(page, f"{self.console}/")
-        menu = [url for url in _links(page, "nav") if url.startswith(self.console)]
-        found = {_named(url, self.console): url for url in menu}
-        for url in list(found.values()):
-            self.open(page, url)
-            for led in _links(page, "main"):
-                if led.startswith(f"{url.rstrip('/')}/") and "?" not in led and "#" not in led:
-                    found.setdefault(_named(led, self.console), led)
+        """Each of the console that a link leads to; of pages of one thing, the first."""
+        found = {"overview": f"{self.console}/"}
+        waiting = list(found.values())
+        while waiting:
+            self.open(page, waiting.pop(0))
+            for url in _links(page):
+                if not url.startswith(self.console) or "?" in url or "#" in url:
+                    continue
+                name = _named(url, self.console)
+                if name not in found and not name.endswith("file"):
+                    found[name] = url
+                    waiting.append(url)
         for name, url in found.items():
             page.in_colours("light")
             self.open(page, url)
@@ -132,19 +138,21 @@ class Pictures:
             self.take(page, f"report-{kind}", 1500 if images.count("<img") > 1 else 520)
 
 
-def _links(page: Page, inside: str) -> list[str]:
-    code = f"[...document.querySelectorAll('{inside} a[href]')].map(a => a.href)"
+def _links(page: Page) -> list[str]:
+    code = "[...document.querySelectorAll('nav a[href], main a[href]')].map(a => a.href)"
     return list(page.value(code) or [])
 
 
 def _named(url: str, console: str) -> str:
-    """``robots/sim_01`` is ``robot``: pages of one are named for what they are of."""
-    parts = [p for p in re.split(r"[/?]", url.removeprefix(console)) if p and "=" not in p]
-    if not parts:
-        return "overview"
-    if len(parts) == 1 or parts[1] in {"new", "schedules", "windows", "groups"}:
-        return "-".join(parts[:2])
-    return "-".join([parts[0].removesuffix("s"), *parts[2:]])
+    """``alerts/17`` is ``alert``: a page of one thing is named for what it is of."""
+    words: list[str] = []
+    for part in filter(None, url.removeprefix(console).split("/")):
+        of_one = re.search(r"\d", part) or (words and words[-1] in OF_ONE and part not in NO_IDS)
+        if of_one and words:
+            words[-1] = words[-1].removesuffix("s")
+        else:
+            words.append(part)
+    return "-".join(words) or "overview"
 
 
 def _report(api: httpx.Client, kind: str, robots: list[str]) -> bytes:
@@ -161,7 +169,7 @@ def _report(api: httpx.Client, kind: str, robots: list[str]) -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--home", type=Path, default=PROJECT / ".tonypi")
+    parser.add_argument("--home", type=Path, help="Of the stack, unless it is the usual one.")
     parser.add_argument("--folder", type=Path, default=PROJECT / "docs" / "images")
     parser.add_argument("--robot", default="sim_01")
     parser.add_argument("--only", choices=("dashboards", "console", "reports"))
@@ -169,7 +177,7 @@ def main() -> None:
     program = chromium()
     if program is None:
         sys.exit("no Chromium on this machine")
-    settings = Home(asked.home).site().settings
+    settings = Home(asked.home).site().settings if asked.home else load()
     with (
         tempfile.TemporaryDirectory() as profile,
         Browser(program, Path(profile)) as browser,
