@@ -38,6 +38,9 @@ PAGES = (
     *("/alerts", "/alerts/1", "/live", "/reports", "/limits", "/limits/robots", "/limits/cpu"),
     *("/maintenance", "/commands", "/registrations", "/notifications", "/users", "/users/new"),
     *("/status", "/account", "/emergency-stop", "/robots/new", "/nowhere"),
+    *("/reports/new", "/reports/schedules", "/reports/schedules/new", "/mutes", "/groups"),
+    *("/notifications/targets/new", "/notifications/routes/new"),
+    *("/maintenance/windows", "/maintenance/windows/new"),
 )
 
 CONTRASTS = """
