@@ -59,7 +59,7 @@ def chosen() -> db.QueryVariable:
     return variable
 
 
-REPORT = "SELECT regexp_replace(url, '/console$', '/reports/new') FROM grafana.console"
+REPORT = "SELECT left(url, -length('console')) || 'reports/new' FROM grafana.console"
 
 
 def report() -> db.QueryVariable:
