@@ -21,8 +21,8 @@ from .queries import THIS_ROBOT, InfluxQL
 UID = "tonypi-motion"
 FALLEN = 60
 """Degrees from upright from which a robot is said to lie."""
-WINDOW = "4s"
-"""Two readings of each axis, as a TonyPi sends them."""
+WINDOW = "6s"
+"""Three readings of each axis, as a TonyPi sends them; with two a week took too long."""
 
 _AXES = (
     'SELECT mean("accel_x") AS "x", mean("accel_y") AS "y", mean("accel_z") AS "z" FROM "imu"'
