@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -80,9 +81,11 @@ class Pictures:
         grafana = public.grafana(self.settings)
         self.open(page, f"{grafana}/login/generic_oauth")
         page.wait(f"location.href.startsWith('{grafana}') && !location.pathname.includes('login')")
-        for uid in DASHBOARDS:
+        for uid, board in DASHBOARDS.items():
             page.resize(1600, 1600)
-            self.open(page, f"{grafana}/d/{uid}?kiosk&from=now-1h&to=now&var-robot={self.robot}")
+            of_all = any(one["name"] == "chosen" for one in board["templating"]["list"])
+            robot = "" if of_all else f"&var-robot={self.robot}"
+            self.open(page, f"{grafana}/d/{uid}?kiosk&from=now-1h&to=now{robot}")
             time.sleep(4)
             page.wait(DRAWN)
             ends = "Math.max(...[...document.querySelectorAll('.react-grid-item')]"
@@ -117,7 +120,7 @@ class Pictures:
                 self.take(page, f"console-{name}-dark")
 
     def reports(self) -> None:
-        """One of each type of the last day, all pages beside each other."""
+        """One of each type of the last hour, all pages beside each other."""
         with httpx.Client(base_url=public.glue(self.settings), timeout=60) as api:
             said = dict(zip(("username", "password"), self.admin, strict=True))
             token = api.post("/api/v1/auth/login", json=said).json()["access_token"]
@@ -135,7 +138,12 @@ class Pictures:
             style = "<style>body{background:#888;margin:8px}img{margin:4px}</style>"
             (Path(folder) / "sheet.html").write_text(style + images)
             self.open(page, f"file://{folder}/sheet.html")
-            self.take(page, f"report-{kind}", 1500 if images.count("<img") > 1 else 520)
+            wide = max(620, min(3, images.count("<img")) * 510 + 20)
+            page.resize(wide, 200)
+            page.resize(wide, int(page.value("document.documentElement.scrollHeight")))
+            time.sleep(0.5)
+            page.picture(self.folder / f"report-{kind}.png")
+            print(f"  report-{kind}", flush=True)
 
 
 def _links(page: Page) -> list[str]:
@@ -156,7 +164,13 @@ def _named(url: str, console: str) -> str:
 
 
 def _report(api: httpx.Client, kind: str, robots: list[str]) -> bytes:
-    asked = {"type": kind, "robots": robots, "covers": "day"}
+    now = datetime.now(UTC)
+    asked = {
+        "type": kind,
+        "robots": robots,
+        "since": (now - timedelta(hours=1)).isoformat(),
+        "until": now.isoformat(),
+    }
     if kind == "custom":
         asked["sections"] = SECTIONS
     begun = api.post("/api/v1/reports", json=asked)
