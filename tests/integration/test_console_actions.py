@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.console import PASSWORD, ROOT, Console, is_sound
+from glue.settings import Influx, Postgres
+from tests.conftest import SettingsFor
+from tests.console import PASSWORD, ROOT, Console, is_sound, open_console
+from tests.integration.test_series import fresh_bucket
 
 OF_ROBOT = "/robots/tonypi_01"
 
@@ -280,7 +283,18 @@ async def test_who_changes_the_password_stays_in_this_browser_alone(console: Con
     assert "Overview" in again.text
 
 
-async def test_limits_are_tried_on_the_past_without_a_script(console: Console) -> None:
+async def test_limits_are_tried_on_the_past_without_a_script(
+    influx: Influx, database: Postgres, settings_for: SettingsFor
+) -> None:
+    settings = settings_for(PGDATABASE=database.database)
+    # A bucket that no other test has written into.
+    async with open_console(
+        settings.model_copy(update={"influx": fresh_bucket(influx)})
+    ) as console:
+        await _try_limits(console)
+
+
+async def _try_limits(console: Console) -> None:
     operator = await console.as_("operator")
     await operator.get("/limits/cpu")
     page = await operator.send("Try on the past</button>", warning="", critical="95", hours="1")
