@@ -42,6 +42,15 @@ async def listen(mosquitto, *topics: str) -> Session:
     return session
 
 
+async def heard(session: Session, *robot_ids: str) -> None:
+    """Waits until each robot has spoken: from then on it hears commands."""
+    silent = set(robot_ids)
+    async with asyncio.timeout(30):
+        while silent:
+            for message in await session.batch(100, 0.1, 0.5):
+                silent.discard(message.topic.rsplit("/", 1)[-1])
+
+
 async def test_every_message_it_counts_is_on_the_wire_and_it_says_goodbye(ground, mosquitto):
     session = await listen(mosquitto, "tonypi/#")
     try:
@@ -65,10 +74,15 @@ async def test_every_message_it_counts_is_on_the_wire_and_it_says_goodbye(ground
 
 
 async def test_it_answers_commands_to_one_and_to_all_and_stops_on_a_signal(ground, mosquitto):
-    session = await listen(mosquitto, "tonypi/commands/response", "tonypi/emergency_stop/response")
+    session = await listen(
+        mosquitto,
+        "tonypi/status/+",
+        "tonypi/commands/response",
+        "tonypi/emergency_stop/response",
+    )
     program = await tonypi(ground, "--robots", "3", "--scenario", "normal", "--json")
     try:
-        await asyncio.sleep(3)
+        await heard(session, "sim_01", "sim_02", "sim_03")
         session.publish("tonypi/commands/sim_02", '{"type": "head_nod", "id": "one"}', 1)
         session.publish("tonypi/commands/broadcast", '{"type": "stop", "id": "all"}', 1)
         session.publish("tonypi/commands/sim_01", "not json", 1)
@@ -76,8 +90,9 @@ async def test_it_answers_commands_to_one_and_to_all_and_stops_on_a_signal(groun
         answers: Counter[tuple[str, bool]] = Counter()
         for _ in range(20):
             for message in await session.batch(100, 0.1, 0.5):
-                said = json.loads(message.payload)
-                answers[said["command_id"], said["success"]] += 1
+                if message.topic.endswith("/response"):
+                    said = json.loads(message.payload)
+                    answers[said["command_id"], said["success"]] += 1
             if sum(answers.values()) >= 7:
                 break
         assert answers == {("one", True): 1, ("all", True): 3, ("e", True): 3}
