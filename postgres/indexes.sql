@@ -12,6 +12,11 @@ CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE INDEX CONCURRENTLY alerts_text ON alerts
     USING gin (lower(title || E'\n' || coalesce(message, '')) gin_trgm_ops);
 
+-- name: alerts_pair
+-- The openings of one robot and metric lately, which tell whether it flaps.
+CREATE INDEX CONCURRENTLY alerts_pair ON alerts
+    (metric, (coalesce(robot_id, '')), (coalesce(starts_at, created_at)));
+
 -- name: system_logs_text
 CREATE INDEX CONCURRENTLY system_logs_text ON system_logs USING gin (lower(message) gin_trgm_ops);
 

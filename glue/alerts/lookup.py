@@ -27,7 +27,7 @@ MOST_NAMED = 200
 class Facts:
     """From PostgreSQL: also the readings of rules that read there."""
 
-    circumstances: Mapping[Pair, Circumstances]
+    circumstances: Mapping[str, Circumstances]
     limits: Mapping[tuple[str, str, str], Limit]
     readings: Mapping[Pair, float] = field(default_factory=dict)
 
@@ -47,7 +47,7 @@ async def facts(pool: store.Pool, news: Sequence[Observation]) -> Facts:
     SQL, and so it is asked for. Raises ``StoreError``."""
     pairs = sorted({one.pair for one in news})
     async with store.transaction(pool) as conn:
-        circumstances = await rows.circumstances(conn, pairs)
+        circumstances = await rows.circumstances(conn, {robot for _, robot in pairs if robot})
         limits = await rows.limits(conn, pairs)
     found: dict[Pair, float] = {}
     for metric, severity in sorted({(o.metric, o.severity) for o in news} & BY_KEY.keys()):
@@ -145,17 +145,18 @@ def reworded(change: Change, facts: Facts) -> Change:
 def _why(
     seen: Observation, facts: Facts, found: Found, known: Known, value: float | None
 ) -> Reason:
-    now = facts.circumstances.get(seen.pair, Circumstances())
+    now = facts.circumstances.get(seen.robot_id, Circumstances())
+    limit_now = facts.limits.get((*seen.pair, seen.severity))
     has_rule = _reading(seen.metric) is not None
     began = next((o for o in known.occurrences if o.firing and o.severity == seen.severity), None)
     now = replace(
         now,
         has_recent_point=seen.pair in found.newest if found.asked and has_rule else None,
         charging=seen.robot_id in found.charging,
-        has_limit=now.has_limit or seen.metric not in METRICS,
+        has_limit=limit_now is not None or seen.metric not in METRICS,
         value=value,
         limit_then=_began_under(began),
-        limit_now=facts.limits.get((*seen.pair, seen.severity)),
+        limit_now=limit_now,
     )
     return endings.why(seen.vanished, now)
 

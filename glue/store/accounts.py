@@ -95,6 +95,7 @@ def _reader_defaults(conn: Connection) -> None:
         ("idle_in_transaction_session_timeout", READER_TIMEOUT),
         ("temp_file_limit", "256MB"),
         ("search_path", "grafana"),
+        ("jit", "off"),
     ):
         conn.execute(
             SQL("ALTER ROLE {} SET {} = {}").format(

@@ -95,19 +95,12 @@ async def _keep(conn: AsyncConnection, occurrences: Sequence[Occurrence]) -> Non
         await conn.execute(sql.add_occurrences, {"rows": Jsonb(rows)})
 
 
-async def circumstances(
-    conn: AsyncConnection, pairs: Collection[Pair]
-) -> dict[Pair, Circumstances]:
-    """Why the pairs' alerts may have ended, as far as PostgreSQL knows."""
-    async with conn.cursor(row_factory=dict_row) as cursor:
-        rows = await (await cursor.execute(sql.circumstances, _named(pairs))).fetchall()
+async def circumstances(conn: AsyncConnection, robots: Collection[str]) -> dict[str, Circumstances]:
+    """Why the robots' alerts may have ended, as far as PostgreSQL knows; limits are asked apart."""
+    cursor = await conn.execute(sql.circumstances, {"robots": list(robots)})
     return {
-        (row["metric"], row["robot_id"]): Circumstances(
-            removed=row["removed"],
-            in_maintenance=row["in_maintenance"],
-            has_limit=row["has_limit"],
-        )
-        for row in rows
+        robot_id: Circumstances(removed=removed, in_maintenance=in_maintenance)
+        for robot_id, removed, in_maintenance in await cursor.fetchall()
     }
 
 

@@ -64,6 +64,11 @@ def _is_missing(conn: psycopg.Connection, name: str) -> bool:
 
 
 def _analyze(conn: psycopg.Connection, statement: str) -> None:
-    """Without figures of an expression the planner takes its index where another is better."""
-    if match := _TABLE.search(statement):
-        conn.execute(SQL("ANALYZE {}").format(Identifier(match[1])))
+    """Without figures of an expression the planner takes its index where another is better. Of an
+    empty table there are none, and told that it is empty the planner would go on believing so."""
+    if not (match := _TABLE.search(statement)):
+        return
+    table = Identifier(match[1])
+    row = conn.execute(SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
+    if row and row[0]:
+        conn.execute(SQL("ANALYZE {}").format(table))

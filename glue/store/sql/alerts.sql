@@ -1,6 +1,9 @@
 -- name: lock
--- One writer of episodes at a time, so that what was read is still true when it is written.
-SELECT pg_advisory_xact_lock(hashtext('tonypi:episodes'));
+-- One writer of episodes at a time, so that what was read is still true when it is written. No plan is
+-- kept: the checks of foreign keys, planned while the tables were small, would read them whole for
+-- each row of a first flood.
+SELECT pg_advisory_xact_lock(hashtext('tonypi:episodes')),
+       set_config('plan_cache_mode', 'force_custom_plan', true);
 
 -- name: occurrences
 -- What fired at the given times or later, the last of each rule before that, and all that the
@@ -152,14 +155,10 @@ SELECT metric, robot_id, severity, starts_at, ended_at, start_known, end_known, 
          recovery float8, fingerprint text, alert_id int);
 
 -- name: circumstances
--- What is true of the robot now: why its alert may have ended.
-SELECT p.metric, p.robot_id,
-       coalesce(NOT r.in_use, false) AS removed,
-       coalesce(r.in_maintenance, false) AS in_maintenance,
-       l.robot_id IS NOT NULL AS has_limit
-  FROM unnest(%(metrics)s::text[], %(robots)s::text[]) AS p(metric, robot_id)
-  LEFT JOIN robot_watch r USING (robot_id)
-  LEFT JOIN effective_limits l ON l.robot_id = p.robot_id AND l.metric = p.metric;
+-- What is true of the robots now: why their alerts may have ended.
+SELECT robot_id, NOT in_use AS removed, in_maintenance
+  FROM robot_watch
+ WHERE robot_id = ANY (%(robots)s::text[]);
 
 -- name: limits
 SELECT robot_id, metric, warning, warning_recovery, critical, critical_recovery

@@ -7,7 +7,7 @@ SELECT id, metric, robot_id, severity, alert_id, last_opening FROM alert_flaps
 SELECT DISTINCT coalesce(a.metric, '') AS metric, coalesce(a.robot_id, '') AS robot_id,
        a.id AS alert_id, coalesce(a.starts_at, a.created_at) AS at, a.severity
   FROM alerts n
-  JOIN alerts a ON a.metric = n.metric AND a.robot_id IS NOT DISTINCT FROM n.robot_id
+  JOIN alerts a ON a.metric = n.metric AND coalesce(a.robot_id, '') = coalesce(n.robot_id, '')
  WHERE n.id = ANY (%(ids)s) AND coalesce(a.starts_at, a.created_at) > %(since)s
  ORDER BY at, alert_id;
 

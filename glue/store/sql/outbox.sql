@@ -1,6 +1,7 @@
 -- name: lock
--- One at a time decides who is told and what is one message.
-SELECT pg_advisory_xact_lock(hashtext('tonypi:notifications'));
+-- One at a time decides who is told and what is one message. Plans: as for episodes.
+SELECT pg_advisory_xact_lock(hashtext('tonypi:notifications')),
+       set_config('plan_cache_mode', 'force_custom_plan', true);
 
 -- name: waiting
 -- Transitions of which nobody has decided yet who is told.
@@ -9,11 +10,12 @@ SELECT t.id, t.alert_id, CASE t.kind WHEN 'unmuted' THEN 'opened' WHEN 'settled'
        t.kind IN ('unmuted', 'settled') AS late, coalesce(t.severity, a.severity) AS severity,
        a.alert_type, coalesce(a.metric, '') AS metric, coalesce(a.robot_id, '') AS robot_id,
        a.resolved, coalesce(r.groups, '{}') AS groups
-  FROM notification_waiting w
+  FROM (SELECT transition_id FROM notification_waiting
+         ORDER BY transition_id LIMIT %(rows)s) w
   JOIN alert_timeline t ON t.id = w.transition_id
   JOIN alerts a ON a.id = t.alert_id
   LEFT JOIN robots r USING (robot_id)
- ORDER BY t.id LIMIT %(rows)s;
+ ORDER BY t.id;
 
 -- name: decided
 DELETE FROM notification_waiting WHERE transition_id = ANY (%(ids)s);
