@@ -4,6 +4,7 @@ values, states and heat along time. Here too no colour stands without its name."
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import dedent
 from typing import TypeVar
 
 from grafana_foundation_sdk.builders import barchart, statetimeline, statushistory, timeseries
@@ -17,7 +18,7 @@ from grafana_foundation_sdk.models import xychart as xym
 
 from . import look
 from .look import Query, fixed, prop
-from .queries import MIXED
+from .queries import MIXED, SQL
 
 P = TypeVar(
     "P",
@@ -28,6 +29,9 @@ P = TypeVar(
     statetimeline.Panel,
     statushistory.Panel,
 )
+
+NOTHING = "Nothing"
+"""The series of a scatter that shows only that there is none."""
 
 BUCKETS = 60
 """Bars along a time range: more are too thin to be told apart."""
@@ -136,9 +140,17 @@ def scatter(
 
     Where each of ``ys`` comes from a query of its own, so must its ``x``: "{} x" takes the name in.
     """
+    tables = [query.query for query in queries if isinstance(query, SQL)]
+    if tables:
+        queries = [*queries, _nothing(tables)]
     panel = _framed(xy.Panel(), number, title, description, queries, span, height, empty)
     panel.series_mapping(xym.SeriesMapping.MANUAL)
-    panel.series([_points(x.format(y), y, colour, show, size) for y, colour in ys.items()])
+    points = [_points(x.format(y), y, colour, show, size) for y, colour in ys.items()]
+    if tables:
+        points.append(_points(f"{NOTHING} x", NOTHING, "transparent", show, size))
+        panel.override_by_name(NOTHING, [prop("custom.axisPlacement", "hidden")])
+        panel.override_by_name(f"{NOTHING} x", [prop("custom.axisLabel", empty)])
+    panel.series(points)
     panel.show(show).unit(units[1])
     # Its legend names the wrong series as soon as one before them is empty: titles say the colours.
     panel.legend(_legend(False)).tooltip(
@@ -150,6 +162,13 @@ def scatter(
             x.format(y), [prop("unit", units[0]), prop("custom.axisLabel", axes[0])]
         )
     return panel
+
+
+def _nothing(tables: Sequence[str]) -> SQL:
+    """One point, unseen, where none of ``tables`` has a row. Without any series this kind of panel
+    shows a program's error; so it has an axis, and the reason beside it."""
+    none = " AND ".join(f"NOT EXISTS ({dedent(table).strip()})" for table in tables)
+    return SQL(NOTHING, f'SELECT 0.0 AS "{NOTHING} x", 0.0 AS "{NOTHING}" WHERE {none}')
 
 
 def _points(

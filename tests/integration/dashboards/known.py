@@ -189,6 +189,7 @@ FLEET: dict[tuple[int, str], Any] = {
     (40, "Warning"): [{"Warning x": 1, "Warning": 2.5, **TWIN}],
     (40, "Online"): [],
     (40, "Other"): [{"Other x": 4, "Other": -1, **THIRD}],
+    (40, "Nothing"): [],
 }
 
 ROBOT: dict[tuple[int, str], Any] = {

@@ -42,6 +42,7 @@ JOBS: dict[tuple[int, str], Any] = {
     (11, "Success"): {"Success": {-300: 100, -180: 0}, "Items": {-300: 20, -180: 5}},
     (12, "Completed"): [{"Completed estimate": 80, "Completed": 100}],
     (12, "Failed"): [{"Failed estimate": 80, "Failed": 50}],
+    (12, "Nothing"): [],
     (20, "Tasks"): [
         {
             "Task": "Sort",

@@ -142,6 +142,21 @@ def test_a_report_of_what_is_looked_at_is_one_link_away(
     assert sorted(asked.split("&")) == sorted(f"{of}{time}".split("&"))
 
 
+def test_where_no_job_has_ended_durations_are_an_empty_chart_and_no_error(
+    shown: Shown, tmp_path: Path
+) -> None:
+    program = chromium()
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    with Browser(program, tmp_path) as browser, browser.person() as opened:
+        opened.go(f"{shown.url}/d/tonypi-jobs/jobs?viewPanel=12&var-robot=panel-4")
+        assert opened.wait("document.querySelector('.u-over') && true")
+        opened.picture(tmp_path / "jobs.png")
+        text = opened.wait("document.body.innerText")
+    assert "Duration against estimate" in text
+    assert "Cannot read" not in text
+
+
 def test_an_alert_leads_to_its_robot_at_its_time(page: str, shown: Shown) -> None:
     rows = table(page, "Open alerts")[1:]
     assert [row[:4] for row in rows] == [
