@@ -152,9 +152,12 @@ def fast_grafana(ground, postgres, influx) -> Settings:
         GLUE_PULL_INTERVAL=3,
         MQTT_GLUE_CLIENT_ID="tonypi-glue-fast",
     )
-    programs.running_grafana(
-        ground, settings, env={"GF_DATABASE_NAME": "grafana_fast"}, name="grafana-fast"
-    )
+    env = {
+        "GF_DATABASE_NAME": "grafana_fast",
+        # A rule's own way of telling (notification_settings) is taken up when this comes round.
+        "GF_UNIFIED_ALERTING_ALERTMANAGER_CONFIG_POLL_INTERVAL": "5s",
+    }
+    programs.running_grafana(ground, settings, env=env, name="grafana-fast")
     return settings
 
 

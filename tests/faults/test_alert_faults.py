@@ -110,7 +110,12 @@ def foreign_rule(group):
         "noDataState": "OK",
         "execErrState": "OK",
         "data": [always],
-        "notification_settings": {"receiver": "glue", "group_wait": "1s"},
+        # Of five minutes, a post that fails would come again too late.
+        "notification_settings": {
+            "receiver": "glue",
+            "group_wait": "1s",
+            "group_interval": "5s",
+        },
     }
 
 
@@ -137,8 +142,9 @@ def test_a_rule_of_others_neither_puts_grafana_out_of_charge_nor_outlives_its_de
         made.raise_for_status()
         group = client.get("/v1/provisioning/folder/foreign/rule-groups/slow").json()
         group["interval"] = int(10 * INTERVAL)  # as far beyond ours as a minute is beyond 10 s
-        client.put("/v1/provisioning/folder/foreign/rule-groups/slow", json=group)
-        # Grafana takes a rule's new way of telling up once a minute.
+        client.put(
+            "/v1/provisioning/folder/foreign/rule-groups/slow", json=group
+        ).raise_for_status()
         assert wait_until(lambda: alert(record) is not None, 80), "its post reaches us"
         ends = time.monotonic() + 12 * INTERVAL
         while time.monotonic() < ends:
