@@ -7,12 +7,13 @@ and drops its answer, ``hang`` says nothing for a while.
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -118,11 +119,21 @@ def before(server: str, port: int = 0) -> Iterator[Proxy]:
             pass
 
     class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        kept: ClassVar[set[socket.socket]] = set()
+
+        def process_request(self, request: Any, client_address: Any) -> None:
+            self.kept.add(request)
+            super().process_request(request, client_address)
+
+        def shutdown_request(self, request: Any) -> None:
+            self.kept.discard(request)
+            super().shutdown_request(request)
+
         def handle_error(self, *_: object) -> None:
             """A client that was killed resets its connections."""
 
     served = Server(("127.0.0.1", port), Handler)
-    served.daemon_threads = True
     proxy = Proxy(f"http://127.0.0.1:{served.server_port}")
     thread = threading.Thread(target=served.serve_forever, daemon=True)
     thread.start()
@@ -131,4 +142,8 @@ def before(server: str, port: int = 0) -> Iterator[Proxy]:
     finally:
         served.shutdown()
         served.server_close()
+        # Who keeps a connection open would go on being served, with the faults of this one.
+        for one in list(Server.kept):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         client.close()
