@@ -47,7 +47,7 @@ async def facts(pool: store.Pool, news: Sequence[Observation]) -> Facts:
     SQL, and so it is asked for. Raises ``StoreError``."""
     pairs = sorted({one.pair for one in news})
     async with store.transaction(pool) as conn:
-        circumstances = await rows.circumstances(conn, {robot for _, robot in pairs if robot})
+        circumstances = await rows.circumstances(conn, {robot for _, robot in pairs})
         limits = await rows.limits(conn, pairs)
     found: dict[Pair, float] = {}
     for metric, severity in sorted({(o.metric, o.severity) for o in news} & BY_KEY.keys()):

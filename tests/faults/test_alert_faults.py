@@ -145,7 +145,7 @@ def test_a_rule_of_others_neither_puts_grafana_out_of_charge_nor_outlives_its_de
         client.put(
             "/v1/provisioning/folder/foreign/rule-groups/slow", json=group
         ).raise_for_status()
-        assert wait_until(lambda: alert(record) is not None, 80), "its post reaches us"
+        assert wait_until(lambda: alert(record) is not None, 40), "its post reaches us"
         ends = time.monotonic() + 12 * INTERVAL
         while time.monotonic() < ends:
             assert record.evaluator() == "grafana"
