@@ -156,7 +156,7 @@ async def test_a_silent_robot_is_a_504_and_its_late_answer_is_still_recorded(
         await api.rows("INSERT INTO robots (robot_id, name, status) VALUES ('r1', 'x', 'online')")
         start = time.monotonic()
         silent = await api.post("operator", "/robots/r1/commands", command("move", True))
-        assert 0.4 < time.monotonic() - start < 2
+        assert 0.4 < time.monotonic() - start < 4
         assert is_problem(silent, 504)
         command_id = silent.json()["command_id"]
         path = f"/commands/{command_id}"

@@ -52,7 +52,7 @@ async def test_a_wait_ends_with_the_change_and_after_the_end_nothing_is_kept() -
         began = time.monotonic()
         said(changes, Change("robots", "r1"))
         assert await waiting == [Change("robots", "r1")]
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
     said(changes, Change("robots", "r2"))
     assert await feed.next(0.01) == []
 

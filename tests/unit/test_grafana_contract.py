@@ -216,12 +216,12 @@ async def test_a_grafana_that_hangs_or_drips_is_given_up_in_time(every: float):
         began = time.monotonic()
         with pytest.raises(GrafanaUnavailable):
             await grafana.accounts()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         await grafana.close()
 
 
 async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one():
-    asked = []
+    asked, late = [], asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -229,7 +229,7 @@ async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one():
                 request = (await reader.readuntil(b"\r\n\r\n")).decode()
                 asked.append(request.split()[1])
                 if asked[-1].endswith("slow"):
-                    await asyncio.sleep(0.6)
+                    await late.wait()
                 body = b'{"path": "%s"}' % asked[-1].encode()
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n")
                 writer.write(b"content-length: %d\r\n\r\n" % len(body) + body)
@@ -237,12 +237,13 @@ async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one():
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    grafana = Grafana(settings(f"http://127.0.0.1:{port}"), timeout=0.3)
+    grafana = Grafana(settings(f"http://127.0.0.1:{port}"), timeout=2)
     assert await grafana.get("/first", dict) == {"path": "/api/first"}
     with pytest.raises(GrafanaUnavailable, match="GET /slow"):
         await grafana.get("/slow", dict)
     assert await grafana.get("/next", dict) == {"path": "/api/next"}
-    await asyncio.sleep(0.5)
+    late.set()
+    await asyncio.sleep(0.1)
     assert await grafana.get("/last", dict) == {"path": "/api/last"}
     assert asked == ["/api/first", "/api/slow", "/api/next", "/api/last"]
     await grafana.close()

@@ -65,7 +65,7 @@ def test_an_expression_that_could_take_for_ever_is_not_tried(pattern):
     began = time.monotonic()
     assert is_like(pattern, "a" * 50) is None
     assert not is_understood(Matcher("robot_id", pattern, is_regex=True))
-    assert time.monotonic() - began < 0.1
+    assert time.monotonic() - began < 2
 
 
 def test_rules_of_others_are_known_by_the_labels_they_came_with():
