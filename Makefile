@@ -48,7 +48,7 @@ programs: $(STAMP)
 WORKERS ?= 2
 
 test: checks programs
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder || $(BIN)/python -m tests.again $$?
 
 test-fast: $(STAMP)
 	@$(BIN)/pytest tests/unit
