@@ -11,8 +11,8 @@ import pytest
 from glue.settings import PROJECT
 from glue.stack.install import fonts
 from glue.stack.install.errors import InstallFailed
-from glue.stack.install.machine import Machine, number
-from glue.stack.install.plan import plan
+from glue.stack.install.machine import TEST_PROGRAMS, Machine, number
+from glue.stack.install.plan import FOR_TESTS, plan
 from glue.stack.install.tarball import checksum
 from glue.stack.install.versions import TELEGRAF_BUILD, TELEGRAF_TAGS
 
@@ -21,6 +21,7 @@ EVERYTHING = Machine(
     apt=True,
     has=frozenset(
         {"mosquitto", "postgres", "telegraf", "influxd", "grafana", "cc", "pkg-config", "fonts"}
+        | set(TEST_PROGRAMS)
     ),
     go=Path("/usr/local/go/bin/go"),
     rust={"PATH": "/usr/bin"},
@@ -59,9 +60,12 @@ def test_fonts_that_could_not_be_had_are_not_tried_again_at_each_start(tmp_path:
     assert fonts.tried(tmp_path)
 
 
-def test_only_tests_read_pdfs() -> None:
-    bare = [get.what for get in plan(BARE, tests=True).gets]
-    assert "poppler-utils" in bare and "poppler-utils" not in [get.what for get in plan(BARE).gets]
+def test_only_tests_read_pdfs_and_look_at_pages() -> None:
+    assert set(FOR_TESTS) == set(TEST_PROGRAMS)
+    tools = {package for package, _ in FOR_TESTS.values()}
+    assert tools <= {get.what for get in plan(BARE, tests=True).gets}
+    assert not tools & {get.what for get in plan(BARE).gets}
+    assert not tools & {get.what for get in plan(EVERYTHING, tests=True).gets}
 
 
 def test_without_root_what_can_be_had_is_had_and_the_rest_is_named() -> None:

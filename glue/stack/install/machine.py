@@ -13,6 +13,8 @@ from glue.stack.install import fonts
 from glue.stack.install.versions import BUILDS, GO_AT_LEAST, RUST_AT_LEAST
 from glue.stack.programs import Programs, version_line
 
+TEST_PROGRAMS = ("pdftotext", "chromium", "mosquitto_sub")
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -21,8 +23,8 @@ class Machine:
     root: bool
     apt: bool
     has: frozenset[str]
-    """Of mosquitto, postgres, telegraf, influxd, grafana, cc, pkg-config, pdftotext, fonts (or they
-    could not be had lately)."""
+    """Of mosquitto, postgres, telegraf, influxd, grafana, cc, pkg-config, ``TEST_PROGRAMS`` and fonts
+    (or they could not be had lately)."""
     go: Path | None
     rust: dict[str, str] | None
     influxdb: int | None = None
@@ -33,7 +35,8 @@ def look(programs: Programs) -> Machine:
     """Ask the machine; starts a few programs for their versions."""
     found = {name for name in ("mosquitto", "postgres") if programs.find(name)}
     found |= {name for name in ("telegraf", "influxd") if _current(programs, name)}
-    found |= {name for name in ("cc", "pkg-config", "pdftotext") if shutil.which(name)}
+    found |= {name for name in ("cc", "pkg-config", *TEST_PROGRAMS) if shutil.which(name)}
+    found |= {"chromium"} if shutil.which("chromium-browser") else set()
     found |= {"grafana"} if programs.grafana() else set()
     found |= {"fonts"} if fonts.there() or fonts.tried(programs.cache) else set()
     return Machine(

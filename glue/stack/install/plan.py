@@ -35,6 +35,13 @@ SYSTEM = {
     "postgres": ("postgresql", "the database"),
 }
 
+FOR_TESTS = {
+    "pdftotext": ("poppler-utils", "to read reports"),
+    "chromium": ("chromium", "to look at pages and dashboards"),
+    "mosquitto_sub": ("mosquitto-clients", "to ask a container's health"),
+}
+"""By program: its package, and what tests want it for."""
+
 
 def plan(machine: Machine, tests: bool = False) -> Plan:
     """Everything that is missing on ``machine``, tools before what is built with them. ``tests``:
@@ -66,8 +73,9 @@ def plan(machine: Machine, tests: bool = False) -> Plan:
     if "fonts" not in machine.has and can_apt:
         title = "fonts from the distribution, for the names in reports"
         gets.append(Get(fonts.PACKAGES, "apt", title, needed=False))
-    if tests and "pdftotext" not in machine.has and can_apt:
-        gets.append(Get("poppler-utils", "apt", "poppler-utils, to read reports in tests", False))
+    for program, (package, why) in FOR_TESTS.items():
+        if tests and program not in machine.has and can_apt:
+            gets.append(Get(package, "apt", f"{package} from the distribution, {why}", False))
     return Plan(tuple(gets), tuple(impossible))
 
 
