@@ -85,6 +85,9 @@ def _literal(second: int) -> str:
 
 
 def _formatted(value: str | list[str], how: str) -> str:
+    if how == "raw":
+        assert isinstance(value, str)
+        return value
     if how == "sqlstring":
         assert isinstance(value, str)
         # The value of All comes as it was written.

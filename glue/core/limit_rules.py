@@ -7,13 +7,14 @@ from glue.core.rule import Rule, SeriesReading
 
 _WORST_SERVO = (
     'SELECT max("v") FROM (SELECT last("temperature") AS "v" FROM "servos"'
-    ' WHERE $timeFilter GROUP BY "robot_id", "servo_id") GROUP BY "robot_id"'
+    ' WHERE $timeFilter GROUP BY "robot_id", "servo_id") WHERE $timeFilter GROUP BY "robot_id"'
 )
 # The newest charge counts only while the robot is not charging. The outer WHERE is needed: a plain
 # WHERE charging=false returns the old, low value of a robot that is charging now.
 _BATTERY_IN_USE = (
     'SELECT "v" FROM (SELECT last("percentage") AS "v", "charging" FROM "battery"'
-    ' WHERE $timeFilter GROUP BY "robot_id") WHERE "charging" = false GROUP BY "robot_id"'
+    ' WHERE $timeFilter GROUP BY "robot_id") WHERE "charging" = false AND $timeFilter'
+    ' GROUP BY "robot_id"'
 )
 
 

@@ -51,7 +51,7 @@ ROBOT_CLOCK_OFF = Rule(
     unit="s",
     reading=SeriesReading(
         'SELECT abs("v") FROM (SELECT last("offset_s") AS "v" FROM "clock"'
-        ' WHERE $timeFilter GROUP BY "robot_id") GROUP BY "robot_id"',
+        ' WHERE $timeFilter GROUP BY "robot_id") WHERE $timeFilter GROUP BY "robot_id"',
         "clock",
         "offset_s",
     ),
@@ -124,7 +124,7 @@ TELEGRAF_LOSES = _of_stack(
     SeriesReading(
         'SELECT sum("d") + sum("r") FROM (SELECT non_negative_difference("metrics_dropped") AS "d",'
         ' non_negative_difference("metrics_rejected") AS "r" FROM "internal_write"'
-        " WHERE $timeFilter AND \"output\" = 'influxdb_v2')",
+        " WHERE $timeFilter AND \"output\" = 'influxdb_v2') WHERE $timeFilter",
         "internal_write",
         "metrics_dropped",
     ),

@@ -25,7 +25,8 @@ RECOVERS_BELOW = -1.0
 
 @dataclass(frozen=True)
 class SeriesReading:
-    """Newest value per robot from InfluxDB. ``$timeFilter`` stands for the window."""
+    """Newest value per robot from InfluxDB. ``$timeFilter`` stands for the window, and is said in
+    the outermost ``SELECT`` too: of the inner one alone InfluxDB opens every shard that it has."""
 
     influxql: str
     measurement: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from glue.core.report import wear
 from glue.core.report.content import Period
@@ -153,10 +153,12 @@ class Readings:
                 self._servos.setdefault((robot, servo), self._empty())[n] = Stats(*values)
 
     async def _add_heard(self, n: int, day: Period) -> None:
+        # The first window may begin before the day. Without a time out there every shard is opened.
+        around = Period(since=day.since - timedelta(seconds=HEARD_S), until=day.until)
         for one in await self._query.query(
             "SELECT count(n) AS windows FROM (SELECT count(cpu_percent) AS n FROM performance"
             f" WHERE {_within(day)}{self._of()} GROUP BY time({HEARD_S}s), robot_id fill(none))"
-            " WHERE n > 0 GROUP BY robot_id"
+            f" WHERE n > 0 AND {_within(around)} GROUP BY robot_id"
         ):
             robot = one.tags.get("robot_id", "")
             if robot in self._known:

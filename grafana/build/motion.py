@@ -11,22 +11,26 @@ from grafana_foundation_sdk.builders import stat, table, timeseries, xychart
 from grafana_foundation_sdk.models import common as c
 from grafana_foundation_sdk.models.xychart import ScatterShow
 
-from . import look, shapes
+from . import look, shapes, variables
 from . import robot_charts as charts
 from .annotations import changes, every_rule
 from .board import board
 from .look import fixed, prop, steps
-from .queries import THIS_ROBOT, InfluxQL
+from .queries import AROUND, THIS_ROBOT, InfluxQL
 
 UID = "tonypi-motion"
 FALLEN = 60
 """Degrees from upright from which a robot is said to lie."""
-WINDOW = "6s"
-"""Three readings of each axis, as a TonyPi sends them; with two a week took too long."""
+WINDOW = 6
+"""Seconds: three readings of each axis, as a TonyPi sends them."""
+WINDOWS = 40_000
+"""At most in a time range, else windows are longer: InfluxDB takes its time by the window, and a
+week in windows of 6 s took more than a second."""
+EACH = "${window:raw}"
 
 _AXES = (
     'SELECT mean("accel_x") AS "x", mean("accel_y") AS "y", mean("accel_z") AS "z" FROM "imu"'
-    f" WHERE {THIS_ROBOT} AND $timeFilter GROUP BY time({WINDOW}) fill(none)"
+    f" WHERE {THIS_ROBOT} AND $timeFilter GROUP BY time(${{window:raw}}) fill(none)"
 )
 _TILT = f'SELECT atan2(sqrt(pow("x", 2) + pow("y", 2)), "z") * 57.29578 AS "tilt" FROM ({_AXES})'
 # 1 from FALLEN degrees to 180, 0 below: InfluxQL has no CASE.
@@ -37,6 +41,7 @@ _TURNS = f'SELECT difference("lies") AS "turn" FROM ({_LIES})'
 def dashboard() -> db.Dashboard:
     return (
         board(UID, "How one robot stands, moves and falls.", "robot")
+        .with_variable(variables.window(WINDOW, WINDOWS))
         .annotation(every_rule())
         .annotation(changes("$robot"))
         .with_panel(_figures())
@@ -63,19 +68,24 @@ def _figures() -> stat.Panel:
         look.figures(
             1,
             "Motion in this time range",
-            f"Tilt is the angle from upright, worked out from the acceleration of {WINDOW} at a"
-            f" time with z upwards; a fall is a passage beyond {FALLEN}°. Way: the sum of the steps"
+            f"Tilt is the angle from upright, worked out from the acceleration of {EACH} at a time"
+            f" with z upwards; a fall is a passage beyond {FALLEN}°. Way: the sum of the steps"
             " between places 5 s apart, so standing still adds what the location wavers.",
             [
-                InfluxQL("Tilt", f'SELECT last("tilt") AS "Tilt now" FROM ({_TILT})'),
-                InfluxQL("Most", f'SELECT max("tilt") AS "Largest tilt" FROM ({_TILT})'),
+                InfluxQL(
+                    "Tilt", f'SELECT last("tilt") AS "Tilt now" FROM ({_TILT}) WHERE {AROUND}'
+                ),
+                InfluxQL(
+                    "Most",
+                    f'SELECT max("tilt") AS "Largest tilt" FROM ({_TILT}) WHERE {AROUND}',
+                ),
                 # Half of what falling and rising add up to, so that none is a 0 and not nothing.
                 InfluxQL(
                     "Falls",
                     'SELECT sum("down") / 2 AS "Falls" FROM'
-                    f' (SELECT abs("turn") + "turn" AS "down" FROM ({_TURNS}))',
+                    f' (SELECT abs("turn") + "turn" AS "down" FROM ({_TURNS})) WHERE {AROUND}',
                 ),
-                InfluxQL("Way", f'SELECT sum("d") AS "Way" FROM ({way})'),
+                InfluxQL("Way", f'SELECT sum("d") AS "Way" FROM ({way}) WHERE {AROUND}'),
             ],
             fields="/^(Tilt now|Largest tilt|Falls|Way)$/",
             span=4,
@@ -117,10 +127,11 @@ def _tilt() -> timeseries.Panel:
     panel = look.chart(
         20,
         "Tilt",
-        f"Largest angle from upright in each interval. Beyond the line, {FALLEN}°, the robot lies.",
+        f"Largest angle from upright in each interval, worked out from {EACH} at a time. Beyond the"
+        f" line, {FALLEN}°, the robot lies.",
         [query],
         unit="degree",
-        every=WINDOW,
+        every=f"{WINDOW}s",
         gap=30,
         fill=8,
         span=12,
@@ -167,12 +178,15 @@ def path(number: int, height: int = 8) -> xychart.Panel:
 
 
 def _falls() -> table.Panel:
-    query = InfluxQL("Falls", f'SELECT "turn" FROM ({_TURNS}) WHERE "turn" > 0 LIMIT 200')
+    query = InfluxQL(
+        "Falls", f'SELECT "turn" FROM ({_TURNS}) WHERE "turn" > 0 AND {AROUND} LIMIT 200'
+    )
     return (
         look.listing(
             50,
             "Falls",
-            f"When the tilt passed {FALLEN}°, first to last; 200 at most. A robot that was laid"
+            f"When the tilt passed {FALLEN}°, first to last; 200 at most. A robot that lay for less"
+            f" than half of {EACH} may be missed: a longer time range sees less. One that was laid"
             " down counts as well: the sensors cannot tell.",
             [query],
             span=8,

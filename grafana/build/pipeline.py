@@ -90,13 +90,13 @@ def _telegraf() -> stat.Panel:
         'SELECT sum("d") + sum("r") AS "Lost points" FROM (SELECT'
         ' non_negative_difference("metrics_dropped") AS "d",'
         ' non_negative_difference("metrics_rejected") AS "r" FROM "internal_write"'
-        f" WHERE {WRITES} AND $timeFilter)",
+        f" WHERE {WRITES} AND $timeFilter) WHERE $timeFilter",
     )
     stored = InfluxQL(
         "Stored",
         'SELECT sum("d") AS "Points stored" FROM (SELECT'
         ' non_negative_difference("metrics_written") AS "d" FROM "internal_write"'
-        f" WHERE {WRITES} AND $timeFilter)",
+        f" WHERE {WRITES} AND $timeFilter) WHERE $timeFilter",
     )
     panel = look.figures(
         2,
@@ -126,7 +126,7 @@ def _influxdb() -> stat.Panel:
     errors = InfluxQL(
         "Errors",
         'SELECT sum("e") AS "Failed writes" FROM (SELECT non_negative_difference("errors") AS "e"'
-        f' FROM "internal_write" WHERE {WRITES} AND $timeFilter)',
+        f' FROM "internal_write" WHERE {WRITES} AND $timeFilter) WHERE $timeFilter',
     )
     panel = look.figures(
         3,

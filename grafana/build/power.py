@@ -17,10 +17,12 @@ from .annotations import Alerts, changes, every_rule
 from .board import board
 from .look import link, prop, transformed, without_nulls
 from .names import address
-from .queries import IN_USE, NAME_SQL, NEWEST, SQL, THIS_ROBOT, InfluxQL, limit_steps
+from .queries import AROUND, IN_USE, NAME_SQL, NEWEST, SQL, THIS_ROBOT, InfluxQL, limit_steps
 
 UID = "tonypi-power"
 RECENT = "time >= ${__to}ms - 30m AND time <= ${__to}ms"
+WITH_ITS_FIRST_WINDOW = RECENT.replace("30m", "60m")
+"""As ``queries.AROUND`` is to the time range."""
 """What a rate is taken of: the end of the time range."""
 
 
@@ -58,7 +60,8 @@ def _rate(where: str, every: str, group: str = "") -> str:
         'SELECT derivative(mean("percentage"), 1h) AS "slope" FROM "battery"'
         f' WHERE "charging" = false AND {where} GROUP BY time({every}){group} fill(none)'
     )
-    return f'SELECT -1 * mean("slope") AS "rate" FROM ({slopes}) WHERE "slope" <= 0{by}'
+    downwards = f'"slope" <= 0 AND {WITH_ITS_FIRST_WINDOW}'
+    return f'SELECT -1 * mean("slope") AS "rate" FROM ({slopes}) WHERE {downwards}{by}'
 
 
 def _fell(where: str, every: str) -> str:
@@ -97,7 +100,8 @@ def _now() -> stat.Panel:
                 InfluxQL(
                     "Cycles",
                     'SELECT sum("fell") / 100 AS "Full cycles" FROM'
-                    f' ({_fell(f"{THIS_ROBOT} AND $timeFilter", "5m")}) WHERE "fell" > 0',
+                    f" ({_fell(f'{THIS_ROBOT} AND $timeFilter', '5m')})"
+                    f' WHERE "fell" > 0 AND {AROUND}',
                 ),
                 limit_steps("Limits", "battery"),
             ],

@@ -45,6 +45,10 @@ NEWEST_OF_ALL = f"{NEWEST} AND time >= ${{__to}}ms - 1h"
 """The same for each of a whole fleet: of the range's last hour, because InfluxDB opens every block
 of the range for each of thousands of series."""
 
+AROUND = "time >= ${__from}ms - 1h AND time <= ${__to}ms + 1h"
+"""For the outermost ``SELECT`` over windows of time. Without a time there InfluxDB opens every
+shard that it has; with the very range it says nothing, where the first window begins before."""
+
 
 @dataclass
 class InfluxQL(Builder[Dataquery], Dataquery):

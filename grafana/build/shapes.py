@@ -18,7 +18,7 @@ from grafana_foundation_sdk.models import xychart as xym
 
 from . import look
 from .look import Query, fixed, prop
-from .queries import MIXED, SQL
+from .queries import MIXED, SQL, sql_text
 
 P = TypeVar(
     "P",
@@ -96,7 +96,7 @@ def ranking(
     number: int,
     title: str,
     description: str,
-    query: Query,
+    query: SQL,
     *,
     by: str,
     colours: Mapping[str, str],
@@ -106,13 +106,25 @@ def ranking(
     empty: str,
 ) -> barchart.Panel:
     """The most first: a lying bar a row, with ``by`` as its name and a part for each of
-    ``colours``."""
-    panel = _framed(barchart.Panel(), number, title, description, [query], span, height, empty)
+    ``colours``. Without a row this kind of panel shows words of Grafana's own, so ``empty`` is the
+    name of one without a bar."""
+    first, *others = colours
+    nothing = f'{sql_text(empty)} AS "{by}", 0 AS "{first}"'
+    nothing += "".join(f', NULL::integer AS "{other}"' for other in others)
+    ranked = SQL(
+        query.ref_id,
+        f"""
+        WITH ranked AS ({dedent(query.query).strip()})
+        SELECT * FROM ranked
+        UNION ALL SELECT {nothing} WHERE NOT EXISTS (SELECT FROM ranked)
+        """,
+    )
+    panel = _framed(barchart.Panel(), number, title, description, [ranked], span, height, empty)
     panel.x_field(by).orientation(c.VizOrientation.HORIZONTAL).unit(unit).decimals(0).min(0)
     panel.stacking(c.StackingMode.NORMAL).show_value(c.VisibilityMode.AUTO)
     panel.text(cb.VizTextDisplayOptions().value_size(12))
     panel.group_width(0.8).bar_width(0.9).fill_opacity(80).line_width(0)
-    panel.legend(_legend(len(colours) > 1)).x_tick_label_max_length(26)
+    panel.legend(_legend(len(colours) > 1)).x_tick_label_max_length(max(26, len(empty)))
     panel.tooltip(cb.VizTooltipOptions().mode(c.TooltipDisplayMode.MULTI).sort(c.SortOrder.NONE))
     for name, colour in colours.items():
         # The numbers stand on the bars; an axis of whole ones would repeat itself.

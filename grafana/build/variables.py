@@ -75,6 +75,20 @@ def report() -> db.QueryVariable:
     return variable
 
 
+def window(least: int, most: int) -> db.QueryVariable:
+    """Hidden: seconds, as InfluxQL writes them, of the at most ``most`` windows of a time range."""
+    seconds = f"greatest({least}, ceil((${{__to}} - ${{__from}}) / {most * 1000}.0))"
+    variable = (
+        db.QueryVariable("window")
+        .datasource(POSTGRES)
+        .query(f"SELECT {seconds} || 's'")
+        .refresh(d.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .hide(d.VariableHide.HIDE_VARIABLE)
+    )
+    variable.build().skip_url_sync = True
+    return variable
+
+
 WORST = 10
 """Lines in a chart of the worst: more cannot be told apart."""
 
@@ -88,7 +102,8 @@ def worst(metric: str) -> db.QueryVariable:
     query = (
         f'SELECT "robot_id" FROM (SELECT {choose}("v", "robot_id", {WORST}) FROM'
         f' (SELECT last("{reading.field}") AS "v" FROM "{reading.measurement}"'
-        f' WHERE {NEWEST_OF_ALL} GROUP BY "robot_id"{each}))'
+        f' WHERE {NEWEST_OF_ALL} GROUP BY "robot_id"{each}) WHERE {NEWEST_OF_ALL})'
+        f" WHERE {NEWEST_OF_ALL}"
     )
     variable = (
         db.QueryVariable(f"worst_{metric}")

@@ -111,7 +111,9 @@ def _panels(
             took, found = _timed(influxql, query)
             values[variable["name"]] = [row[1] for s in found for row in s["values"]]
         else:
-            took, _ = _timed(sql, query)
+            took, found = _timed(sql, query)
+            if variable.get("hide") and found:
+                values[variable["name"]] = str(found[0][0])
         yield took, f"variable {variable['name']}"
     for panel in DASHBOARDS[uid]["panels"]:
         interval = panel_queries.interval(panel, looking)

@@ -23,8 +23,8 @@ class Machine:
     root: bool
     apt: bool
     has: frozenset[str]
-    """Of mosquitto, postgres, telegraf, influxd, grafana, cc, pkg-config, ``TEST_PROGRAMS`` and fonts
-    (or they could not be had lately)."""
+    """Of mosquitto, postgres, telegraf, influxd, grafana, cc, pkg-config, ``TEST_PROGRAMS``, and
+    fonts (or they could not be had lately)."""
     go: Path | None
     rust: dict[str, str] | None
     influxdb: int | None = None

@@ -71,6 +71,7 @@ class Shown:
             "${robot:sqlstring}": robot if robot == ALL else "'" + robot.replace("'", "''") + "'",
             "${level:sqlstring}": "'INFO'",
             "${search:sqlstring}": "''",
+            "${window:raw}": "6s",
             "${__from}": self._millis(SINCE),
             "${__to}": self._millis(UNTIL),
         }
