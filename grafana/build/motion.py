@@ -62,7 +62,7 @@ def _figures() -> stat.Panel:
         'SELECT sqrt(pow("dx", 2) + pow("dy", 2)) AS "d" FROM (SELECT'
         ' difference(mean("x")) AS "dx",'
         f' difference(mean("y")) AS "dy" FROM "location" WHERE {THIS_ROBOT} AND $timeFilter'
-        " GROUP BY time(5s) fill(none))"
+        f" GROUP BY time({EACH}) fill(none))"
     )
     return (
         look.figures(
@@ -70,7 +70,7 @@ def _figures() -> stat.Panel:
             "Motion in this time range",
             f"Tilt is the angle from upright, worked out from the acceleration of {EACH} at a time"
             f" with z upwards; a fall is a passage beyond {FALLEN}°. Way: the sum of the steps"
-            " between places 5 s apart, so standing still adds what the location wavers.",
+            f" between places {EACH} apart, so standing still adds what the location wavers.",
             [
                 InfluxQL(
                     "Tilt", f'SELECT last("tilt") AS "Tilt now" FROM ({_TILT}) WHERE {AROUND}'

@@ -157,6 +157,21 @@ def test_where_no_job_has_ended_durations_are_an_empty_chart_and_no_error(
     assert "Cannot read" not in text
 
 
+@pytest.mark.parametrize(("board", "panel"), [("alerts", 20), ("jobs", 21), ("logs", 21)])
+def test_a_ranking_of_none_has_a_bar_without_length_and_no_words_of_grafanas_own(
+    shown: Shown, tmp_path: Path, board: str, panel: int
+) -> None:
+    program = chromium()
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    with Browser(program, tmp_path) as browser, browser.person() as opened:
+        opened.go(f"{shown.url}/d/tonypi-{board}/{board}?viewPanel={panel}&var-robot=nobody")
+        assert opened.wait("document.querySelector('.u-over') && true")
+        opened.picture(tmp_path / f"{board}.png")
+        text = opened.wait("document.body.innerText")
+    assert "No data" not in text
+
+
 def test_an_alert_leads_to_its_robot_at_its_time(page: str, shown: Shown) -> None:
     rows = table(page, "Open alerts")[1:]
     assert [row[:4] for row in rows] == [
