@@ -27,7 +27,8 @@ def main(code: int) -> int:
     if not 0 < len(failed) <= FEW:
         return code
     print(f"\n{len(failed)} failed beside others; once more, alone:\n", flush=True)
-    again = subprocess.run([sys.executable, "-m", "pytest", "-v", *failed], check=False)
+    lately = ("--last-failed", "--last-failed-no-failures", "none")
+    again = subprocess.run([sys.executable, "-m", "pytest", "-v", *lately], check=False)
     if again.returncode == 0:
         print(f"UNSTEADY, to be mended: failed beside others, passed alone: {', '.join(failed)}")
     return again.returncode

@@ -115,6 +115,7 @@ def filled(statement: str, start: datetime) -> str:
         "${__from}": f"{first}000",
         "${__to}": f"{last}000",
         "$__interval": "1m",
+        "${window:raw}": "6s",
     }.items():
         statement = statement.replace(variable, value)
     # Which robots a panel is about: one, or the worst of a query of its own.
