@@ -78,6 +78,7 @@ def write(influx: Influx, start: datetime) -> None:
         params={"org": influx.org, "bucket": influx.bucket, "precision": "s"},
         headers={"Authorization": f"Token {influx.telegraf_token.get_secret_value()}"},
         content=lines(start),
+        timeout=60,
     ).raise_for_status()
 
 

@@ -230,7 +230,7 @@ def stored(influx: Influx) -> dict[str, int]:
 
 def writes(influx: Influx) -> dict[str, int]:
     """InfluxDB 1.12's counters of its HTTP door: pointsWrittenOK, clientError (4xx) and so on."""
-    told = httpx.get(f"{influx.url}/debug/vars").json()
+    told = httpx.get(f"{influx.url}/debug/vars", timeout=60).json()
     return next(v["values"] for k, v in told.items() if k.startswith("httpd"))
 
 
@@ -242,7 +242,7 @@ def write_trouble(influx: Influx) -> dict[str, float]:
         return {name: float(counted[name]) for name in (*bad, "pointsWrittenDropped")}
     # Of another type or outside of the retention; without the labels, because shards come and go.
     found = {"storage_writer_dropped_points_sum": 0.0, "storage_shard_write_dropped_sum": 0.0}
-    for line in httpx.get(f"{influx.url}/metrics").text.splitlines():
+    for line in httpx.get(f"{influx.url}/metrics", timeout=60).text.splitlines():
         name = line.partition("{")[0]
         if name in found:
             found[name] += float(line.rpartition(" ")[2])

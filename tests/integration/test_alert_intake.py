@@ -72,6 +72,7 @@ def write_servos(settings, robot, **temperatures):
         f"{settings.influx.url}/api/v2/write?org=tonypi&bucket=robot_metrics",
         headers={"Authorization": f"Token {settings.influx.token.get_secret_value()}"},
         content=lines,
+        timeout=60,
     ).raise_for_status()
 
 

@@ -52,6 +52,7 @@ class Past24:
             params={"org": influx.org, "bucket": influx.bucket, "precision": "s"},
             headers={"Authorization": f"Token {influx.telegraf_token.get_secret_value()}"},
             content="\n".join(lines),
+            timeout=60,
         ).raise_for_status()
 
     def second(self, n: int) -> int:

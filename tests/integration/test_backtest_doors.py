@@ -40,6 +40,7 @@ def busy(influx: Influx) -> Influx:
         params={"org": bucket.org, "bucket": bucket.bucket, "precision": "s"},
         headers={"Authorization": f"Token {bucket.telegraf_token.get_secret_value()}"},
         content="\n".join(lines),
+        timeout=60,
     ).raise_for_status()
     return bucket
 

@@ -96,6 +96,7 @@ class Place:
             params={"org": bucket.org, "bucket": bucket.bucket, "precision": "ns"},
             headers={"Authorization": f"Token {bucket.token.get_secret_value()}"},
             content="\n".join(lines).encode(),
+            timeout=60,
         )
         assert answer.status_code == 204, answer.text
 
@@ -105,6 +106,7 @@ class Place:
             f"{bucket.url}/query",
             data={"db": bucket.bucket, "q": statement, "epoch": "ns"},
             headers={"Authorization": f"Token {bucket.token.get_secret_value()}"},
+            timeout=60,
         )
         # Numbers as text: a float that came back as an integer must be seen.
         result = json.loads(answer.text, parse_float=str, parse_int=str).get("results", [{}])[0]

@@ -51,6 +51,8 @@ async def test_the_robots_answer_is_the_answer_and_what_moves_it_is_confirmed_fi
         no = await api.post("operator", path, {**nod, "even_if_stopped": True})
         assert is_problem(no, 409)
         assert "Emergency stop is active" in no.json()["detail"]
+        standing = "SELECT emergency_stopped FROM robots WHERE robot_id = 'sim_01'"
+        await api.robots.until(lambda: api.robots.rows(standing) == [(True,)])
         assert is_problem(await api.post("operator", "/robots/sim_01/resume"), 428)
         resumed = await api.post("operator", "/robots/sim_01/resume", {"confirm": True})
         assert resumed.json()["answer"] == "Resumed"

@@ -149,6 +149,7 @@ def _past(bucket: Influx) -> None:
         params={"org": bucket.org, "bucket": bucket.bucket, "precision": "s"},
         headers={"Authorization": f"Token {bucket.telegraf_token.get_secret_value()}"},
         content="\n".join(lines),
+        timeout=60,
     ).raise_for_status()
 
 

@@ -169,13 +169,15 @@ def _may_do_their_part(url: str, org: str, folder: Path) -> None:
     def write(token: str) -> int:
         head = {"Authorization": f"Token {token}"}
         line = "seen,robot_id=r1 v=1"
-        told = httpx.post(f"{url}/api/v2/write", params=where, headers=head, content=line)
+        told = httpx.post(
+            f"{url}/api/v2/write", params=where, headers=head, content=line, timeout=60
+        )
         return told.status_code
 
     def read(token: str) -> str:
         head = {"Authorization": f"Token {token}"}
         asked = {"db": "containers", "q": "SELECT v FROM seen"}
-        return httpx.get(f"{url}/query", params=asked, headers=head).text
+        return httpx.get(f"{url}/query", params=asked, headers=head, timeout=60).text
 
     assert write(telegraf) == 204
     assert write(grafana) in (401, 403)

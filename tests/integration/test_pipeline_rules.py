@@ -36,6 +36,7 @@ class Pipeline:
             f"{influx.url}/api/v2/write?org=tonypi&bucket={influx.bucket}&precision=ms",
             headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
             content="\n".join(lines),
+            timeout=60,
         ).raise_for_status()
 
     def run(self, statement, *values):

@@ -19,6 +19,7 @@ def ask(influx: Influx, token: str, statement: str) -> httpx.Response:
         f"{influx.url}/query",
         params={"db": influx.bucket, "q": statement},
         headers={"Authorization": f"Token {token}"},
+        timeout=60,
     )
 
 
@@ -28,6 +29,7 @@ def write(influx: Influx, token: str, line: str) -> httpx.Response:
         params={"org": influx.org, "bucket": influx.bucket},
         headers={"Authorization": f"Token {token}"},
         content=line,
+        timeout=60,
     )
 
 
@@ -57,7 +59,10 @@ def test_grafana_reads_and_cannot_write_or_administer(each_influx: Influx) -> No
 
 def test_nobody_reads_without_a_token(each_influx: Influx) -> None:
     influx = each_influx
-    assert httpx.get(f"{influx.url}/query", params={"q": "SHOW DATABASES"}).status_code == 401
+    assert (
+        httpx.get(f"{influx.url}/query", params={"q": "SHOW DATABASES"}, timeout=60).status_code
+        == 401
+    )
 
 
 async def kept_for(influx: Influx) -> timedelta:
@@ -70,6 +75,7 @@ async def kept_for(influx: Influx) -> timedelta:
         f"{influx.url}/api/v2/buckets",
         params={"name": influx.bucket},
         headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
+        timeout=60,
     ).json()
     return timedelta(seconds=told["buckets"][0]["retentionRules"][0]["everySeconds"])
 

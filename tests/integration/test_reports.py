@@ -128,12 +128,15 @@ async def fleet(
         params={"org": bucket.org, "bucket": bucket.bucket, "precision": "s"},
         headers={"Authorization": f"Token {bucket.telegraf_token.get_secret_value()}"},
         content="\n".join(lines(day)),
+        timeout=60,
     ).raise_for_status()
     with postgres.fresh() as database:
         named = {"PGDATABASE": database.database, "GLUE_REPORTS_FOLDER": str(tmp_path / "reports")}
         settings = settings_for(**named).model_copy(update={"influx": bucket})
         async with store.open_pool(settings.postgres) as pool:
             made = Fleet(settings, pool, day)
+            # The first robot is as old as the template: of the day before, around midnight.
+            await made.rows("UPDATE robots SET created_at = now()")
             await made.rows(
                 "INSERT INTO robots (robot_id, name, created_at) VALUES ('r1', 'Ada', %(at)s),"
                 " ('r.2', '机器人', %(at)s), ('quiet', NULL, %(at)s)",

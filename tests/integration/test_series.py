@@ -142,11 +142,11 @@ def ways_to_read(influx: Influx) -> dict[str, Callable[[dict[str, str]], httpx.R
     org, flux = {"org": influx.org}, f'from(bucket: "{influx.bucket}") |> range(start: -3d)'
     url = f"{influx.url}/query"
     return {
-        "GET query": lambda h: httpx.get(url, params=ask, headers=h),
-        "POST query": lambda h: httpx.post(url, data=ask, headers=h),
-        "names": lambda h: httpx.get(url, params=names, headers=h),
+        "GET query": lambda h: httpx.get(url, params=ask, headers=h, timeout=60),
+        "POST query": lambda h: httpx.post(url, data=ask, headers=h, timeout=60),
+        "names": lambda h: httpx.get(url, params=names, headers=h, timeout=60),
         "Flux": lambda h: httpx.post(
-            f"{influx.url}/api/v2/query", params=org, json={"query": flux}, headers=h
+            f"{influx.url}/api/v2/query", params=org, json={"query": flux}, headers=h, timeout=60
         ),
     }
 
@@ -171,12 +171,16 @@ def test_grafana_cannot_write_or_delete_through_any_door(known: tuple[Influx, da
     influx, _ = known
     grafana, place = header(influx.grafana_token), {"org": influx.org, "bucket": influx.bucket}
     line = "performance,robot_id=forged cpu_percent=1"
-    v2 = httpx.post(f"{influx.url}/api/v2/write", params=place, content=line, headers=grafana)
+    v2 = httpx.post(
+        f"{influx.url}/api/v2/write", params=place, content=line, headers=grafana, timeout=60
+    )
     db = {"db": influx.bucket}
-    v1 = httpx.post(f"{influx.url}/write", params=db, content=line, headers=grafana)
+    v1 = httpx.post(f"{influx.url}/write", params=db, content=line, headers=grafana, timeout=60)
     assert (v2.status_code in NOT_YOURS, v1.status_code in NOT_YOURS) == (True, True)
     span = {"start": "1970-01-01T00:00:00Z", "stop": "2099-01-01T00:00:00Z"}
-    deleted = httpx.post(f"{influx.url}/api/v2/delete", params=place, json=span, headers=grafana)
+    deleted = httpx.post(
+        f"{influx.url}/api/v2/delete", params=place, json=span, headers=grafana, timeout=60
+    )
     assert deleted.status_code in NOT_YOURS
     for statement in (
         "DROP MEASUREMENT performance",
@@ -187,12 +191,13 @@ def test_grafana_cannot_write_or_delete_through_any_door(known: tuple[Influx, da
         "CREATE USER forged WITH PASSWORD 'forged' WITH ALL PRIVILEGES",
     ):
         asked = {**db, "q": statement}
-        answer = httpx.post(f"{influx.url}/query", data=asked, headers=grafana)
+        answer = httpx.post(f"{influx.url}/query", data=asked, headers=grafana, timeout=60)
         assert answer.status_code >= 400 or "error" in answer.text, statement
     left = httpx.get(
         f"{influx.url}/query",
         params={**db, "q": 'SELECT count("cpu_percent") FROM "performance"'},
         headers=grafana,
+        timeout=60,
     ).json()
     assert left["results"][0]["series"][0]["values"][0][1] == 2 * series.MINUTES
 
@@ -208,7 +213,11 @@ def test_accounts_of_a_bucket_are_of_that_bucket(each_influx: Influx, bucket: In
     place = {"org": elsewhere.org, "bucket": elsewhere.bucket}
     for token in (bucket.telegraf_token, bucket.grafana_token):
         refused = httpx.post(
-            f"{elsewhere.url}/api/v2/write", params=place, content="a v=1", headers=header(token)
+            f"{elsewhere.url}/api/v2/write",
+            params=place,
+            content="a v=1",
+            headers=header(token),
+            timeout=60,
         )
         assert refused.status_code in NOT_YOURS
 
@@ -246,10 +255,12 @@ async def test_a_lost_token_is_replaced_and_opens_nothing_any_more(bucket: Influ
 def accounts(influx: Influx) -> list[str]:
     """Users (1.x) or tokens (2.x) that there are."""
     admins = header(influx.token)
-    told = httpx.get(f"{influx.url}/api/v2/authorizations", headers=admins)
+    told = httpx.get(f"{influx.url}/api/v2/authorizations", headers=admins, timeout=60)
     if told.status_code == 200 and "authorizations" in told.text:
         return sorted(one["id"] for one in told.json()["authorizations"])
-    shown = httpx.get(f"{influx.url}/query", params={"q": "SHOW USERS"}, headers=admins).json()
+    shown = httpx.get(
+        f"{influx.url}/query", params={"q": "SHOW USERS"}, headers=admins, timeout=60
+    ).json()
     return sorted(name for name, _ in shown["results"][0]["series"][0]["values"])
 
 

@@ -129,6 +129,7 @@ def write(settings: Settings, *lines: str) -> None:
         params={"org": influx.org, "bucket": influx.bucket, "precision": "ns"},
         headers={"Authorization": f"Token {influx.telegraf_token.get_secret_value()}"},
         content="\n".join(lines),
+        timeout=60,
     )
     assert answer.status_code == 204, answer.text
 

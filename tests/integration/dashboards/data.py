@@ -63,6 +63,7 @@ def points(settings: Settings, base: int) -> None:
         headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
         content="\n".join(f"{line} {base + second}" for second, line in lines),
         trust_env=False,
+        timeout=60,
     )
     assert answer.status_code == 204, answer.text
 

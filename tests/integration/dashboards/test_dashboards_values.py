@@ -202,6 +202,7 @@ def test_a_chart_of_the_worst_is_of_ten_robots_however_large_the_fleet(shown: Sh
             for servo in (1, 2)
         ),
         trust_env=False,
+        timeout=60,
     )
     assert written.status_code == 204
     try:
