@@ -6,6 +6,7 @@ process that runs the tests, however that ends.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -34,6 +35,9 @@ HASTY_POSTGRES = {
 }
 TEMPLATE = "tonypi_template"
 
+THROWN_AWAY_WITHIN = 10.0
+"""Seconds to end well, for a program whose data nobody needs. InfluxDB now and then takes 45."""
+
 
 @dataclass
 class Ground:
@@ -61,16 +65,16 @@ class Ground:
         process.await_ready(part, started, self.log(part.name))
         return started
 
-    def stop(self, name: str) -> None:
+    def stop(self, name: str, within: float = math.inf) -> None:
         """Stop a part that was started here; harmless when it is gone."""
         if name in self.running:
             part, started = self.running.pop(name)
-            process.stop(started, part.stop_signal, part.stop_within)
+            process.stop(started, part.stop_signal, min(part.stop_within, within))
 
     def clear(self) -> None:
         """Stop everything, last started first, and remove the folder."""
         for name in reversed(list(self.running)):
-            self.stop(name)
+            self.stop(name, THROWN_AWAY_WITHIN)
         shutil.rmtree(self.home, ignore_errors=True)
 
 
