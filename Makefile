@@ -48,6 +48,7 @@ programs: $(STAMP)
 WORKERS ?= 2
 
 test: checks programs
+	@rm -f .pytest_cache/v/cache/lastfailed
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder || $(BIN)/python -m tests.again $$?
 
 test-fast: $(STAMP)

@@ -185,9 +185,9 @@ def _falls() -> table.Panel:
         look.listing(
             50,
             "Falls",
-            f"When the tilt passed {FALLEN}°, first to last; 200 at most. A robot that lay for less"
-            f" than half of {EACH} may be missed: a longer time range sees less. One that was laid"
-            " down counts as well: the sensors cannot tell.",
+            f"When the tilt passed {FALLEN}°, first to last; 200 at most. Sure to be seen is what"
+            f" lasts one and a third times {EACH}: a longer time range sees less. A robot that was"
+            " laid down counts as well: the sensors cannot tell.",
             [query],
             span=8,
             height=8,

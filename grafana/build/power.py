@@ -21,9 +21,9 @@ from .queries import AROUND, IN_USE, NAME_SQL, NEWEST, SQL, THIS_ROBOT, InfluxQL
 
 UID = "tonypi-power"
 RECENT = "time >= ${__to}ms - 30m AND time <= ${__to}ms"
+"""What a rate is taken of: the end of the time range."""
 WITH_ITS_FIRST_WINDOW = RECENT.replace("30m", "60m")
 """As ``queries.AROUND`` is to the time range."""
-"""What a rate is taken of: the end of the time range."""
 
 
 def dashboard() -> db.Dashboard:

@@ -9,6 +9,8 @@ import pytest
 
 from glue.core.rule import SeriesReading
 from glue.core.rules import RULES
+from grafana.build.power import WITH_ITS_FIRST_WINDOW
+from grafana.build.queries import AROUND
 from tests.panel_queries import DASHBOARDS
 
 
@@ -44,6 +46,15 @@ def test_there_are_such_queries_of_rules_and_of_panels() -> None:
     assert {"tonypi-servo-temp-critical", "tonypi-motion 50 Falls"} <= names
 
 
-@pytest.mark.parametrize(("name", "query"), NESTED)
+def ids(value: str) -> str | None:
+    """A query is no name: it changes."""
+    return None if "SELECT" not in value else "query"
+
+
+@pytest.mark.parametrize(("name", "query"), NESTED, ids=ids)
 def test_the_outermost_query_says_its_time(name: str, query: str) -> None:
-    assert "$timeFilter" in (outer := outermost(query)) or "time >= " in outer, query
+    outer = outermost(query)
+    assert "$timeFilter" in outer or "time >= " in outer, query
+    if "GROUP BY time(" in query and "GROUP BY time(" not in outer:
+        # InfluxDB 1.12.4 answers nothing where the first window begins before the outer range.
+        assert any(wider in outer for wider in (AROUND, WITH_ITS_FIRST_WINDOW)), query

@@ -63,6 +63,15 @@ class Shown:
         assert [field["name"] for field in fields] == ["Time", "robot_id"]
         return list(frames[0]["data"]["values"][1])
 
+    def window(self) -> str:
+        """What the hidden variable ``window`` of the Motion dashboard holds."""
+        listed = DASHBOARDS["tonypi-motion"]["templating"]["list"]
+        (variable,) = (v for v in listed if v["name"] == "window")
+        query = {"refId": "V", "datasource": variable["datasource"], "rawSql": variable["query"]}
+        frames = self.ask([query | {"rawQuery": True, "format": "table"}])["V"]
+        ((seconds,),) = frames[0]["data"]["values"]
+        return str(seconds)
+
     def _filled_in(self, query: dict[str, Any], robot: str) -> dict[str, Any]:
         """Variables, as Grafana's browser side writes them into a query."""
         written = {
@@ -71,10 +80,11 @@ class Shown:
             "${robot:sqlstring}": robot if robot == ALL else "'" + robot.replace("'", "''") + "'",
             "${level:sqlstring}": "'INFO'",
             "${search:sqlstring}": "''",
-            "${window:raw}": "6s",
             "${__from}": self._millis(SINCE),
             "${__to}": self._millis(UNTIL),
         }
+        if "${window:raw}" in str(query):
+            written["${window:raw}"] = self.window()
         for metric in set(re.findall(r"\$\{worst_(\w+):", str(query))):
             worst = self.worst(metric)
             written[f"${{worst_{metric}:regex}}"] = f"({'|'.join(map(escaped, worst))})"

@@ -157,6 +157,19 @@ def test_where_no_job_has_ended_durations_are_an_empty_chart_and_no_error(
     assert "Cannot read" not in text
 
 
+def test_motion_knows_how_long_its_windows_are(shown: Shown, tmp_path: Path) -> None:
+    program = chromium()
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    # From three seconds beside a whole window.
+    time = f"from={(shown.base + SINCE - 3) * 1000}&to={(shown.base + UNTIL) * 1000}"
+    with Browser(program, tmp_path) as browser, browser.person() as opened:
+        opened.go(f"{shown.url}/d/tonypi-motion/motion?viewPanel=1&{time}&var-robot=panel.1")
+        assert opened.wait("document.body.innerText.includes('Largest tilt')")
+        assert opened.wait("document.body.innerText.includes('90')")
+        opened.picture(tmp_path / "motion.png")
+
+
 @pytest.mark.parametrize(("board", "panel"), [("alerts", 20), ("jobs", 21), ("logs", 21)])
 def test_a_ranking_of_none_has_a_bar_without_length_and_no_words_of_grafanas_own(
     shown: Shown, tmp_path: Path, board: str, panel: int
