@@ -30,7 +30,7 @@ EACH = "${window:raw}"
 
 _AXES = (
     'SELECT mean("accel_x") AS "x", mean("accel_y") AS "y", mean("accel_z") AS "z" FROM "imu"'
-    f" WHERE {THIS_ROBOT} AND $timeFilter GROUP BY time(${{window:raw}}) fill(none)"
+    f" WHERE {THIS_ROBOT} AND $timeFilter GROUP BY time({EACH}) fill(none)"
 )
 _TILT = f'SELECT atan2(sqrt(pow("x", 2) + pow("y", 2)), "z") * 57.29578 AS "tilt" FROM ({_AXES})'
 # 1 from FALLEN degrees to 180, 0 below: InfluxQL has no CASE.

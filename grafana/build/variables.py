@@ -43,20 +43,27 @@ def any_robot() -> db.QueryVariable:
     )
 
 
+def _hidden(
+    name: str, source: d.DataSourceRef, query: str, refresh: d.VariableRefresh
+) -> db.QueryVariable:
+    """A variable that nobody chooses: not shown, and in no address."""
+    variable = (
+        db.QueryVariable(name)
+        .datasource(source)
+        .query(query)
+        .refresh(refresh)
+        .hide(d.VariableHide.HIDE_VARIABLE)
+    )
+    variable.build().skip_url_sync = True
+    return variable
+
+
 CHOSEN = "SELECT 'var-robot=' || ${robot:sqlstring} WHERE ${robot:sqlstring} <> '*'"
 
 
 def chosen() -> db.QueryVariable:
     """Hidden: what a link says of the robot; empty where all are looked at."""
-    variable = (
-        db.QueryVariable("chosen")
-        .datasource(POSTGRES)
-        .query(CHOSEN)
-        .refresh(d.VariableRefresh.ON_DASHBOARD_LOAD)
-        .hide(d.VariableHide.HIDE_VARIABLE)
-    )
-    variable.build().skip_url_sync = True
-    return variable
+    return _hidden("chosen", POSTGRES, CHOSEN, d.VariableRefresh.ON_DASHBOARD_LOAD)
 
 
 REPORT = "SELECT left(url, -length('console')) || 'reports/new' FROM grafana.console"
@@ -64,29 +71,14 @@ REPORT = "SELECT left(url, -length('console')) || 'reports/new' FROM grafana.con
 
 def report() -> db.QueryVariable:
     """Hidden: where the glue asks what a report is to be about."""
-    variable = (
-        db.QueryVariable("report")
-        .datasource(POSTGRES)
-        .query(REPORT)
-        .refresh(d.VariableRefresh.ON_DASHBOARD_LOAD)
-        .hide(d.VariableHide.HIDE_VARIABLE)
-    )
-    variable.build().skip_url_sync = True
-    return variable
+    return _hidden("report", POSTGRES, REPORT, d.VariableRefresh.ON_DASHBOARD_LOAD)
 
 
 def window(least: int, most: int) -> db.QueryVariable:
     """Hidden: seconds, as InfluxQL writes them, of the at most ``most`` windows of a time range."""
     seconds = f"greatest({least}, ceil((${{__to}} - ${{__from}}) / {most * 1000}.0))"
-    variable = (
-        db.QueryVariable("window")
-        .datasource(POSTGRES)
-        .query(f"SELECT {seconds} || 's'")
-        .refresh(d.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .hide(d.VariableHide.HIDE_VARIABLE)
-    )
-    variable.build().skip_url_sync = True
-    return variable
+    query = f"SELECT {seconds} || 's'"
+    return _hidden("window", POSTGRES, query, d.VariableRefresh.ON_TIME_RANGE_CHANGED)
 
 
 WORST = 10
@@ -105,16 +97,10 @@ def worst(metric: str) -> db.QueryVariable:
         f' WHERE {NEWEST_OF_ALL} GROUP BY "robot_id"{each}) WHERE {NEWEST_OF_ALL})'
         f" WHERE {NEWEST_OF_ALL}"
     )
-    variable = (
-        db.QueryVariable(f"worst_{metric}")
-        .datasource(INFLUXDB)
-        .query(query)
-        .refresh(d.VariableRefresh.ON_TIME_RANGE_CHANGED)
+    return (
+        _hidden(f"worst_{metric}", INFLUXDB, query, d.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(d.VariableSort.DISABLED)
-        .hide(d.VariableHide.HIDE_VARIABLE)
         .multi(True)
         .include_all(True)
         .current(d.VariableOption(selected=True, text=["All"], value=["$__all"]))
     )
-    variable.build().skip_url_sync = True
-    return variable
