@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
 
 from glue.series import admin
 from glue.settings import Influx
@@ -49,6 +52,23 @@ def first() -> str:
     if not found():
         raise ProgramMissing("no influxd on this machine (tools cache, PATH, as influxd2 too)")
     return next(iter(found()))
+
+
+def write_points(
+    influx: Influx, lines: Iterable[str], precision: str = "s", token: SecretStr | None = None
+) -> None:
+    """Points in line protocol, with Telegraf's token as Telegraf writes, or with ``token``. A first
+    write into a shard can take long on a busy disk. Raises ``httpx.HTTPStatusError``."""
+    answer = httpx.post(
+        f"{influx.url}/api/v2/write",
+        params={"org": influx.org, "bucket": influx.bucket, "precision": precision},
+        headers={"Authorization": f"Token {(token or influx.telegraf_token).get_secret_value()}"},
+        content="\n".join(lines).encode(),
+        trust_env=False,
+        timeout=60,
+    )
+    answer.raise_for_status()
+    assert answer.status_code == 204, answer.text
 
 
 @dataclass

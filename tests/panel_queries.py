@@ -26,6 +26,21 @@ POINTS = 800
 """Of a chart that says no other number: about as many as its pixels on a wide screen."""
 
 
+def influxql() -> dict[str, str]:
+    """Every InfluxQL query of all dashboards, with Grafana's variables: by dashboard and variable,
+    or dashboard, panel and refId."""
+    found = {}
+    for uid, dashboard in DASHBOARDS.items():
+        for variable in dashboard["templating"]["list"]:
+            if variable.get("datasource", {}).get("uid") == "influxdb":
+                found[f"{uid} {variable['name']}"] = variable["query"]
+        for panel in dashboard["panels"]:
+            for target in panel.get("targets", []):
+                if target["datasource"]["uid"] == "influxdb":
+                    found[f"{uid} {panel['id']} {target['refId']}"] = target["query"]
+    return found
+
+
 @dataclass(frozen=True)
 class Looking:
     """What is looked at: a time range in Unix seconds, and the variables by name."""

@@ -5,16 +5,14 @@ They lie two days back, where no other test writes, in a bucket of their own.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-
-import httpx
 
 from glue.core.rule import SeriesReading
 from glue.core.rules import RULES
-from glue.settings import PROJECT, Influx
+from glue.settings import Influx
+from tests.influx import write_points
+from tests.panel_queries import influxql
 
 MINUTES = 15
 ROBOTS = ("r1", "r.2", "tonypi_3:a-b")
@@ -73,13 +71,7 @@ def lines(start: datetime) -> str:
 
 def write(influx: Influx, start: datetime) -> None:
     """With Telegraf's token, as Telegraf writes."""
-    httpx.post(
-        f"{influx.url}/api/v2/write",
-        params={"org": influx.org, "bucket": influx.bucket, "precision": "s"},
-        headers={"Authorization": f"Token {influx.telegraf_token.get_secret_value()}"},
-        content=lines(start),
-        timeout=60,
-    ).raise_for_status()
+    write_points(influx, [lines(start)])
 
 
 def of_rules() -> dict[str, str]:
@@ -90,22 +82,7 @@ def of_rules() -> dict[str, str]:
 
 def of_panels() -> list[str]:
     """Statements of all dashboards, with Grafana's variables."""
-    found: list[str] = []
-    for path in sorted((PROJECT / "grafana" / "dashboards").glob("*.json")):
-        found += _in(json.loads(path.read_text()))
-    return found
-
-
-def _in(value: object) -> Iterator[str]:
-    if isinstance(value, dict):
-        source = value.get("datasource")
-        asked = value.get("query")
-        if isinstance(source, dict) and source.get("type") == "influxdb" and isinstance(asked, str):
-            yield asked
-        value = list(value.values())
-    if isinstance(value, list):
-        for one in value:
-            yield from _in(one)
+    return list(influxql().values())
 
 
 def filled(statement: str, start: datetime) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -15,6 +14,7 @@ from glue.alerts.intake import Intake
 from glue.core.occurrences import Observation
 from glue.series import Query
 from glue.store import alerts
+from tests.influx import write_points
 
 
 def observed(
@@ -64,16 +64,11 @@ def rows(settings):
 
 
 def write_servos(settings, robot, **temperatures):
-    lines = "\n".join(
+    lines = [
         f"servos,robot_id={robot},servo_id={servo} temperature={value}"
         for servo, value in temperatures.items()
-    )
-    httpx.post(
-        f"{settings.influx.url}/api/v2/write?org=tonypi&bucket=robot_metrics",
-        headers={"Authorization": f"Token {settings.influx.token.get_secret_value()}"},
-        content=lines,
-        timeout=60,
-    ).raise_for_status()
+    ]
+    write_points(settings.influx, lines, "ns", settings.influx.token)
 
 
 def add_robot(settings, *robots):

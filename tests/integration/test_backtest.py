@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -21,7 +20,7 @@ from glue.core.rule import WINDOW
 from glue.series import Query
 from glue.settings import Influx, Settings
 from tests.conftest import SettingsFor
-from tests.influx import found
+from tests.influx import found, write_points
 from tests.integration.test_series import fresh_bucket
 from tests.programs import Cluster
 
@@ -46,14 +45,7 @@ class Past24:
         return self.begin + timedelta(seconds=second)
 
     def write(self, lines: list[str]) -> None:
-        influx = self.settings.influx
-        httpx.post(
-            f"{influx.url}/api/v2/write",
-            params={"org": influx.org, "bucket": influx.bucket, "precision": "s"},
-            headers={"Authorization": f"Token {influx.telegraf_token.get_secret_value()}"},
-            content="\n".join(lines),
-            timeout=60,
-        ).raise_for_status()
+        write_points(self.settings.influx, lines)
 
     def second(self, n: int) -> int:
         return int(self.begin.timestamp()) + n

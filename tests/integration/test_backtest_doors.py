@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 import pytest_asyncio
@@ -19,6 +18,7 @@ from glue.cli import thresholds
 from glue.settings import Influx, Postgres
 from tests.api import Api, is_problem, served
 from tests.conftest import SettingsFor
+from tests.influx import write_points
 from tests.integration.test_series import fresh_bucket
 
 LIMITS = {"metric": "cpu", "warning": 70, "critical": 90}
@@ -35,13 +35,7 @@ def busy(influx: Influx) -> Influx:
         f" {int(begin.timestamp()) + n}"
         for n in range(0, 3600, 10)
     ]
-    httpx.post(
-        f"{bucket.url}/api/v2/write",
-        params={"org": bucket.org, "bucket": bucket.bucket, "precision": "s"},
-        headers={"Authorization": f"Token {bucket.telegraf_token.get_secret_value()}"},
-        content="\n".join(lines),
-        timeout=60,
-    ).raise_for_status()
+    write_points(bucket, lines)
     return bucket
 
 

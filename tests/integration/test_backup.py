@@ -33,6 +33,7 @@ from glue.stack.parts import influxdb, postgres
 from glue.stack.progress import Progress
 from glue.store import dump, migrations
 from tests import influx
+from tests.influx import write_points
 from tests.programs import HASTY_POSTGRES, Ground, lay_ground
 
 NOW = time.time_ns() // 10**9 * 10**9
@@ -91,14 +92,7 @@ class Place:
 
     def write(self, *lines: str) -> None:
         bucket = self.settings.influx
-        answer = httpx.post(
-            f"{bucket.url}/api/v2/write",
-            params={"org": bucket.org, "bucket": bucket.bucket, "precision": "ns"},
-            headers={"Authorization": f"Token {bucket.token.get_secret_value()}"},
-            content="\n".join(lines).encode(),
-            timeout=60,
-        )
-        assert answer.status_code == 204, answer.text
+        write_points(bucket, lines, "ns", bucket.token)
 
     def influxql(self, statement: str) -> list[Any]:
         bucket = self.settings.influx

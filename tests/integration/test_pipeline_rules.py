@@ -4,7 +4,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -17,6 +16,7 @@ from glue.events.metrics_sightings import MetricsSightings
 from glue.grafana import Grafana
 from glue.series import Query
 from glue.store import heartbeats
+from tests.influx import write_points
 
 
 class Pipeline:
@@ -31,13 +31,8 @@ class Pipeline:
         )
 
     def write(self, *lines):
-        influx = self.settings.influx
-        httpx.post(
-            f"{influx.url}/api/v2/write?org=tonypi&bucket={influx.bucket}&precision=ms",
-            headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
-            content="\n".join(lines),
-            timeout=60,
-        ).raise_for_status()
+        own = self.settings.influx
+        write_points(own, lines, "ms", own.token)
 
     def run(self, statement, *values):
         with psycopg.connect(self.settings.postgres.dsn) as conn:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -21,6 +20,7 @@ from glue.reports.making import Lost, make
 from glue.settings import Influx, Settings
 from glue.store import report_jobs, report_reads
 from tests.conftest import SettingsFor
+from tests.influx import write_points
 from tests.integration.test_series import fresh_bucket
 from tests.programs import Cluster
 
@@ -123,13 +123,7 @@ async def fleet(
     bucket = fresh_bucket(each_influx)
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     day = today - timedelta(days=1)
-    httpx.post(
-        f"{bucket.url}/api/v2/write",
-        params={"org": bucket.org, "bucket": bucket.bucket, "precision": "s"},
-        headers={"Authorization": f"Token {bucket.telegraf_token.get_secret_value()}"},
-        content="\n".join(lines(day)),
-        timeout=60,
-    ).raise_for_status()
+    write_points(bucket, lines(day))
     with postgres.fresh() as database:
         named = {"PGDATABASE": database.database, "GLUE_REPORTS_FOLDER": str(tmp_path / "reports")}
         settings = settings_for(**named).model_copy(update={"influx": bucket})

@@ -12,7 +12,6 @@ import time
 import uuid
 from collections import Counter
 
-import httpx
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -24,6 +23,7 @@ from glue.events import MetricsSightings
 from glue.series import Query
 from glue.settings import Settings
 from tests.events import Robots, consuming, own, talking
+from tests.influx import write_points
 
 
 async def tonypi(ground, *words: str, **environ: str) -> asyncio.subprocess.Process:
@@ -123,15 +123,7 @@ def test_nonsense_is_refused(words):
 
 
 def write(settings: Settings, *lines: str) -> None:
-    influx = settings.influx
-    answer = httpx.post(
-        f"{influx.url}/api/v2/write",
-        params={"org": influx.org, "bucket": influx.bucket, "precision": "ns"},
-        headers={"Authorization": f"Token {influx.telegraf_token.get_secret_value()}"},
-        content="\n".join(lines),
-        timeout=60,
-    )
-    assert answer.status_code == 204, answer.text
+    write_points(settings.influx, lines, "ns")
 
 
 async def ids_with_series(settings: Settings) -> set[str]:

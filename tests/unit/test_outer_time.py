@@ -3,29 +3,15 @@ that it has, and a rule or a panel of 15 minutes reads a week."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from glue.core.rule import SeriesReading
 from glue.core.rules import RULES
 from grafana.build.power import WITH_ITS_FIRST_WINDOW
 from grafana.build.queries import AROUND
-from tests.panel_queries import DASHBOARDS
+from tests.panel_queries import influxql
 
-
-def queries() -> Iterator[tuple[str, str]]:
-    for rule in RULES:
-        if isinstance(rule.reading, SeriesReading):
-            yield rule.uid, rule.reading.influxql
-    for uid, dashboard in DASHBOARDS.items():
-        for variable in dashboard["templating"]["list"]:
-            if variable.get("datasource", {}).get("uid") == "influxdb":
-                yield f"{uid} {variable['name']}", variable["query"]
-        for panel in dashboard["panels"]:
-            for target in panel.get("targets", []):
-                if target["datasource"]["uid"] == "influxdb":
-                    yield f"{uid} {panel['id']} {target['refId']}", target["query"]
+RULE_QUERIES = {r.uid: r.reading.influxql for r in RULES if isinstance(r.reading, SeriesReading)}
 
 
 def outermost(query: str) -> str:
@@ -38,7 +24,7 @@ def outermost(query: str) -> str:
     return query[:begin] + query[end - 1 :]
 
 
-NESTED = [(name, query) for name, query in queries() if "FROM (" in query]
+NESTED = [(n, query) for n, query in (RULE_QUERIES | influxql()).items() if "FROM (" in query]
 
 
 def test_there_are_such_queries_of_rules_and_of_panels() -> None:

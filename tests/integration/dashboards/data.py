@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import psycopg
 
 from glue.settings import Settings
+from tests.influx import write_points
 
 LOOKED_AT = "panel.1"
 """Its dot is what a careless regular expression or quotation gets wrong."""
@@ -56,16 +56,8 @@ def points(settings: Settings, base: int) -> None:
         (5, f"clock,{two},reason=behind count=1i,offset_s=-900"),
         *_of_telegraf(),
     ]
-    influx = settings.influx
-    answer = httpx.post(
-        f"{influx.url}/write",
-        params={"db": influx.bucket, "precision": "s"},
-        headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
-        content="\n".join(f"{line} {base + second}" for second, line in lines),
-        trust_env=False,
-        timeout=60,
-    )
-    assert answer.status_code == 204, answer.text
+    own = settings.influx
+    write_points(own, (f"{line} {base + second}" for second, line in lines), token=own.token)
 
 
 def _of_telegraf() -> list[tuple[int, str]]:

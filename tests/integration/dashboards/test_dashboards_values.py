@@ -9,12 +9,12 @@ import asyncio
 import re
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 
 from glue.series import deletion
 from tests import panel_queries
+from tests.influx import write_points
 from tests.integration.dashboards.fleet import (
     ALL,
     DASHBOARDS,
@@ -191,20 +191,13 @@ def test_a_chart_of_the_worst_is_of_ten_robots_however_large_the_fleet(shown: Sh
     assert set(shown.worst("battery")) == {LOOKED_AT, LOOK_ALIKE, "panel:3"}
     hot = [f"many-{n}" for n in range(20)]
     influx = shown.settings.influx
-    written = httpx.post(
-        f"{influx.url}/write",
-        params={"db": influx.bucket, "precision": "s"},
-        headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
-        content="\n".join(
-            f"servos,robot_id={robot},servo_id=servo_{servo} temperature={90 + n - servo}"
-            f" {shown.base - 300}"
-            for n, robot in enumerate(hot)
-            for servo in (1, 2)
-        ),
-        trust_env=False,
-        timeout=60,
+    lines = (
+        f"servos,robot_id={robot},servo_id=servo_{servo} temperature={90 + n - servo}"
+        f" {shown.base - 300}"
+        for n, robot in enumerate(hot)
+        for servo in (1, 2)
     )
-    assert written.status_code == 204
+    write_points(influx, lines, token=influx.token)
     try:
         assert set(shown.worst("servo_temp")) == set(hot[10:])
     finally:
