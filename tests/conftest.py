@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tests import influx as influxes
 from tests import programs
 from tests.alert_stack import fast_grafana, with_grafana, without_grafana  # noqa: F401
 from tests.api import Api, served
+from tests.browser import Browser, chromium
 from tests.console import Console, open_console
 from tests.oidc import sign_on  # noqa: F401
 from tests.sync import synced, synced_grafana  # noqa: F401
@@ -90,6 +92,20 @@ def pytest_terminal_summary(
 def _ran(config: pytest.Config) -> dict[str, str]:
     influx = config.stash[INFLUXES].summary() if INFLUXES in config.stash else {}
     return config.stash[RAN] | influx
+
+
+@contextmanager
+def browsing(
+    request: pytest.FixtureRequest, folder: Path, names: Mapping[str, str] | None = None
+) -> Iterator[Browser]:
+    """A browser with its profile in ``folder``; without Chromium the test is skipped, and told."""
+    program = chromium()
+    if program is None:
+        request.config.stash[RAN]["Chromium"] = "NOT RUN: not on this machine"
+        pytest.skip("no Chromium on this machine")
+    with Browser(program, folder, names) as started:
+        request.config.stash[RAN]["Chromium"] = started.call("Browser.getVersion")["product"]
+        yield started
 
 
 @pytest.fixture(scope="session")

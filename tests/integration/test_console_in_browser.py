@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 
@@ -24,9 +23,10 @@ from glue.settings import Broker, Influx, Settings
 from glue.stack import probe
 from tests import programs
 from tests.alert_stack import running_glue
-from tests.browser import Browser, Page, chromium
-from tests.conftest import RAN
+from tests.browser import Browser, Page
+from tests.conftest import browsing
 from tests.console import PASSWORD, kept
+from tests.influx import write_points
 from tests.integration.test_series import fresh_bucket
 
 ROLES = ("viewer", "operator", "admin")
@@ -144,13 +144,7 @@ def _past(bucket: Influx) -> None:
         f"memory_percent=40,cpu_temperature=50 {begin + n}"
         for n in range(0, 7200, 10)
     ]
-    httpx.post(
-        f"{bucket.url}/api/v2/write",
-        params={"org": bucket.org, "bucket": bucket.bucket, "precision": "s"},
-        headers={"Authorization": f"Token {bucket.telegraf_token.get_secret_value()}"},
-        content="\n".join(lines),
-        timeout=60,
-    ).raise_for_status()
+    write_points(bucket, lines)
 
 
 def _episodes(stack: Stack) -> None:
@@ -172,12 +166,7 @@ def _episodes(stack: Stack) -> None:
 def browser(
     stack: Stack, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Browser]:
-    program = chromium()
-    if program is None:
-        request.config.stash[RAN]["Chromium"] = "NOT RUN: not on this machine"
-        pytest.skip("no Chromium on this machine")
-    with Browser(program, tmp_path_factory.mktemp("browser")) as started:
-        request.config.stash[RAN]["Chromium"] = started.call("Browser.getVersion")["product"]
+    with browsing(request, tmp_path_factory.mktemp("browser")) as started:
         yield started
 
 

@@ -22,8 +22,8 @@ from glue.stack import probe
 from glue.stack.parts import glue
 from tests import programs
 from tests.alert_stack import running_glue
-from tests.browser import Browser, Page, chromium
-from tests.conftest import RAN
+from tests.browser import Browser, Page
+from tests.conftest import browsing
 
 PASSWORD = "correct horse battery"
 PEOPLE = {"Vera": "viewer", "Otto": "operator", "Ada": "admin"}
@@ -114,12 +114,7 @@ def stack(
 def browser(
     stack: Stack, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Browser]:
-    program = chromium()
-    if program is None:
-        request.config.stash[RAN]["Chromium"] = "NOT RUN: not on this machine"
-        pytest.skip("no Chromium on this machine")
-    with Browser(program, tmp_path_factory.mktemp("browser"), NAMES) as started:
-        request.config.stash[RAN]["Chromium"] = started.call("Browser.getVersion")["product"]
+    with browsing(request, tmp_path_factory.mktemp("browser"), NAMES) as started:
         yield started
 
 

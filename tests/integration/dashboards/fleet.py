@@ -55,22 +55,26 @@ class Shown:
 
     def worst(self, metric: str) -> list[str]:
         """What the hidden variable ``worst_<metric>`` of the Fleet dashboard holds."""
-        listed = DASHBOARDS["tonypi-fleet"]["templating"]["list"]
-        (variable,) = (v for v in listed if v["name"] == f"worst_{metric}")
-        query = {"refId": "V", "datasource": variable["datasource"], "query": variable["query"]}
-        frames = self.ask([query | {"rawQuery": True, "resultFormat": "table"}])["V"]
-        fields = frames[0]["schema"]["fields"]
-        assert [field["name"] for field in fields] == ["Time", "robot_id"]
-        return list(frames[0]["data"]["values"][1])
+        frame = self._variable("tonypi-fleet", f"worst_{metric}")
+        assert [field["name"] for field in frame["schema"]["fields"]] == ["Time", "robot_id"]
+        return list(frame["data"]["values"][1])
 
     def window(self) -> str:
         """What the hidden variable ``window`` of the Motion dashboard holds."""
-        listed = DASHBOARDS["tonypi-motion"]["templating"]["list"]
-        (variable,) = (v for v in listed if v["name"] == "window")
-        query = {"refId": "V", "datasource": variable["datasource"], "rawSql": variable["query"]}
-        frames = self.ask([query | {"rawQuery": True, "format": "table"}])["V"]
-        ((seconds,),) = frames[0]["data"]["values"]
+        ((seconds,),) = self._variable("tonypi-motion", "window")["data"]["values"]
         return str(seconds)
+
+    def _variable(self, uid: str, name: str) -> dict[str, Any]:
+        """The table that the query of a dashboard's variable answers."""
+        listed = DASHBOARDS[uid]["templating"]["list"]
+        (variable,) = (v for v in listed if v["name"] == name)
+        query = {"refId": "V", "datasource": variable["datasource"], "rawQuery": True}
+        if variable["datasource"]["uid"] == "influxdb":
+            query |= {"query": variable["query"], "resultFormat": "table"}
+        else:
+            query |= {"rawSql": variable["query"], "format": "table"}
+        (frame,) = self.ask([query])["V"]
+        return dict(frame)
 
     def _filled_in(self, query: dict[str, Any], robot: str) -> dict[str, Any]:
         """Variables, as Grafana's browser side writes them into a query."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
 import subprocess
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from tests.browser import Browser, chromium
-from tests.conftest import RAN
+from tests.browser import Browser, Page, chromium
+from tests.conftest import RAN, browsing
 from tests.integration.dashboards.fleet import SINCE, UNTIL, Shown
 
 QUIET = (
@@ -26,8 +26,8 @@ def page(
     shown: Shown, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> str:
     """The Fleet dashboard's document, as a Viewer's browser has built it."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
+    program = chromium()
+    if program is None:
         request.config.stash[RAN]["Chromium"] = "NOT RUN: not on this machine"
         pytest.skip("no Chromium on this machine")
     address = (
@@ -39,7 +39,7 @@ def page(
     for patience in (8_000, 20_000, 40_000):
         seen = subprocess.run(
             [
-                *(chromium, *QUIET, "--window-size=1600,1400", f"--user-data-dir={folder}"),
+                *(program, *QUIET, "--window-size=1600,1400", f"--user-data-dir={folder}"),
                 *(f"--virtual-time-budget={patience}", "--dump-dom", address),
             ],
             capture_output=True,
@@ -52,6 +52,20 @@ def page(
             request.config.stash[RAN]["Chromium"] = "ran"
             return document
     pytest.fail(f"the dashboard did not come up in the browser: {document[:2000]}")
+
+
+@pytest.fixture(scope="module")
+def browser(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Browser]:
+    with browsing(request, tmp_path_factory.mktemp("browser")) as started:
+        yield started
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Page]:
+    with browser.person() as person:
+        yield person
 
 
 class _Tables(HTMLParser):
@@ -128,60 +142,44 @@ def test_charts_of_the_worst_name_robots_as_people_do(page: str) -> None:
     [("fleet", "type=performance&var-robot=panel.1&"), ("power", "type=battery&robot=panel.1&")],
 )
 def test_a_report_of_what_is_looked_at_is_one_link_away(
-    shown: Shown, tmp_path: Path, board: str, of: str
+    shown: Shown, opened: Page, board: str, of: str
 ) -> None:
-    program = chromium()
-    if program is None:
-        pytest.skip("no Chromium on this machine")
     time = f"from={(shown.base + SINCE) * 1000}&to={(shown.base + UNTIL) * 1000}"
-    with Browser(program, tmp_path) as browser, browser.person() as opened:
-        opened.go(f"{shown.url}/d/tonypi-{board}/{board}?{time}&var-robot=panel.1")
-        found = opened.wait("document.querySelector('a[href*=\"/reports/new\"]')?.href")
+    opened.go(f"{shown.url}/d/tonypi-{board}/{board}?{time}&var-robot=panel.1")
+    found = opened.wait("document.querySelector('a[href*=\"/reports/new\"]')?.href")
     address, _, asked = found.partition("?")
     assert address == "http://glue.test:8000/reports/new"
     assert sorted(asked.split("&")) == sorted(f"{of}{time}".split("&"))
 
 
 def test_where_no_job_has_ended_durations_are_an_empty_chart_and_no_error(
-    shown: Shown, tmp_path: Path
+    shown: Shown, opened: Page, tmp_path: Path
 ) -> None:
-    program = chromium()
-    if program is None:
-        pytest.skip("no Chromium on this machine")
-    with Browser(program, tmp_path) as browser, browser.person() as opened:
-        opened.go(f"{shown.url}/d/tonypi-jobs/jobs?viewPanel=12&var-robot=panel-4")
-        assert opened.wait("document.querySelector('.u-over') && true")
-        opened.picture(tmp_path / "jobs.png")
-        text = opened.wait("document.body.innerText")
+    opened.go(f"{shown.url}/d/tonypi-jobs/jobs?viewPanel=12&var-robot=panel-4")
+    assert opened.wait("document.querySelector('.u-over') && true")
+    opened.picture(tmp_path / "jobs.png")
+    text = opened.wait("document.body.innerText")
     assert "Duration against estimate" in text
     assert "Cannot read" not in text
 
 
-def test_motion_knows_how_long_its_windows_are(shown: Shown, tmp_path: Path) -> None:
-    program = chromium()
-    if program is None:
-        pytest.skip("no Chromium on this machine")
+def test_motion_knows_how_long_its_windows_are(shown: Shown, opened: Page, tmp_path: Path) -> None:
     # From three seconds beside a whole window.
     time = f"from={(shown.base + SINCE - 3) * 1000}&to={(shown.base + UNTIL) * 1000}"
-    with Browser(program, tmp_path) as browser, browser.person() as opened:
-        opened.go(f"{shown.url}/d/tonypi-motion/motion?viewPanel=1&{time}&var-robot=panel.1")
-        assert opened.wait("document.body.innerText.includes('Largest tilt')")
-        assert opened.wait("document.body.innerText.includes('90')")
-        opened.picture(tmp_path / "motion.png")
+    opened.go(f"{shown.url}/d/tonypi-motion/motion?viewPanel=1&{time}&var-robot=panel.1")
+    assert opened.wait("document.body.innerText.includes('Largest tilt')")
+    assert opened.wait("document.body.innerText.includes('90')")
+    opened.picture(tmp_path / "motion.png")
 
 
 @pytest.mark.parametrize(("board", "panel"), [("alerts", 20), ("jobs", 21), ("logs", 21)])
 def test_a_ranking_of_none_has_a_bar_without_length_and_no_words_of_grafanas_own(
-    shown: Shown, tmp_path: Path, board: str, panel: int
+    shown: Shown, opened: Page, tmp_path: Path, board: str, panel: int
 ) -> None:
-    program = chromium()
-    if program is None:
-        pytest.skip("no Chromium on this machine")
-    with Browser(program, tmp_path) as browser, browser.person() as opened:
-        opened.go(f"{shown.url}/d/tonypi-{board}/{board}?viewPanel={panel}&var-robot=nobody")
-        assert opened.wait("document.querySelector('.u-over') && true")
-        opened.picture(tmp_path / f"{board}.png")
-        text = opened.wait("document.body.innerText")
+    opened.go(f"{shown.url}/d/tonypi-{board}/{board}?viewPanel={panel}&var-robot=nobody")
+    assert opened.wait("document.querySelector('.u-over') && true")
+    opened.picture(tmp_path / f"{board}.png")
+    text = opened.wait("document.body.innerText")
     assert "No data" not in text
 
 
