@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from glue.core import passwords
@@ -9,7 +11,15 @@ from glue.core import passwords
 
 @pytest.mark.parametrize(
     "password",
-    ["short", "a" * 20, "abababababab", "x\x00yzzyzzyzzyzz", "my name is ada1", "ab cd ef " * 30],
+    [
+        *("short", "a" * 20, "abababababab", "x\x00yzzyzzyzzyzz", "my name is ada1"),
+        "ab cd ef " * 30,
+        # Common ones, with what people put behind them.
+        *("password12", "1234567890", "qwertyuiop", "letmein123", "iloveyou12", "P@ssw0rd123"),
+        *("Password1234", "football2024", "1q2w3e4r5t", "trustno1trustno1", "administrator"),
+        # The product's names.
+        *("tonypi2026", "TonyPi12345", "robot12345", "grafana123", "hiwonder2026"),
+    ],
 )
 def test_objections(password: str) -> None:
     assert passwords.objection(password, "Ada")
@@ -18,6 +28,20 @@ def test_objections(password: str) -> None:
 def test_words_in_a_row_are_fine() -> None:
     assert passwords.objection("correct horse battery", "ada") is None
     assert passwords.objection("пароль из слов", "ada") is None
+
+
+def test_generated_passwords_are_never_refused() -> None:
+    assert not [
+        one for one in (passwords.generated() for _ in range(50)) if passwords.objection(one)
+    ]
+
+
+def test_the_longest_password_is_judged_in_no_time() -> None:
+    # What is costly for the estimate: characters that stand for several letters.
+    for costly in ("p@5$w0rd4!1|0" * 19, "4@8({[<6936" * 23):
+        began = time.process_time()
+        passwords.objection(costly)
+        assert time.process_time() - began < 1
 
 
 def test_a_hash_is_argon2id_and_salted() -> None:
