@@ -67,7 +67,7 @@ def add_target(
         _end("a name has 1 to 60 characters that can be seen, and no space at its ends")
 
     async def work(loaded: Settings, conn: Any) -> dict[str, Any]:
-        address = parse(url, loaded.notify.allowed)
+        address = parse(url, loaded.notify.allowed, loaded.notify.denied)
         sealed = sealing.seal(loaded.notify.secret_key.get_secret_value(), address.url)
         kept = {"name": name, "scheme": address.scheme, "masked": address.masked}
         if dry_run:
@@ -202,7 +202,7 @@ def try_target(name: Name, dry_run: DryRun = False, as_json: Json = False) -> No
         message = Message(f"Test: {message.title}", message.body, "info")
         key = loaded.notify.secret_key.get_secret_value()
         url = sealing.unseal(key, target.sealed)
-        parse(url, loaded.notify.allowed)
+        parse(url, loaded.notify.allowed, loaded.notify.denied)
         if not dry_run:
             await audit.record(conn, "api", f"{WHO}: tried the notification target {name}")
         return message, url
@@ -219,8 +219,7 @@ def try_target(name: Name, dry_run: DryRun = False, as_json: Json = False) -> No
 
 
 async def _send(url: str, message: Message) -> None:
-    notify = config.load().notify
-    messenger = Messenger(notify.allowed, notify.timeout)
+    messenger = Messenger(config.load().notify)
     try:
         await messenger.send(url, message)
     finally:

@@ -43,7 +43,7 @@ class Worker:
         pool: store.Pool,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.messenger = Messenger(settings.notify.allowed, settings.notify.timeout)
+        self.messenger = Messenger(settings.notify)
         self._pool = pool
         self.router = Router(pool, clock, settings.notify.outage_wait, flaps.rules_of(settings))
         self.sender = Sender(settings, pool, self.messenger)

@@ -52,7 +52,7 @@ class Worker:
         self._settings = settings
         self._pool = pool
         self._clock = clock
-        self._messenger = Messenger(settings.notify.allowed, settings.notify.timeout)
+        self._messenger = Messenger(settings.notify)
         self.sender = Sender(settings, pool, self._messenger)
         self._wake = asyncio.Event()
         self._patience = store.Patience("reports", AGAIN_S)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import SecretStr
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from pydantic import SecretStr, field_validator
 
 from glue.settings.group import Group, setting
 
@@ -22,6 +24,13 @@ class Notify(Group):
         "NOTIFY_SCHEMES",
         "Kinds of targets that may be used, as Apprise names them, separated by commas.",
         pattern=r"^\s*[a-z0-9]+(\s*,\s*[a-z0-9]+)*\s*$",
+    )
+    denied_networks: str = setting(
+        "169.254.0.0/16,fe80::/10,fd00:ec2::254/128,100.100.100.200/32",
+        "NOTIFY_DENIED_NETWORKS",
+        "Networks that no message goes to, whatever name leads there. The default keeps link-local"
+        " addresses, where clouds hand out their machines' credentials; loopback is allowed, for a"
+        " mail or ntfy server on this machine. Empty: none.",
     )
     timeout: float = setting(
         10.0, "NOTIFY_TIMEOUT", "How long a target may take to answer.", "s", gt=0, le=60
@@ -89,7 +98,25 @@ class Notify(Group):
         " Grafana never posts what ends while it is silenced, so the end comes with the next pull.",
     )
 
+    @field_validator("denied_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        try:
+            _parsed(value)
+        except ValueError as error:
+            raise ValueError(f"{error}; give networks like 10.0.0.0/8") from None
+        return value
+
+    @property
+    def denied(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks that no message goes to."""
+        return _parsed(self.denied_networks)
+
     @property
     def allowed(self) -> frozenset[str]:
         """The kinds of targets."""
         return frozenset(one.strip() for one in self.schemes.split(","))
+
+
+def _parsed(networks: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(one.strip()) for one in networks.split(",") if one.strip())

@@ -54,7 +54,7 @@ def watch(noted, pool):
     messengers = []
 
     def made(clock):
-        messengers.append(Messenger(noted.notify.allowed, noted.notify.timeout))
+        messengers.append(Messenger(noted.notify))
         return Fallback(noted, pool, messengers[-1], clock)
 
     yield made

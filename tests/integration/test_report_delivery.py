@@ -116,7 +116,7 @@ async def office(
         NOTIFY_TRIES="2",
         NOTIFY_TIMEOUT="5",
     )
-    messenger = Messenger(settings.notify.allowed, settings.notify.timeout)
+    messenger = Messenger(settings.notify)
     async with served(settings) as api:
         yield Office(api, settings, api.pool, Sender(settings, api.pool, messenger))
     messenger.close()

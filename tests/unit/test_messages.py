@@ -12,7 +12,9 @@ from glue.core.messages import EXAMPLE, BadTemplate, Places, compose, group_key
 from glue.core.pipeline_rules import PIPELINE_RULES
 from glue.core.rules import RULES
 from glue.messengers import apprise
+from glue.settings.notify import Notify
 
+NOTIFY = Notify()
 PLACES = Places("http://grafana:3000", "Europe/Berlin", "http://glue:8000/acknowledge/t")
 METRICS = sorted({rule.metric for rule in RULES})
 
@@ -133,6 +135,56 @@ def test_no_credential_is_in_what_is_shown_or_told(password, token):
 def test_no_address_or_one_of_another_kind_is_refused(url):
     with pytest.raises(apprise.BadTarget):
         apprise.parse(url, {"json", "mailto"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#robots?template=/etc/passwd",
+        "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js?Template=file:///etc/passwd",
+        "tgram://123456789:abcdefg_hijklmnop/12345/?template=http://127.0.0.1/x",
+        "mailto://u:p@example.org?pgppub=/etc/passwd",
+        "mailto://u:p@example.org?wkd=yes",
+        "ntfy://host/topic?attach=http://169.254.169.254/latest",
+        "json://host/?redirect=yes",
+        "json://host/?%74emplate=/etc/passwd",
+        "syslog://local",
+        "vapid://host?keyfile=/etc/passwd",
+        "json://169.254.169.254/latest",
+        "jsons://[fe80::1]/",
+        "json://[::ffff:169.254.169.254]/",
+    ],
+)
+def test_what_opens_files_or_reaches_elsewhere_is_refused(url):
+    allowed = {url.partition("://")[0]}
+    with pytest.raises(
+        apprise.BadTarget, match=r"may not be used|from being used|are not followed"
+    ):
+        apprise.parse(url, allowed, NOTIFY.denied)
+
+
+def test_an_option_that_reached_apprise_anyway_opens_nothing(tmp_path):
+    """Whatever the option is called: there is nothing that opens or fetches attachments."""
+    (tmp_path / "card.json").write_text("{}")
+    for place in (f"{tmp_path}/card.json", f"file://{tmp_path}/card.json", "http://127.0.0.1:9/"):
+        assert (
+            apprise._instance(
+                f"slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/?template={place}"
+            )
+            is None
+        )
+
+
+def test_loopback_is_allowed_and_can_be_denied():
+    """A mail or ntfy server on this machine is common."""
+    assert apprise.parse("json://127.0.0.1/", {"json"}, NOTIFY.denied)
+    without = Notify(NOTIFY_DENIED_NETWORKS="127.0.0.0/8, ::1")
+    for host in ("127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]"):
+        with pytest.raises(apprise.BadTarget, match="NOTIFY_DENIED_NETWORKS"):
+            apprise.parse(f"json://{host}/", {"json"}, without.denied)
+    assert Notify(NOTIFY_DENIED_NETWORKS="").denied == ()
+    with pytest.raises(ValueError, match=r"10\.0\.0\.0/8"):
+        Notify(NOTIFY_DENIED_NETWORKS="metadata")
 
 
 def test_who_acknowledged_it_and_how_soon_is_said():

@@ -127,7 +127,7 @@ def test_message(who: str) -> Message:
 def _sealed(settings: Settings, url: Url) -> dict[str, Any]:
     """What is kept of an address. Raises :class:`ProblemError` 422 and 503."""
     try:
-        address = parse(url.get_secret_value(), settings.notify.allowed)
+        address = parse(url.get_secret_value(), settings.notify.allowed, settings.notify.denied)
         sealed = sealing.seal(settings.notify.secret_key.get_secret_value(), address.url)
     except BadTarget as error:
         raise Refused("body.url", str(error)) from None
