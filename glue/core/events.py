@@ -55,6 +55,8 @@ class Envelope:
     robot_id: str
     doc: dict[str, Any]
     topic: str = ""
+    unstorable: frozenset[str] = frozenset()
+    """Keys of ``doc`` whose number cannot be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ def envelope(topic: str, payload: bytes) -> Envelope | Refusal:
     try:
         if family not in FAMILIES and topic not in RESPONSES:
             raise Refused("unknown_topic", topic[:100])
-        doc = json_payload.read(payload)
+        doc, unstorable = json_payload.read(payload)
         named = parts[2] if len(parts) == 3 and topic not in RESPONSES else ""
         robot_id = named or doc.get("robot_id")
         if robot_id is None or robot_id == "":
@@ -157,14 +159,14 @@ def envelope(topic: str, payload: bytes) -> Envelope | Refusal:
     except Refused as no:
         known = family if family in FAMILIES or topic in RESPONSES else "unknown"
         return Refusal(known, no.reason, no.detail)
-    return Envelope(family, robot_id, doc, topic)
+    return Envelope(family, robot_id, doc, topic, unstorable)
 
 
 def events(
     said: Envelope, clocks: RobotClocks, arrival: datetime
 ) -> tuple[list[Event], list[Refusal]]:
     """What is said, and which parts of it are refused. Battery messages say only: I live."""
-    reader = Reader(said.doc)
+    reader = Reader(said.doc, said.unstorable)
     make = _MAKERS.get(said.topic) or _MAKERS.get(said.family)
     made = make(said, reader, clocks, arrival) if make else []
     return made, [Refusal(said.family, no.reason, no.detail) for no in reader.bad]
@@ -260,7 +262,7 @@ def _job(said: Envelope, reader: Reader, clocks: RobotClocks, arrival: datetime)
             items_done=reader.whole("items_done"),
             items_total=reader.whole("items_total"),
             percent=reader.number(
-                "percent", "progress_percent", "percent_complete", low=0, high=100
+                "percent", "progress_percent", "percent_complete", low=0, high=100, clamped=105
             ),
             task_name=reader.text("task_name", most=200),
             phase=reader.text("phase", most=200),

@@ -1,7 +1,8 @@
 """A robot's JSON made safe to store, and fields of it read with their plausible ranges.
 
 PostgreSQL refuses NUL characters, lone surrogates, NaN and infinities; one of them would make a
-whole batch fail, so they are taken out here.
+whole batch fail, so they are taken out here. What is JSON and what is not is decided as Telegraf's
+program does (``decode`` in telegraf/templates/program.star.j2).
 """
 
 from __future__ import annotations
@@ -26,32 +27,46 @@ class Refused(Exception):
         self.reason, self.detail = reason, detail
 
 
-def read(payload: bytes) -> dict[str, Any]:
-    """The JSON object of ``payload``. Raises :class:`Refused`."""
+_AROUND = bytes(range(33))
+_SPACES = dict.fromkeys(range(32), " ")
+"""Control characters are white space, wherever they stand; NUL ends a string of C."""
+
+
+def read(payload: bytes) -> tuple[dict[str, Any], frozenset[str]]:
+    """Read the JSON object of ``payload``: (the object, keys of it whose number cannot be stored).
+
+    Such numbers (NaN, infinities, beyond 64 bits) and what is nested deeper than DEEPEST levels are
+    None in the object. Raises :class:`Refused`.
+    """
+    payload = payload.strip(_AROUND)
     if len(payload) > MOST_BYTES:
         raise Refused("too_big", f"{len(payload)} bytes, at most {MOST_BYTES} are read")
+    text = payload.decode("utf-8", "replace").translate(_SPACES).strip().strip("\ufeff ")
     try:
-        doc = json.loads(payload, parse_constant=lambda _: None, parse_float=_finite)
+        doc = json.loads(text, parse_constant=lambda _: math.inf, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise Refused("not_json", f"{str(error)[:100]}: {payload[:60]!r}") from None
     if not isinstance(doc, dict):
         raise Refused("wrong_type", f"an object is expected, this is {type(doc).__name__}")
     cleaned: dict[str, Any] = _clean(doc, DEEPEST)
-    return cleaned
+    numbers = (key for key, value in doc.items() if isinstance(value, int | float))
+    return cleaned, frozenset(key for key in numbers if cleaned.get(key) is None)
 
 
-def _finite(text: str) -> float | None:
+def _finite(text: str) -> float:
     number = float(text)
-    return number if math.isfinite(number) else None
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text} is too large")
+    return number
 
 
 def _clean(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-    if isinstance(value, int) and abs(value) > 2**63:
+    if value == math.inf or (isinstance(value, int) and abs(value) > 2**63):
         return None
     if isinstance(value, dict | list) and depth == 0:
-        raise Refused("wrong_type", f"nested deeper than {DEEPEST} levels")
+        return None
     if isinstance(value, dict):
         return {_clean(k, depth): _clean(v, depth - 1) for k, v in value.items()}
     if isinstance(value, list):
@@ -64,6 +79,7 @@ class Reader:
     """Reads fields of ``doc``. What is there but unusable is left out and noted in ``bad``."""
 
     doc: dict[str, Any]
+    unstorable: frozenset[str] = frozenset()
     bad: list[Refused] = field(default_factory=list)
 
     def _first(self, keys: tuple[str, ...]) -> tuple[str, Any]:
@@ -85,16 +101,22 @@ class Reader:
             return None
         return str(value)[:most]
 
-    def number(self, *keys: str, low: float, high: float) -> float | None:
+    def number(
+        self, *keys: str, low: float, high: float, clamped: float | None = None
+    ) -> float | None:
+        """Read a number from ``low`` to ``high``; up to ``clamped`` it is taken as ``high``, as
+        ranges of three numbers in telegraf/topics.yml have it."""
         key, value = self._first(keys)
         if value is None:
+            for name in self.unstorable.intersection(keys):
+                self.refuse("out_of_range", name, "NaN, or too large")
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.refuse("wrong_type", key, value)
-        elif not low <= value <= high:
+        elif not low <= value <= (clamped or high):
             self.refuse("out_of_range", key, value)
         else:
-            return float(value)
+            return min(float(value), high)
         return None
 
     def whole(self, *keys: str, low: int = 0, high: int = INT_MOST) -> int | None:

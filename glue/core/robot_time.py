@@ -50,13 +50,15 @@ class RobotClocks:
 
 
 def instant(stamp: Any, zone: Any) -> datetime | None:
-    """ISO 8601 (naive in ``zone``, or with an offset) or Unix seconds or milliseconds, as UTC."""
+    """ISO 8601 (naive in ``zone``, or with an offset) or a Unix time in s, ms, µs or ns, as UTC."""
     try:
         if isinstance(stamp, str):
             said = datetime.fromisoformat(stamp.strip())
             return (said if said.tzinfo else said.replace(tzinfo=zone)).astimezone(UTC)
-        if isinstance(stamp, int | float) and not isinstance(stamp, bool):
-            return datetime.fromtimestamp(stamp / 1000 if stamp > 1e11 else stamp, UTC)
+        if isinstance(stamp, int | float) and 1e8 < stamp < 1e19:
+            # Each unit is below the next for any date from 1973 to 5138.
+            units = ((1e11, 1), (1e14, 1e3), (1e17, 1e6), (1e19, 1e9))
+            return datetime.fromtimestamp(stamp / next(n for m, n in units if stamp < m), UTC)
     except (ValueError, OverflowError, OSError):
         pass
     return None

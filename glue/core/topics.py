@@ -41,14 +41,20 @@ class TopicModelError(Exception):
     """The topic model is unusable; the text has one ``file:line: field: what`` a line."""
 
 
-def _bounds(value: tuple[float, float]) -> tuple[float, float]:
-    if value[0] >= value[1]:
-        raise ValueError(f"the lowest value {value[0]:g} is not below the highest {value[1]:g}")
+def _bounds(value: tuple[float, ...]) -> tuple[float, ...]:
+    if len(value) not in (2, 3):
+        raise ValueError("a range is [lowest, highest] or [lowest, highest, clamped up to]")
+    low, high, clamped = value[0], value[1], value[-1]
+    if low >= high:
+        raise ValueError(f"the lowest value {low:g} is not below the highest {high:g}")
+    if clamped < high:
+        raise ValueError(f"values are clamped up to {clamped:g}, below the highest {high:g}")
     return value
 
 
-Range = Annotated[tuple[float, float], AfterValidator(_bounds)]
-"""Lowest and highest plausible value, both allowed."""
+Range = Annotated[tuple[float, ...], AfterValidator(_bounds)]
+"""Lowest and highest plausible value, both allowed; a third is up to which a value above the
+highest is stored as the highest."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
 """Of a measurement, tag or field in InfluxDB."""
@@ -171,7 +177,7 @@ class Point(_Part):
         return self
 
     @property
-    def ranges_by_tag(self) -> dict[str, tuple[float, float]]:
+    def ranges_by_tag(self) -> dict[str, tuple[float, ...]]:
         return next((s.range_by.ranges for s in self.fields.values() if s.range_by), {})
 
 

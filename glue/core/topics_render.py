@@ -20,8 +20,34 @@ ID_CHARACTERS = string.ascii_letters + string.digits + "_.:-"
 ID_MOST = 50
 
 NAME_CHARACTERS = ID_CHARACTERS
-UNIT_CHARACTERS = string.ascii_letters + string.digits + "%°µ/^*._-²³ "
+UNIT_CHARACTERS = string.ascii_letters + string.digits + "%°µΩ/^*·._-⁻¹²³"
 """What a tag's text may be made of: no quote, comma, equals sign, backslash or line end."""
+
+SPELLINGS = {
+    "℃": "°C",
+    "℉": "°F",
+    "º": "°",
+    "˚": "°",
+    "° ": "°",
+    "μ": "µ",  # the Greek letter for the micro sign
+    "\u2126": "Ω",  # the ohm sign for the Greek letter
+    "％": "%",
+    "⁄": "/",
+    "∕": "/",
+    "−": "-",
+    "⋅": "·",
+    "∙": "·",
+    "㎧": "m/s",
+    "㎨": "m/s²",
+    "㎜": "mm",
+    "㎝": "cm",
+    "㎞": "km",
+    "㎏": "kg",
+    "㎐": "Hz",
+    "㎃": "mA",
+    "㎷": "mV",
+}
+"""Signs in units that look like others: one unit is one tag value."""
 
 
 class RenderError(Exception):
@@ -62,6 +88,7 @@ def render(model: TopicModel, templates: Mapping[str, str]) -> str:
         "id_most": ID_MOST,
         "name_characters": NAME_CHARACTERS,
         "unit_characters": UNIT_CHARACTERS,
+        "spellings": SPELLINGS,
     }
     try:
         program = environment.get_template(PROGRAM).render(names)

@@ -139,7 +139,7 @@ def jobs_after(
 
 def _beat(work: Work, one: Opened, interval: float) -> None:
     try:
-        at = instant(read(one.message.payload).get("at"), UTC)
+        at = instant(read(one.message.payload)[0].get("at"), UTC)
     except Refused as no:
         work.refusals.append(Refusal("pipeline", no.reason, no.detail))
         return

@@ -31,8 +31,7 @@ def reason(topic, payload):
         ("tonypi/job/r1", b"", ("job", "not_json")),
         ("tonypi/job/r1", b'{"status":', ("job", "not_json")),
         ("tonypi/job/r1", b'"online"', ("job", "wrong_type")),
-        ("tonypi/job/r1", b" " * 70_000, ("job", "too_big")),
-        ("tonypi/job/r1", b'{"a":' * 50 + b"1" + b"}" * 50, ("job", "wrong_type")),
+        ("tonypi/job/r1", b"x" * 70_000, ("job", "too_big")),
         ("tonypi/battery", b"{}", ("battery", "missing_id")),
         ("tonypi/battery", b'{"robot_id": null}', ("battery", "missing_id")),
         ("tonypi/battery", b'{"robot_id": 7}', ("battery", "bad_id")),
@@ -54,18 +53,20 @@ def test_the_topics_id_wins_over_the_payloads():
 
 
 def test_numbers_that_no_database_takes_are_left_out():
-    payload = b'{"status": "online", "system_info": {"a": NaN, "b": 1e999, "c": 1%s, "d": 2.5}}'
+    payload = b'{"status": "online", "system_info": {"a": NaN, "c": 1%s, "d": 2.5}}'
     ((status,), refused) = read("tonypi/status/r1", payload % (b"0" * 400))
     assert isinstance(status, Status)
-    assert status.system_info == {"a": None, "b": None, "c": None, "d": 2.5}
+    assert status.system_info == {"a": None, "c": None, "d": 2.5}
     assert refused == []
 
 
-def test_a_payload_of_the_deepest_allowed_nesting_is_read():
-    nested = {"x": 1}
-    for _ in range(DEEPEST - 2):
+def test_only_what_is_nested_too_deep_is_left_out():
+    nested = 1
+    for depth in range(1, 50):
         nested = {"x": nested}
-    assert read("tonypi/status/r1", {"status": "online", "system_info": nested})[0]
+        ((status,), refused) = read("tonypi/status/r1", {"status": "online", "system_info": nested})
+        assert (status.status, refused) == ("online", [])
+        assert json.dumps(status.system_info).count("x") == min(depth, DEEPEST - 1)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,8 @@ def test_an_unknown_status_word_is_counted_and_the_rest_is_kept():
 def test_jobs_say_percent_under_several_names(key):
     ((job,), refused) = read("tonypi/job/r1", {"status": "Working", key: 42})
     assert (job.percent, job.at, refused) == (42.0, NOW, [])
+    ((job,), refused) = read("tonypi/job/r1", {"status": "Working", key: 101.6})
+    assert (job.percent, refused) == (100.0, [])
     ((job,), (no,)) = read("tonypi/job/r1", {"status": "working", key: 420})
     assert (job.percent, no.reason) == (None, "out_of_range")
 
