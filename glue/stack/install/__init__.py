@@ -1,4 +1,4 @@
-"""Getting what is missing: distribution packages, Go builds, Grafana's tarball.
+"""Getting what is missing: distribution packages, makers' releases, Go builds.
 
 :func:`plan` says what would be done (``tonypi up --dry-run``), :func:`install` does it. What was
 got once is found by :mod:`glue.stack.programs` afterwards, so a second time costs nothing.

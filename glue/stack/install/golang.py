@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from glue.stack.install import command
@@ -18,6 +20,14 @@ from glue.stack.install.versions import BUILDS, PKG_CONFIG_BUILD, Build
 from glue.stack.progress import Step
 
 ALLOW_WARNINGS = '#!/bin/sh\nexec "$@" --cap-lints allow\n'
+
+
+def build_all(names: Sequence[str], cache: Path, step: Step) -> None:
+    """Build ``names`` side by side: while one waits for the network or links on one processor, the
+    other compiles."""
+    with ThreadPoolExecutor() as threads:
+        for built in [threads.submit(build, name, cache, step) for name in names]:
+            built.result()
 
 
 def build(name: str, cache: Path, step: Step) -> None:

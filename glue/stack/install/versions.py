@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 TELEGRAF = "1.39.3"
@@ -69,3 +70,56 @@ INFLUXDB_BUILD = Build(
 )
 PKG_CONFIG_BUILD = Build("pkg-config", "github.com/influxdata/pkg-config", "0.2.7")
 BUILDS = {build.name: build for build in (TELEGRAF_BUILD, INFLUXDB_BUILD, PKG_CONFIG_BUILD)}
+
+
+@dataclass(frozen=True)
+class Release:
+    """A maker's own archive. ``address`` has ``{machine}`` in it; with ``.sha256`` and ``.asc``
+    behind it, it is where a checksum and a signature would be."""
+
+    name: str
+    title: str
+    address: str
+    machines: Mapping[str, str]
+    """How the maker names a machine, by what ``platform.machine()`` calls it."""
+    program: bool = True
+    """Whether one program of it is kept; else all of it."""
+    key: str = ""
+    """Fingerprint of the primary key that the maker signs with; empty where nothing is signed."""
+    key_address: str = ""
+
+    @property
+    def stamp(self) -> str:
+        return f"{self.title}, its maker's release"
+
+
+def _influxdata(name: str, title: str, path: str) -> Release:
+    return Release(
+        name,
+        title,
+        f"https://dl.influxdata.com/{path}_linux_{{machine}}.tar.gz",
+        {"x86_64": "amd64", "aarch64": "arm64"},
+        key="24C975CBA61A024EE1B631787C3D57159FC2F927",
+        key_address="https://repos.influxdata.com/influxdata-archive.key",
+    )
+
+
+RELEASES = {
+    release.name: release
+    for release in (
+        _influxdata("telegraf", f"Telegraf {TELEGRAF}", f"telegraf/releases/telegraf-{TELEGRAF}"),
+        _influxdata(
+            "influxd",
+            f"InfluxDB {INFLUXDB}",
+            f"influxdb/releases/v{INFLUXDB}/influxdb-{INFLUXDB}",
+        ),
+        Release(
+            "grafana",
+            f"Grafana {GRAFANA}",
+            f"https://dl.grafana.com/oss/release/grafana-{GRAFANA}.linux-{{machine}}.tar.gz",
+            {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armv7"},
+            program=False,
+        ),
+    )
+}
+"""Addresses as the makers' install pages give them; none could be tried where this was written."""
