@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from glue import store
+from glue.api.conventions.callers import Caller
 from glue.api.conventions.problems import RETRY_AFTER, ProblemError
 from glue.console import browser
 from glue.console.drawing import LiveLines
@@ -92,24 +93,29 @@ async def _failed(request: Request, error: Exception) -> Response:
     status, detail, errors, headers = _told(error)
     if status == 503:
         log.warning("console.unavailable", path=request.url.path, error=str(error))
-    reader = None
-    if status != 503:
-        try:
-            reader = await browser.caller(request)
-        except store.StoreUnavailable:
-            reader = None
-    answer = show(
-        request,
-        "error",
-        reader,
-        status,
-        title=TITLES.get(status, "That did not work"),
-        code=status,
-        detail=detail,
-        errors=errors,
-    )
+    answer = await _page(request, status, detail, errors)
     answer.headers.update(headers)
     return answer
+
+
+async def _page(
+    request: Request, status: int, detail: str, errors: list[dict[str, str]]
+) -> Response:
+    """A page with the menu of whoever is signed in, where that is known."""
+    title = TITLES.get(status, "That did not work")
+    reader = await _reader(request, status)
+    given = {"title": title, "code": status, "detail": detail, "errors": errors}
+    return show(request, "error", reader, status, **given)
+
+
+async def _reader(request: Request, status: int) -> Caller | None:
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is not None or status == 503:
+        return known  # Who is not known yet is not asked of a PostgreSQL that is away.
+    try:
+        return await browser.caller(request)
+    except store.StoreUnavailable:
+        return None
 
 
 def _told(error: Exception) -> tuple[int, str, list[dict[str, str]], dict[str, str]]:
@@ -141,4 +147,4 @@ def _told(error: Exception) -> tuple[int, str, list[dict[str, str]], dict[str, s
 async def _bug(request: Request, error: Exception) -> Response:
     # Starlette raises the error again after this answer, and the server logs it with its traceback.
     said = "The service made an error; its log says more. Trying again may help."
-    return show(request, "error", None, 500, title=TITLES[500], code=500, detail=said, errors=[])
+    return await _page(request, 500, said, [])

@@ -17,6 +17,7 @@ from glue.settings import Settings
 from glue.stack import home as homes
 from glue.stack.home import Home
 from glue.store import StoreError, heartbeats, refusals
+from glue.store.refusals import Refused
 from glue.sync import report as sync
 
 Facts = dict[str, Any]
@@ -68,10 +69,10 @@ async def told_by(pool: store.Pool, settings: Settings) -> Facts:
         charge: Facts = {"name": None, "reason": "the glue has not said yet"}
     else:
         name = beat.details.get("evaluator")
-        charge = {"name": name, **beat.details, "beat_at": beat.at.isoformat()}
+        charge = {"name": name, "reason": "", **beat.details, "beat_at": beat.at.isoformat()}
     return {
         "evaluator": charge,
-        "refused": [{"by": "glue", **asdict(one)} for one in refused],
+        "refused": [_by("glue", one) for one in refused],
         "retention": {"at": retention.at.isoformat(), **retention.details} if retention else None,
         "grafana": _in_step(settings, beats),
     }
@@ -90,14 +91,23 @@ async def refused_metrics(settings: Settings) -> list[Facts]:
             'SELECT sum("count") AS "count" FROM "refused" GROUP BY "topic", "reason"'
         )
     return [
-        {
-            "by": "telegraf",
-            "topic": series.tags.get("topic", ""),
-            "reason": series.tags.get("reason", ""),
-            "count": int(series.last("count") or 0),
-        }
+        _by(
+            "telegraf",
+            Refused(
+                topic=series.tags.get("topic", ""),
+                reason=series.tags.get("reason", ""),
+                count=int(series.last("count") or 0),
+                last_at=None,
+                last_detail=None,
+            ),
+        )
         for series in found
     ]
+
+
+def _by(who: str, refused: Refused) -> Facts:
+    """``by`` and the fields of ``Refused``, whoever refused."""
+    return {"by": who, **asdict(refused)}
 
 
 async def pipeline(settings: Settings) -> Facts:
