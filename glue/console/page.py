@@ -1,14 +1,15 @@
 """One page: how it is rendered, who reads it, what its form sent.
 
 :class:`Page` is the class of all routes here. It takes empty fields out of a query, so that an
-empty filter of a form is no filter; and lets no form through that was not shown in this browser.
+empty filter of a form is no filter; and lets no form through that was not shown in this browser, or
+whose operation takes a role that its sender does not have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jinja2
@@ -17,11 +18,12 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse
 
-from glue.api.conventions import refusals
+from glue.api.conventions import access, refusals
 from glue.api.conventions.callers import Caller
 from glue.api.conventions.problems import ProblemError
 from glue.console import browser, words
-from glue.console.operations import May
+from glue.console.operations import May, Operation, least
+from glue.core.roles import ROLES, Role
 from glue.settings import Settings
 
 POLICY = (
@@ -41,6 +43,8 @@ FORM_GONE = (
 )
 MOST_FIELDS = 5000
 
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("glue.console"),
     autoescape=True,
@@ -59,7 +63,17 @@ async def _reader(request: Request) -> Caller:
     found = request.state.caller = await browser.caller(request)
     if found is None:
         raise SignInFirst
+    await check_role(request, found)
     return found
+
+
+async def check_role(request: Request, reader: Caller) -> None:
+    """Refuse a form whose operation takes another role, before anything in it is looked at. Raises
+    ``ProblemError`` 403, and records it."""
+    if request.method == "POST":
+        route: Page = request.scope["route"]
+        if (needed := route.does.least(request.state.form["do"])) is not None:
+            await access.require(request, reader, needed)
 
 
 Reader = Annotated[Caller, Depends(_reader)]
@@ -95,8 +109,41 @@ async def form(request: Request) -> Form:
     return posted
 
 
+@dataclass(frozen=True)
+class Does:
+    """What the forms of a route do: the same whatever button is pressed, or by button."""
+
+    always: tuple[Operation[Any], ...]
+    by_button: Mapping[str, Operation[Any]]
+
+    def least(self, button: str) -> Role | None:
+        """The least role that ``button`` takes; of an unknown one, the least of all. None: the
+        route needs nobody's role."""
+        pressed = self.by_button.get(button)
+        chosen = [pressed] if pressed else [*self.always, *self.by_button.values()]
+        return min(map(least, chosen), key=ROLES.index, default=None)
+
+
+def does(*always: Operation[Any], **by_button: Operation[Any]) -> Callable[[Handler], Handler]:
+    """Declare which operations the forms of a route perform. ``by_button`` goes by the value of
+    the button ``do``."""
+
+    def declare(handler: Handler) -> Handler:
+        handler.does = Does(always, by_button)  # type: ignore[attr-defined]
+        return handler
+
+    return declare
+
+
 class Page(APIRoute):
-    """A route of the console."""
+    """A route of the console. One that takes forms declares what they do (:func:`does`)."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        declared: Does | None = getattr(endpoint, "does", None)
+        if declared is None and "POST" in (self.methods or ()):
+            raise TypeError(f"{path}: declare what its forms do (page.does)")
+        self.does = declared or Does((), {})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from glue.console.page import Page
+from glue.console.pages import PAGES
 from glue.settings import Influx, Postgres
 from tests.conftest import SettingsFor
 from tests.console import PASSWORD, ROOT, Console, is_sound, open_console
@@ -36,6 +38,13 @@ async def test_an_alert_is_acknowledged_commented_and_resolved_by_hand(console: 
     assert said == [f"operator acknowledged alert {alert}", f"operator resolved alert {alert}"]
     await operator.get(f"/alerts/{alert}")
     assert re.search("I go there.*done", operator.text), "both stand in the timeline"
+    later = await api.add_alert(
+        title="Servo hot again", resolved=True, resolved_at=datetime.now(UTC)
+    )
+    await operator.get(f"/alerts/{later}")
+    assert "Acknowledge</button>" not in operator.page.text, "what is over needs nobody"
+    await operator.get("/alerts", state="any")
+    assert f'value="{later}"' not in operator.page.text
 
 
 async def test_an_alert_is_muted_for_a_while_and_told_again(console: Console) -> None:
@@ -206,6 +215,29 @@ async def test_what_a_role_may_not_is_refused_also_to_a_form_made_by_hand(consol
         if "takes" in (one["details"] or {})
     ]
     assert {one["takes"] for one in refused} == {"operator", "admin"}
+
+
+async def test_the_role_is_checked_before_what_a_form_says(console: Console) -> None:
+    """Also of a form that makes no sense, of a thing that is not there, of every button."""
+    viewer = await console.as_("viewer")
+    await viewer.get("/")
+    token = dict(viewer.read().forms[0].fields)["form_token"]
+    refused = 0
+    for module in PAGES:
+        for route in module.router.routes:
+            assert isinstance(route, Page)
+            buttons = ["", "nonsense", *route.does.by_button] if "POST" in route.methods else []
+            for button in buttons:
+                if route.does.least(button) in (None, "viewer"):
+                    continue
+                path = re.sub(r"{metric(:\w+)?}", "cpu", route.path)
+                path = re.sub(r"{\w+(:\w+)?}", "77", path)
+                sent = {"form_token": token, "do": button, "until": "never", "hours": "x"}
+                answer = await viewer.client.post(f"{ROOT}{path}", data=sent)
+                assert answer.status_code == 403, f"{path} {button}: {answer.status_code}"
+                assert "This takes the role" in answer.text, path
+                refused += 1
+    assert refused > 60
 
 
 async def test_robots_that_wait_are_accepted_by_an_admin(console: Console) -> None:

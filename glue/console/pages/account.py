@@ -27,6 +27,7 @@ async def account(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/password")
+@page.does(own_account.change_password)
 async def change_password(request: Request, reader: page.Reader) -> Response:
     """Another password. All sessions end, and this browser gets a new one."""
     form = await page.form(request)
@@ -53,6 +54,7 @@ async def change_password(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/sessions/{session_id}")
+@page.does(auth.end_session)
 async def end_session(request: Request, reader: page.Reader, session_id: UUID) -> Response:
     """Sign out somewhere else."""
     await perform(auth.end_session, request, reader, session_id=session_id)
@@ -60,6 +62,7 @@ async def end_session(request: Request, reader: page.Reader, session_id: UUID) -
 
 
 @router.post("/sessions")
+@page.does(auth.end_all_sessions)
 async def end_all(request: Request, reader: page.Reader) -> Response:
     """Sign out everywhere, here too."""
     ended = await perform(auth.end_all_sessions, request, reader)

@@ -44,6 +44,7 @@ async def list_alerts(
 
 
 @router.post("")
+@page.does(actions.acknowledge_alerts)
 async def acknowledge_many(
     request: Request, reader: page.Reader, wanted: Wanted, asked: Asked
 ) -> Response:
@@ -69,6 +70,13 @@ async def read_alert(request: Request, reader: page.Reader, alert_id: AlertPath)
 
 
 @router.post("/{alert_id}")
+@page.does(
+    acknowledge=actions.acknowledge_alert,
+    comment=actions.comment_on_alert,
+    resolve=actions.resolve_alert,
+    mute=mutes.mute_alert,
+    unmute=mutes.unmute_alert,
+)
 async def act(request: Request, reader: page.Reader, alert_id: AlertPath) -> Response:
     """Acknowledge, comment, mute, resolve."""
     form = await page.form(request)

@@ -41,6 +41,7 @@ async def list_commands(
 
 
 @router.post("/commands/resume-all")
+@page.does(commands.resume_all)
 async def resume_all(request: Request, reader: page.Reader) -> Response:
     """End the emergency stop of all robots; asks first."""
     sure = bool((await page.form(request))["confirm"])
@@ -57,6 +58,7 @@ async def resume_all(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/robots/{robot_id}/commands")
+@page.does(commands.give_command)
 async def give_command(request: Request, reader: page.Reader, robot_id: RobotPath) -> Response:
     """Send it and wait for the answer; what moves the robot is asked about first."""
     form = await page.form(request)

@@ -30,6 +30,7 @@ async def _reader(request: Request) -> Caller:
         return outage.AccessAlways(needed).believed(request, token)
     if found is None:
         raise page.SignInFirst
+    await page.check_role(request, found)
     return found
 
 
@@ -43,6 +44,7 @@ async def ask_for_all(request: Request, reader: Reader) -> Response:
 
 
 @router.post("")
+@page.does(emergency_stop.stop_all)
 async def stop_all(request: Request, reader: Reader) -> Response:
     """Stop all robots, and tell who has answered."""
     body = await _reason(request)
@@ -61,6 +63,7 @@ async def ask_for_one(request: Request, reader: Reader, robot_id: RobotPath) -> 
 
 
 @router.post("/{robot_id}")
+@page.does(emergency_stop.stop_robot)
 async def stop_one(request: Request, reader: Reader, robot_id: RobotPath) -> Response:
     """Stop one robot, and tell whether it has answered."""
     body = await _reason(request)

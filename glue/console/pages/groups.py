@@ -24,6 +24,7 @@ async def list_groups(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("")
+@page.does(groups.set_group)
 async def add_group(request: Request, reader: page.Reader) -> Response:
     """A new one, or more robots into one that there is already."""
     form = await page.form(request)
@@ -44,6 +45,7 @@ async def read_group(request: Request, reader: page.Reader, group: GroupPath) ->
 
 
 @router.post("/{group}")
+@page.does(change=groups.set_group, remove=groups.delete_group)
 async def change_group(request: Request, reader: page.Reader, group: GroupPath) -> Response:
     """Other robots; remove."""
     form = await page.form(request)

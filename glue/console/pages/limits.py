@@ -83,6 +83,12 @@ async def of_fleet(request: Request, reader: page.Reader, metric: MetricPath) ->
 
 
 @router.post("/limits/{metric}")
+@page.does(
+    preview=backtests.preview_thresholds,
+    suggest=backtests.suggest_thresholds,
+    set=thresholds.set_threshold,
+    reset=thresholds.reset_threshold,
+)
 async def change_fleet(request: Request, reader: page.Reader, metric: MetricPath) -> Response:
     """Try them, have some suggested, set them, go back to what is built in."""
     return await _change(request, reader, await _subject(request, reader, metric, None))
@@ -97,6 +103,12 @@ async def of_robot(
 
 
 @router.post("/robots/{robot_id}/limits/{metric}")
+@page.does(
+    preview=backtests.preview_thresholds,
+    suggest=backtests.suggest_thresholds,
+    set=thresholds.set_robot_threshold,
+    reset=thresholds.reset_robot_threshold,
+)
 async def change_robot(
     request: Request, reader: page.Reader, robot_id: RobotPath, metric: MetricPath
 ) -> Response:

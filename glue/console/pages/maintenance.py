@@ -36,6 +36,7 @@ async def list_maintenance(
 
 
 @router.post("/maintenance")
+@page.does(begin=maintenance.begin_maintenance_of_many, end=maintenance.end_maintenance_of_many)
 async def change_many(
     request: Request,
     reader: page.Reader,
@@ -62,6 +63,7 @@ async def change_many(
 
 
 @router.post("/robots/{robot_id}/maintenance")
+@page.does(begin=maintenance.begin_maintenance, end=maintenance.end_maintenance)
 async def change_one(request: Request, reader: page.Reader, robot_id: RobotPath) -> Response:
     """Begin it, or give it another reason and end; or end it."""
     form = await page.form(request)

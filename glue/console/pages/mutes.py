@@ -24,6 +24,7 @@ async def list_mutes(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("")
+@page.does(mutes.create_mute)
 async def add_mute(request: Request, reader: page.Reader) -> Response:
     """Mute what is named."""
     form = await page.form(request)
@@ -39,6 +40,7 @@ async def add_mute(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/{mute_id}/end")
+@page.does(mutes.delete_mute)
 async def end_mute(request: Request, reader: page.Reader, mute_id: MutePath) -> Response:
     """Tell people again."""
     await perform(mutes.delete_mute, request, reader, mute_id=mute_id)

@@ -28,6 +28,7 @@ async def notifications(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/targets/{target_id}/test")
+@page.does(targets.test_target)
 async def test_target(
     request: Request, reader: page.Reader, target_id: Annotated[int, Path(ge=1, le=LARGEST_ID)]
 ) -> Response:
@@ -40,6 +41,7 @@ async def test_target(
 
 
 @router.post("/outbox/{row_id}")
+@page.does(outbox.retry, outbox.give_up)
 async def handle_message(
     request: Request, reader: page.Reader, row_id: Annotated[int, Path(ge=1, le=2**63 - 1)]
 ) -> Response:

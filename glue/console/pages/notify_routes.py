@@ -31,6 +31,7 @@ async def ask_for_route(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/new")
+@page.does(routes.create_route)
 async def add_route(request: Request, reader: page.Reader) -> Response:
     """Add it."""
     try:
@@ -48,6 +49,7 @@ async def read_route(request: Request, reader: page.Reader, route_id: RoutePath)
 
 
 @router.post("/{route_id}")
+@page.does(change=routes.replace_route, remove=routes.delete_route)
 async def change_route(request: Request, reader: page.Reader, route_id: RoutePath) -> Response:
     """Other conditions, targets or times; remove."""
     form = await page.form(request)

@@ -28,6 +28,7 @@ async def ask_for_target(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/new")
+@page.does(targets.create_target)
 async def add_target(request: Request, reader: page.Reader) -> Response:
     """Add it."""
     form = await page.form(request)
@@ -46,6 +47,7 @@ async def read_target(request: Request, reader: page.Reader, target_id: TargetPa
 
 
 @router.post("/{target_id}")
+@page.does(change=targets.change_target, remove=targets.delete_target)
 async def change_target(request: Request, reader: page.Reader, target_id: TargetPath) -> Response:
     """Another name, address or wording; off and on; remove."""
     form = await page.form(request)

@@ -30,6 +30,7 @@ async def list_waiting(
 
 
 @router.post("")
+@page.does(registration.decide_on_many)
 async def decide(
     request: Request, reader: page.Reader, asked: Asked, registration: Which = None
 ) -> Response:

@@ -38,6 +38,7 @@ async def ask_for_schedule(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/new")
+@page.does(schedules.create_report_schedule)
 async def add_schedule(request: Request, reader: page.Reader) -> Response:
     """Add it."""
     try:
@@ -57,6 +58,11 @@ async def read_schedule(
 
 
 @router.post("/{schedule_id}")
+@page.does(
+    change=schedules.change_report_schedule,
+    run=schedules.run_report_schedule,
+    remove=schedules.delete_report_schedule,
+)
 async def change_schedule(
     request: Request, reader: page.Reader, schedule_id: SchedulePath
 ) -> Response:

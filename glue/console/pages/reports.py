@@ -53,6 +53,7 @@ async def ask_for_report(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/new")
+@page.does(report_jobs.make_report)
 async def make_report(request: Request, reader: page.Reader) -> Response:
     """Ask for it; the list shows how far it is."""
     form = await page.form(request)
@@ -68,6 +69,7 @@ async def make_report(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/jobs/{job_id}/cancel")
+@page.does(report_jobs.cancel_report_job)
 async def cancel_job(request: Request, reader: page.Reader, job_id: JobPath) -> Response:
     """Make this one no more."""
     await perform(report_jobs.cancel_report_job, request, reader, job_id=job_id)
@@ -86,6 +88,7 @@ async def download(
 
 
 @router.post("/{report_id}/remove")
+@page.does(reports.delete_report)
 async def remove(request: Request, reader: page.Reader, report_id: reports.ReportPath) -> Response:
     """The report and its file, after a question."""
     if not (await page.form(request))["confirm"]:

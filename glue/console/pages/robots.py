@@ -49,6 +49,7 @@ async def ask_for_robot(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/new")
+@page.does(robots.create_robot)
 async def add_robot(request: Request, reader: page.Reader) -> Response:
     """Make it known."""
     form = await page.form(request)
@@ -67,6 +68,7 @@ async def read_robot(request: Request, reader: page.Reader, robot_id: RobotPath)
 
 
 @router.post("/{robot_id}")
+@page.does(robots.update_robot)
 async def change_robot(request: Request, reader: page.Reader, robot_id: RobotPath) -> Response:
     """What people say of it; an emptied field is emptied."""
     form = await page.form(request)
@@ -87,6 +89,7 @@ async def change_robot(request: Request, reader: page.Reader, robot_id: RobotPat
 
 
 @router.post("/{robot_id}/remove")
+@page.does(robots.remove_robot)
 async def remove_robot(request: Request, reader: page.Reader, robot_id: RobotPath) -> Response:
     """Do without it; asks first."""
     form = await page.form(request)
@@ -107,6 +110,7 @@ async def remove_robot(request: Request, reader: page.Reader, robot_id: RobotPat
 
 
 @router.post("/{robot_id}/restore")
+@page.does(robots.restore_robot)
 async def restore_robot(request: Request, reader: page.Reader, robot_id: RobotPath) -> Response:
     """Take it back."""
     await perform(robots.restore_robot, request, reader, robot_id=robot_id)

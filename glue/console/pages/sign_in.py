@@ -28,6 +28,7 @@ async def ask(request: Request, then: Then = "") -> Response:
 
 
 @router.post("/sign-in")
+@page.does()
 async def sign_in(request: Request, then: Then = "") -> Response:
     """Name and password, as at the other doors: the same throttle, the same records."""
     form = await page.form(request)
@@ -55,6 +56,7 @@ async def sign_in(request: Request, then: Then = "") -> Response:
 
 
 @router.post("/sign-out")
+@page.does()
 async def sign_out(request: Request, reader: page.Reader) -> Response:
     """Here, and where Grafana asks us."""
     assert reader.session_id is not None

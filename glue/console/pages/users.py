@@ -38,6 +38,7 @@ async def ask_for_user(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/new")
+@page.does(users.create_user)
 async def add_user(request: Request, reader: page.Reader) -> Response:
     """Add somebody; a generated password is shown on the answer alone."""
     form = await page.form(request)
@@ -60,6 +61,12 @@ async def read_user(request: Request, reader: page.Reader, user_id: UserPath) ->
 
 
 @router.post("/{user_id}")
+@page.does(
+    change=users.change_user,
+    deactivate=users.deactivate_user,
+    activate=users.activate_user,
+    reset=users.reset_password,
+)
 async def change_user(request: Request, reader: page.Reader, user_id: UserPath) -> Response:
     """Another name, address or role; deactivate, activate; another password."""
     form = await page.form(request)

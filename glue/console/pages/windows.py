@@ -38,6 +38,7 @@ async def ask_for_window(request: Request, reader: page.Reader) -> Response:
 
 
 @router.post("/new")
+@page.does(preview=windows.preview, add=windows.create_window)
 async def add_window(request: Request, reader: page.Reader) -> Response:
     """Look at its times, or plan it."""
     form = await page.form(request)
@@ -58,6 +59,7 @@ async def read_window(request: Request, reader: page.Reader, window_id: WindowPa
 
 
 @router.post("/{window_id}")
+@page.does(preview=windows.preview, change=windows.replace_window, remove=windows.delete_window)
 async def change_window(request: Request, reader: page.Reader, window_id: WindowPath) -> Response:
     """Look at other times, keep them; remove."""
     form = await page.form(request)
