@@ -230,7 +230,11 @@ def stored(influx: Influx) -> dict[str, int]:
 
 def writes(influx: Influx) -> dict[str, int]:
     """InfluxDB 1.12's counters of its HTTP door: pointsWrittenOK, clientError (4xx) and so on."""
-    told = httpx.get(f"{influx.url}/debug/vars", timeout=60).json()
+    told = httpx.get(
+        f"{influx.url}/debug/vars",
+        headers={"Authorization": f"Token {influx.token.get_secret_value()}"},
+        timeout=60,
+    ).json()
     return next(v["values"] for k, v in told.items() if k.startswith("httpd"))
 
 

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
 from glue import store
-from glue.api.conventions import access
+from glue.api.conventions import access, clients
 from glue.api.conventions.problems import ProblemError, documented
 from glue.core import freshness
 from glue.store import StoreUnavailable, alert_reads, pulse
@@ -69,12 +69,17 @@ async def readyz(request: Request) -> Ready:
 @router.get(
     "/metrics",
     dependencies=[access.anyone],
+    openapi_extra={"x-scope": "read"},
+    responses=documented(401, 403),
     response_class=PlainTextResponse,
     response_model=None,
 )
 async def metrics(request: Request) -> PlainTextResponse:
-    """Prometheus' text format. With PostgreSQL away, `tonypi_postgres_up` is 0 and the figures
-    from there are absent."""
+    """Prometheus' text format. From this machine anybody may ask; from another one it takes the
+    token of a user or a machine that may read. With PostgreSQL away, `tonypi_postgres_up` is 0 and
+    the figures from there are absent."""
+    if not clients.of(request).from_here:
+        await access.Access("viewer")(request, await access.bearer(request))
     state = request.app.state
     try:
         async with store.transaction(state.pool) as conn:

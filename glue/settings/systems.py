@@ -96,6 +96,11 @@ class Grafana(Group):
     database_password: SecretStr = setting(
         SecretStr(""), "GF_DATABASE_PASSWORD", "Of the role that owns Grafana's own database."
     )
+    metrics_password: SecretStr = setting(
+        SecretStr(""),
+        "GRAFANA_METRICS_PASSWORD",
+        "Of the user metrics at Grafana's /metrics, asked for beyond loopback; generated.",
+    )
     home: Path = setting(
         Path("/usr/share/grafana"), "GRAFANA_HOME", "Where its Debian package puts it."
     )

@@ -17,6 +17,7 @@ from glue.stack.home import Home
 from glue.stack.install.machine import look, number
 from glue.stack.install.plan import plan
 from glue.stack.part import Site
+from glue.stack.parts.grafana import SQL_PROGRAM
 from glue.stack.preflight import Facts, Room
 from glue.stack.programs import Programs, version_line
 
@@ -59,6 +60,7 @@ def gather(home: Home, site: Site, environ: Mapping[str, str]) -> Facts:
         server_version=server_version(site.programs),
         running_checkout=running_checkout(home) if running else "",
         hints=_hints(),
+        duckdb=(shutil.which(SQL_PROGRAM) or "") if site.runs_grafana else "",
     )
 
 

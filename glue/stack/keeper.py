@@ -23,6 +23,8 @@ STEADY_AFTER = 60.0
 """Seconds of service after which earlier failures are forgotten."""
 LOOK_EVERY = 5.0
 """Seconds between two looks whether a ready part still serves."""
+HUNG_STOP = 10.0
+"""Seconds between the signal and SIGKILL for a part that hangs: who listens ends sooner."""
 
 
 def back_off(failures: int) -> float:
@@ -46,6 +48,7 @@ class Keeper:
     since: float = field(default_factory=time.time)
     _until: float = 0.0
     _look_at: float = 0.0
+    _unanswered: int = 0
 
     @property
     def serves(self) -> bool:
@@ -101,6 +104,7 @@ class Keeper:
     def _await(self, now: float) -> None:
         if self.part.ready():
             self.reason = ""
+            self._unanswered = 0
             self._look_at = now + LOOK_EVERY
             self._be("ready")
         elif now > self._until:
@@ -114,10 +118,18 @@ class Keeper:
         if time.time() - self.since > STEADY_AFTER:
             self.failures = 0
         if self.part.ready():
+            self._unanswered = 0
             if self.state == "unresponsive":
                 self._be("ready")
-        elif self.state == "ready":
+            return
+        # Looks are counted and not seconds: a machine that pauses has hung no part.
+        self._unanswered += 1
+        if self.state == "ready":
             self._be("unresponsive")
+        if self.part.hung_after and self._unanswered * LOOK_EVERY >= self.part.hung_after:
+            assert self.child is not None
+            process.stop(self.child, self.part.stop_signal, HUNG_STOP)
+            self._failed(f"did not answer {self._unanswered} times, every {LOOK_EVERY:.0f} s")
 
     def _failed(self, reason: str) -> None:
         if self.serves and time.time() - self.since > STEADY_AFTER:

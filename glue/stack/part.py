@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 from glue.settings import PROJECT, Settings
 from glue.stack.programs import Programs
 
+SLOWEST_STOP = 60.0
+"""Seconds that the slowest part (PostgreSQL) may take to end."""
+
 
 def always() -> bool:
     """Readiness of a program that has nothing to wait for."""
@@ -48,7 +51,10 @@ class Part:
     """Seconds after which a start counts as failed."""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_within: float = 20.0
-    """Seconds after ``stop_signal`` until SIGKILL."""
+    """Seconds after ``stop_signal`` until SIGKILL; at most :data:`SLOWEST_STOP`."""
+    hung_after: float | None = None
+    """Seconds without an answer, once ready, after which it is restarted; None: never, because it
+    may be busy for long (PostgreSQL's recovery) or has nothing to ask."""
     url: str = ""
     """Where people or programs reach it, for ``tonypi status``."""
 

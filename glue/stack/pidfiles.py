@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process, told apart from a later one of the same number by when it began."""
+
+    pid: int
+    since: str
+
+    @property
+    def lives(self) -> bool:
+        return began(self.pid) == self.since
 
 
 def began(pid: int) -> str | None:
@@ -22,9 +35,16 @@ def remember(pidfile: Path, pid: int) -> None:
 
 
 def recall(pidfile: Path) -> int | None:
+    """The pid of :func:`running`."""
+    process = running(pidfile)
+    return process.pid if process else None
+
+
+def running(pidfile: Path) -> Process | None:
     """The process that the pidfile names, if it is still the same one."""
     try:
         pid, _, since = pidfile.read_text().strip().partition(" ")
-        return int(pid) if since and began(int(pid)) == since else None
+        found = Process(int(pid), since)
     except (FileNotFoundError, ValueError):
         return None
+    return found if since and found.lives else None

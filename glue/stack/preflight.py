@@ -34,7 +34,7 @@ BUILDS = ("go", "rust", "go-wheel")
 
 @dataclass(frozen=True)
 class Finding:
-    """``about``: tool, port, limit, clock, space, secrets, data or home."""
+    """``about``: tool, port, limit, clock, space, secrets, data, home or security."""
 
     level: Level
     about: str
@@ -75,6 +75,8 @@ class Facts:
     """Where the stack that runs in this home was started from, when it is not from here."""
     hints: Mapping[str, str] = field(default_factory=dict)
     """Program → how its distribution's service is stopped here."""
+    duckdb: str = ""
+    """A program with which Grafana would let viewers read files; where it is."""
 
 
 def findings(facts: Facts) -> list[Finding]:
@@ -87,6 +89,7 @@ def findings(facts: Facts) -> list[Finding]:
         *_space(facts),
         *_secrets(facts),
         *_home(facts),
+        *_security(facts),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda finding: order[finding.level])
@@ -208,6 +211,14 @@ def _home(facts: Facts) -> list[Finding]:
         do = f"install PostgreSQL {old}, `tonypi backup` with it, and restore into a new home"
         found.append(Finding("error", "data", what, do))
     return found
+
+
+def _security(facts: Facts) -> list[Finding]:
+    if not facts.duckdb:
+        return []
+    what = f"{facts.duckdb} is here; Grafana's SQL expressions would read files for every viewer"
+    do = "nothing: Grafana gets a PATH without it (docs/security.md)"
+    return [Finding("note", "security", what, do)]
 
 
 def _builds(facts: Facts) -> bool:

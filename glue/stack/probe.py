@@ -31,6 +31,18 @@ def answers(url: str, patience: float = 2.0) -> bool:
         connection.close()
 
 
+def answers_mqtt(port: int, patience: float = 5.0) -> bool:
+    """Whether a broker on loopback answers CONNECT, be it with «not authorized». The kernel accepts
+    connections for a broker that hangs as well."""
+    connect = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x05\x00\x00"
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=patience) as wire:
+            wire.sendall(connect)
+            return wire.recv(1) == b"\x20"
+    except OSError:
+        return False
+
+
 def port_of(url: str, default: int) -> int:
     """The port that ``url`` names, else ``default``."""
     return urlsplit(url).port or default

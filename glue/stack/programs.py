@@ -135,6 +135,12 @@ def influx_generation(influxd: Path) -> int:
     return 2 if re.search(r"InfluxDB (v?2\.|dev)", text) else 1
 
 
+def path_without(program: str, path: str) -> str:
+    """``path``, a value of ``PATH``, without the folders that hold ``program``."""
+    folders = path.split(os.pathsep)
+    return os.pathsep.join(f for f in folders if f and _executable(Path(f) / program) is None)
+
+
 def version_line(program: Path, *arguments: str) -> str:
     """First line that ``program arguments`` prints, or the reason why there is none."""
     try:

@@ -17,6 +17,7 @@ LATER = (
     "GLUE_VIEWER_PASSWORD",
     "GRAFANA_OAUTH_CLIENT_SECRET",
     "GLUE_SECRET_KEY",
+    "GRAFANA_METRICS_PASSWORD",
 )
 """Came with a later release: a home that lacks them has lost nothing."""
 GENERATED = (

@@ -136,8 +136,9 @@ def main() -> int:
             return 3
         pidfiles.remember(home.pidfile("supervisor"), os.getpid())
         tell("supervisor.started", {"pid": os.getpid(), "home": home.path})
-        if ended := leftovers.end(home, _others(home)):
+        if ended := leftovers.end(home, leftovers.others(home)):
             tell("leftovers.ended", {"parts": ended})
+        watching = leftovers.watch(home)
         tell("file.limit", {"files": process.raise_file_limit()})
         try:
             site, mended = recovery.mend_foundation(home, home.site())
@@ -152,12 +153,8 @@ def main() -> int:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         supervisor.run()
         home.pidfile("supervisor").unlink(missing_ok=True)
+        leftovers.dismiss(watching)
     return 0
-
-
-def _others(home: Home) -> list[str]:
-    found = sorted((home.path / "run").glob("*.pid"))
-    return [path.stem for path in found if path.stem != "supervisor"]
 
 
 if __name__ == "__main__":

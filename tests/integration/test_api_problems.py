@@ -102,7 +102,7 @@ async def test_postgresql_away_on_every_route(api: Api, settings_for: SettingsFo
             assert is_problem(answer, 503)
             assert int(answer.headers["retry-after"]) > 0
         assert (await client.get("/healthz")).status_code == 200
-        figures = await client.get("/metrics")
+        figures = await client.get("/metrics", headers={"host": "localhost"})
         assert figures.status_code == 200
         assert "tonypi_postgres_up 0.0" in figures.text
 

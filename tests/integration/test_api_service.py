@@ -14,6 +14,8 @@ from glue.stack.probe import free_port
 from tests.api import Api, is_problem
 from tests.conftest import SettingsFor
 
+HERE = {"host": "localhost"}
+
 BEATS = """
 INSERT INTO heartbeats (name, beat_at, details)
 SELECT name, now(), jsonb_build_object('evaluator', 'grafana')
@@ -59,7 +61,7 @@ async def test_metrics_show_the_pipeline(api: Api) -> None:
     await api.client.get("/nowhere")
     await api.client.request("BREW", "/nowhere")
     await api.client.post("/webhooks/grafana", json={})
-    answer = await api.client.get("/metrics")
+    answer = await api.client.get("/metrics", headers=HERE)
     assert answer.headers["content-type"].startswith("text/plain")
     lines = answer.text.splitlines()
     for line in (
@@ -77,7 +79,35 @@ async def test_metrics_show_the_pipeline(api: Api) -> None:
     assert re.search(r'^tonypi_heartbeat_age_seconds{loop="events"} \d', answer.text, re.M)
     assert re.search(r'^tonypi_webhook_posts_total{result="401"} \d', answer.text, re.M)
     await api.rows("DELETE FROM refused_messages")
-    assert "bad_id" not in (await api.client.get("/metrics")).text
+    assert "bad_id" not in (await api.client.get("/metrics", headers=HERE)).text
+
+
+@pytest.mark.parametrize(
+    ("headers", "who", "status"),
+    [
+        (HERE, None, 200),
+        # Through a proxy, or by a name that somebody pointed here, it is from elsewhere.
+        (HERE | {"X-Forwarded-For": "127.0.0.1"}, None, 401),
+        ({"host": "robots.example"}, None, 401),
+        ({"host": "robots.example"}, "wrong", 401),
+        ({"host": "robots.example"}, "viewer", 200),
+    ],
+)
+async def test_figures_are_for_this_machine_or_a_token(
+    api: Api, headers: dict[str, str], who: str | None, status: int
+) -> None:
+    if who:
+        token = await api.token(who) if who == "viewer" else who
+        headers = headers | {"Authorization": f"Bearer {token}"}
+    answer = await api.client.get("/metrics", headers=headers)
+    assert answer.status_code == status
+    assert ("tonypi_postgres_up" in answer.text) is (status == 200)
+
+
+async def test_figures_from_elsewhere_go_by_the_clients_address(api: Api) -> None:
+    far = httpx.ASGITransport(api.app, client=("192.0.2.7", 9))
+    async with httpx.AsyncClient(transport=far, base_url="http://localhost") as client:
+        assert (await client.get("/metrics")).status_code == 401
 
 
 async def test_the_documentation_needs_no_other_machine(api: Api) -> None:

@@ -251,5 +251,5 @@ async def test_a_glue_that_makes_reports_is_asked_for_one(console: Console) -> N
 async def test_pages_are_counted_by_route_beside_the_apis(console: Console) -> None:
     visitor = await console.as_("viewer")
     await visitor.get(OF_ROBOT)
-    figures = (await visitor.client.get("/metrics")).text
+    figures = (await visitor.client.get("/metrics", headers={"host": "localhost"})).text
     assert 'method="GET",route="/console/robots/{robot_id}",status="200"' in figures

@@ -57,6 +57,15 @@ def test_grafana_reads_and_cannot_write_or_administer(each_influx: Influx) -> No
     assert '"values"' in ask(influx, token, "SELECT * FROM accounts").text
 
 
+@pytest.mark.parametrize("path", ["vars", "requests?seconds=0", "pprof/cmdline", "pprof/all"])
+def test_who_may_read_the_bucket_sees_no_insides(each_influx: Influx, path: str) -> None:
+    """Viewers reach this port through Grafana's proxy of the data source."""
+    for token in ("", each_influx.grafana_token.get_secret_value()):
+        headers = {"Authorization": f"Token {token}"} if token else {}
+        answer = httpx.get(f"{each_influx.url}/debug/{path}", headers=headers, timeout=60)
+        assert answer.status_code in (401, 403, 404), answer.text[:200]
+
+
 def test_nobody_reads_without_a_token(each_influx: Influx) -> None:
     influx = each_influx
     assert (

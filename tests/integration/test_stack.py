@@ -1,6 +1,6 @@
 """The native run as a person uses it: one stack goes up, is disturbed, goes down, is purged.
 
-The tests of this file share one stack and run in their order.
+The tests of this file share one stack; each starts it where it does not run, so each can run alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from glue.stack import probe
+from glue.stack import home as homes
+from glue.stack import leftovers, probe
 from glue.stack.home import Home
 
 LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
@@ -104,6 +105,30 @@ def until(question: Callable[[], bool], within: float) -> bool:
     return False
 
 
+@pytest.fixture
+def running(stack: Stack) -> Stack:
+    """The stack, with every part serving."""
+    if not homes.is_running(stack.home):
+        done = stack.run("up")
+        assert done.returncode == 0, done.stdout + done.stderr
+    # A part that the tests before have killed may just be starting.
+    assert until(lambda: stack.run("status").returncode == 0, 60), stack.run("status").stdout
+    return stack
+
+
+def has_robot(stack: Stack) -> bool:
+    dsn = stack.home.site(stack.environ).settings.postgres.dsn
+    with psycopg.connect(dsn) as conn:
+        found = conn.execute("SELECT count(*) FROM robots WHERE robot_id LIKE 'sim_%'")
+        return found.fetchone() == (1,)
+
+
+def kill_supervisor(stack: Stack) -> None:
+    os.kill(stack.status()["supervisor"], signal.SIGKILL)
+    within = leftovers.PATIENCE + 10
+    assert until(lambda: not stack.processes(), within), stack.processes()
+
+
 def test_a_dry_run_shows_and_makes_nothing(stack: Stack) -> None:
     shown = stack.run("up", "--dry-run")
     assert shown.returncode == 0, shown.stderr
@@ -130,22 +155,22 @@ def test_up_starts_everything_and_shows_the_password(stack: Stack) -> None:
     assert status["unknown"] == []
 
 
-def test_a_second_up_changes_nothing_and_keeps_the_password_to_itself(stack: Stack) -> None:
-    before = stack.pids()
-    done = stack.run("up")
+def test_a_second_up_changes_nothing_and_keeps_the_password_to_itself(running: Stack) -> None:
+    before = running.pids()
+    done = running.run("up")
     assert done.returncode == 0
     assert "running already" in done.stdout
-    secret = stack.home.site(stack.environ).settings.glue.admin_password.get_secret_value()
+    secret = running.home.site(running.environ).settings.glue.admin_password.get_secret_value()
     assert secret not in done.stdout
-    assert stack.pids() == before
+    assert running.pids() == before
 
 
-def test_secrets_are_for_the_owner_alone(stack: Stack) -> None:
-    secret_files = [stack.home.path / "stack.env", stack.home.path / "logs"]
+def test_secrets_are_for_the_owner_alone(running: Stack) -> None:
+    secret_files = [running.home.path / "stack.env", running.home.path / "logs"]
     assert [stat.S_IMODE(path.stat().st_mode) & 0o077 for path in secret_files] == [0, 0]
 
 
-def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
+def test_nothing_listens_beyond_loopback(running: Stack) -> None:
     listening: dict[str, str] = {}
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
@@ -153,7 +178,7 @@ def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
             if fields[3] == LISTEN:
                 listening[fields[9]] = fields[1].split(":")[0]
     ours = set()
-    for pid in stack.processes():
+    for pid in running.processes():
         for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
             try:
                 target = os.readlink(descriptor)
@@ -166,74 +191,63 @@ def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
     assert addresses <= LOOPBACK
 
 
-def test_the_simulated_robot_is_registered(stack: Stack) -> None:
-    dsn = stack.home.site(stack.environ).settings.postgres.dsn
-
-    def registered() -> bool:
-        with psycopg.connect(dsn) as conn:
-            found = conn.execute("SELECT count(*) FROM robots WHERE robot_id LIKE 'sim_%'")
-            return found.fetchone() == (1,)
-
-    assert until(registered, 30)
+def test_the_simulated_robot_is_registered(running: Stack) -> None:
+    assert until(lambda: has_robot(running), 30)
 
 
-def test_a_killed_part_comes_back(stack: Stack) -> None:
-    killed = stack.pids()["telegraf"]
+def test_a_killed_part_comes_back(running: Stack) -> None:
+    killed = running.pids()["telegraf"]
     os.kill(killed, signal.SIGKILL)
 
     def back() -> bool:
-        part = stack.status()["parts"]["telegraf"]
+        part = running.status()["parts"]["telegraf"]
         return part["state"] == "ready" and part["pid"] != killed and part["restarts"] == 1
 
     assert until(back, 20)
-    told = stack.run("logs").stdout
+    told = running.run("logs").stdout
     assert '"part.backing_off"' in told
     assert "killed by signal 9" in told
 
 
-def test_status_tells_when_a_part_does_not_answer(stack: Stack) -> None:
-    pid = stack.pids()["glue"]
+def test_status_tells_when_a_part_does_not_answer(running: Stack) -> None:
+    pid = running.pids()["glue"]
     os.kill(pid, signal.SIGSTOP)
     try:
-        assert until(lambda: stack.run("status").returncode == 4, 20)
-        assert stack.status()["parts"]["glue"]["state"] == "unresponsive"
+        assert until(lambda: running.run("status").returncode == 4, 20)
+        assert running.status()["parts"]["glue"]["state"] == "unresponsive"
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert until(lambda: stack.run("status").returncode == 0, 20)
+    assert until(lambda: running.run("status").returncode == 0, 20)
 
 
-def test_no_orphan_after_the_supervisor_is_killed(stack: Stack) -> None:
-    # A part that the tests before have killed may just be starting.
-    assert until(lambda: stack.run("status").returncode == 0, 60)
-    assert set(stack.pids().values()) <= stack.processes()
-    os.kill(stack.status()["supervisor"], signal.SIGKILL)
-    assert until(lambda: not stack.processes(), 30), stack.processes()
-    assert stack.run("status").returncode == 3
+def test_no_orphan_after_the_supervisor_is_killed(running: Stack) -> None:
+    assert set(running.pids().values()) <= running.processes()
+    kill_supervisor(running)
+    assert running.run("status").returncode == 3
 
 
-def test_up_after_a_kill_finds_its_data(stack: Stack) -> None:
-    done = stack.run("up")
+def test_up_after_a_kill_finds_its_data(running: Stack) -> None:
+    assert until(lambda: has_robot(running), 30)
+    kill_supervisor(running)
+    done = running.run("up")
     assert done.returncode == 0, done.stdout + done.stderr
-    dsn = stack.home.site(stack.environ).settings.postgres.dsn
-    with psycopg.connect(dsn) as conn:
-        robots = conn.execute("SELECT count(*) FROM robots WHERE robot_id LIKE 'sim_%'").fetchone()
-    assert robots == (1,)
+    assert has_robot(running)
 
 
-def test_purge_asks_first(stack: Stack) -> None:
-    refused = stack.run("down", "--purge")
+def test_purge_asks_first(running: Stack) -> None:
+    refused = running.run("down", "--purge")
     assert refused.returncode == 1
     assert "--yes" in refused.stderr
-    assert stack.run("status").returncode == 0
+    assert running.run("status").returncode == 0
 
 
-def test_down_stops_everything_and_keeps_the_data(stack: Stack) -> None:
-    assert stack.run("down").returncode == 0
-    assert stack.processes() == set()
-    assert (stack.home.path / "data" / "postgres" / "cluster" / "PG_VERSION").exists()
-    ended = json.loads((stack.home.log("supervisor")).read_text().splitlines()[-1])
+def test_down_stops_everything_and_keeps_the_data(running: Stack) -> None:
+    assert running.run("down").returncode == 0
+    assert running.processes() == set()
+    assert (running.home.path / "data" / "postgres" / "cluster" / "PG_VERSION").exists()
+    ended = json.loads((running.home.log("supervisor")).read_text().splitlines()[-1])
     assert ended["event"] == "supervisor.stopped"
-    assert "killed" not in stack.home.log("postgres").read_text().splitlines()[-1]
+    assert "killed" not in running.home.log("postgres").read_text().splitlines()[-1]
 
 
 def test_purge_removes_all(stack: Stack) -> None:

@@ -75,6 +75,7 @@ def test_a_machine_that_tells_nothing_is_not_suspected() -> None:
         ({"secrets_lost": True, "misfits": ("Grafana",)}, "warning", "secrets", "env is gone"),
         ({"running_checkout": "/old/clone"}, "warning", "home", "/old/clone"),
         ({"cluster_version": 13}, "error", "data", "PostgreSQL 13"),
+        ({"duckdb": "/usr/bin/duckdb"}, "note", "security", "/usr/bin/duckdb is here"),
     ],
 )
 def test_each_finding(change: dict[str, object], level: str, about: str, words: str) -> None:

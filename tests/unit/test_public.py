@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +15,7 @@ from glue.settings import PROJECT, Settings, SettingsError, load
 from glue.stack import containers, lan, public
 from glue.stack.part import Site
 from glue.stack.parts import glue, grafana
-from glue.stack.programs import Programs
+from glue.stack.programs import Programs, path_without
 
 HOME = Path("/nowhere")
 LAN_ADDRESS = "192.0.2.7"
@@ -94,6 +95,35 @@ def test_without_a_secret_grafana_has_its_own_sign_in_alone() -> None:
     env, _ = told(settings(GRAFANA_OAUTH_CLIENT_SECRET=""))
     found = {name: value for name, value in env.items() if "OAUTH" in name}
     assert found == {"GF_AUTH_GENERIC_OAUTH_ENABLED": "false"}
+
+
+@pytest.mark.parametrize(
+    ("bind", "password", "wanted"),
+    [
+        (lan.LOOPBACK, "secret", {}),
+        (lan.ANY, "secret", {"BASIC_AUTH_USERNAME": "metrics", "BASIC_AUTH_PASSWORD": "secret"}),
+        ("192.168.1.5", "", {"ENABLED": "false"}),
+    ],
+)
+def test_grafanas_figures_ask_for_a_password_beyond_loopback(
+    bind: str, password: str, wanted: dict[str, str]
+) -> None:
+    env, _ = told(settings(TONYPI_BIND=bind, GRAFANA_METRICS_PASSWORD=password))
+    prefix = "GF_METRICS_"
+    assert {k.removeprefix(prefix): v for k, v in env.items() if k.startswith(prefix)} == wanted
+
+
+def test_grafana_finds_no_program_for_sql_expressions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, program in (("with", "duckdb"), ("without", "other"), ("text", "duckdb")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / program).touch(mode=0o644 if folder == "text" else 0o755)
+    folders = [tmp_path / name for name in ("with", "without", "text", "missing")]
+    path = os.pathsep.join(["", *map(str, folders)])
+    assert path_without("duckdb", path).split(os.pathsep) == [
+        str(tmp_path / name) for name in ("without", "text", "missing")
+    ]
 
 
 def test_the_file_says_what_is_so_everywhere() -> None:

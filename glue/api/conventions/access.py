@@ -52,14 +52,14 @@ PUBLIC = {
     ("GET", "/reports/shared/{token}"): "the link that was sent says what it opens, and expires",
     ("GET", "/healthz"): "supervisors and load balancers have no account",
     ("GET", "/readyz"): "supervisors and load balancers have no account",
-    ("GET", "/metrics"): "Prometheus has no account; the service listens on loopback by default",
+    ("GET", "/metrics"): "from this machine it is open; from another one it asks for a token",
 }
 """Routes without a role, and why; beside them the documentation (/docs, /openapi.json)."""
 
 ONLY_PEOPLE: dict[str, Any] = {"x-scope": scopes.SESSION}
 """``openapi_extra`` of a route that takes a person who logged in, and no token of a machine."""
 
-_bearer = OAuth2PasswordBearer(LOGIN, auto_error=False, description="Log in for a token.")
+bearer = OAuth2PasswordBearer(LOGIN, auto_error=False, description="Log in for a token.")
 
 
 class Access:
@@ -69,7 +69,7 @@ class Access:
         self.least = least
 
     async def __call__(
-        self, request: Request, token: Annotated[str | None, Depends(_bearer)]
+        self, request: Request, token: Annotated[str | None, Depends(bearer)]
     ) -> Caller:
         user = request.state.caller = await callers.of(request, token)
         await require(request, user, self.least)

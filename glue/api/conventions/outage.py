@@ -29,7 +29,7 @@ class AccessAlways(access.Access):
     """Like :class:`access.Access`, also while PostgreSQL is away."""
 
     async def __call__(
-        self, request: Request, token: Annotated[str | None, Depends(access._bearer)]
+        self, request: Request, token: Annotated[str | None, Depends(access.bearer)]
     ) -> Caller:
         try:
             return await store.within(STORE_WITHIN_S, super().__call__(request, token))

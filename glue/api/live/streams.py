@@ -63,7 +63,7 @@ class ByTicket(access.Access):
     async def __call__(
         self,
         request: Request,
-        token: Annotated[str | None, Depends(access._bearer)],
+        token: Annotated[str | None, Depends(access.bearer)],
         ticket: Annotated[
             Text | None, Query(max_length=100, description="Of `POST /live/tickets`.")
         ] = None,
@@ -108,7 +108,7 @@ async def create_ticket(
     request: Request,
     response: Response,
     user: access.Viewer,
-    token: Annotated[str | None, Depends(access._bearer)],
+    token: Annotated[str | None, Depends(access.bearer)],
 ) -> Ticket:
     """A ticket for a browser, which cannot send a header with an event stream."""
     response.headers["Cache-Control"] = "no-store"

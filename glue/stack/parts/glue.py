@@ -27,6 +27,8 @@ def part(site: Site) -> Part:
         cwd=site.checkout,
         depends=("postgres", "influxdb", "mosquitto"),
         ready=lambda: probe.answers(f"{url}/healthz"),
+        # Short: while it hangs there is no emergency stop.
+        hung_after=30,
         ready_within=60,
         url=f"{url}/docs",
     )

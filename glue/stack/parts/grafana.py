@@ -5,6 +5,7 @@ Its own database is one in our PostgreSQL. Its provisioning reads secrets from t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
@@ -13,13 +14,17 @@ from glue.core import oidc
 from glue.core.provisioning import INTERVAL_VARIABLE
 from glue.environment import mentioned
 from glue.settings import Settings
-from glue.stack import probe, public
+from glue.stack import lan, probe, public
 from glue.stack.part import Part, Site
-from glue.stack.programs import ProgramMissing, grafana_binary
+from glue.stack.programs import ProgramMissing, grafana_binary, path_without
 
 DATABASE = "grafana"
 STOCK_INTERVAL = 10.0
 ROLE = "grafana"
+SQL_PROGRAM = "duckdb"
+"""What Grafana runs for SQL expressions. In 11.0 every viewer can send one, it can read files of
+the machine (CVE-2024-9264), and no setting switches it off; without the program none works."""
+METRICS_USER = "metrics"
 
 
 def part(
@@ -47,6 +52,7 @@ def part(
             **mentioned(site.settings, shipped.rglob("*.yml")),
             **environment(site.settings, site.checkout, data),
             "GF_PATHS_PROVISIONING": str(shipped),
+            "PATH": path_without(SQL_PROGRAM, os.environ.get("PATH", "")),
             **(env or {}),
         },
         cwd=data,
@@ -55,6 +61,7 @@ def part(
         ready=lambda: probe.answers(f"{url}/api/health"),
         # Its first start runs some 600 database migrations.
         ready_within=180,
+        hung_after=120,
         stop_within=30,
         url=public.grafana(site.settings),
     )
@@ -81,8 +88,22 @@ def environment(settings: Settings, checkout: Path, data: Path) -> dict[str, str
         "GF_SECURITY_ADMIN_EMAIL": grafana.admin_email,
         "GF_SECURITY_ADMIN_PASSWORD": grafana.admin_password.get_secret_value(),
         "GRAFANA_DASHBOARDS_DIR": str(checkout / "grafana" / "dashboards"),
+        **_metrics(settings),
         **_pace(settings.glue.evaluation_interval),
         **_sign_on(settings),
+    }
+
+
+def _metrics(settings: Settings) -> dict[str, str]:
+    """A password for ``/metrics``, which Grafana gives to everybody that reaches its port."""
+    password = settings.grafana.metrics_password.get_secret_value()
+    if not lan.is_open(settings.stack.bind):
+        return {}
+    if not password:
+        return {"GF_METRICS_ENABLED": "false"}
+    return {
+        "GF_METRICS_BASIC_AUTH_USERNAME": METRICS_USER,
+        "GF_METRICS_BASIC_AUTH_PASSWORD": password,
     }
 
 

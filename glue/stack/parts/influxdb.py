@@ -86,6 +86,7 @@ def _first(site: Site, influxd: Path) -> Part:
         files={config: configuration(probe.port_of(url, 8086), str(data))},
         ready=lambda: probe.answers(f"{url}/ping"),
         ready_within=180,
+        hung_after=300,
         stop_within=45,
         url=url,
     )
@@ -103,12 +104,14 @@ def _second(site: Site, influxd: Path) -> Part:
             f"--sqlite-path={data}/influxd.sqlite",
             f"--engine-path={data}/engine",
             "--reporting-disabled",
+            "--pprof-disabled",
             "--log-level=warn",
         ),
         cwd=data,
         folders=(data,),
         ready=lambda: probe.answers(f"{url}/health"),
         ready_within=180,
+        hung_after=300,
         stop_within=45,
         url=url,
     )
@@ -156,6 +159,10 @@ bind-address = "127.0.0.1:0"
   auth-enabled = true
   flux-enabled = true
   log-enabled = false
+  # Profiles, figures and requests under /debug are for administrators: everybody who sees a
+  # dashboard reaches this port through Grafana, with a token that may read the bucket.
+  pprof-enabled = true
+  pprof-auth-enabled = true
   write-tracing = false
   max-body-size = 52428800
 

@@ -46,8 +46,9 @@ def part(site: Site) -> Part:
         user=user,
         folders=(data,),
         files={config: text, **guarded},
-        ready=lambda: probe.accepts("127.0.0.1", broker.port),
+        ready=lambda: probe.answers_mqtt(broker.port),
         ready_within=30,
+        hung_after=120,
         url=f"mqtt://{bind}:{broker.port}",
     )
 

@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 from glue.stack import probe
-from glue.stack.part import Part, Site
+from glue.stack.part import SLOWEST_STOP, Part, Site
 from glue.stack.process import identity
 
 DEFAULTS = {
@@ -59,7 +59,7 @@ def part(site: Site, options: dict[str, str] | None = None) -> Part:
         ready_within=120,
         # Fast shutdown: connections are cut, data is written. SIGTERM would wait for clients.
         stop_signal=signal.SIGINT,
-        stop_within=60,
+        stop_within=SLOWEST_STOP,
         url=f"postgresql://127.0.0.1:{postgres.port}/{postgres.database}",
     )
 
