@@ -56,6 +56,7 @@ from glue.changes import Changes
 from glue.commands import Commander
 from glue.core import demo
 from glue.core.folding import Folding
+from glue.notify.rendering import Renderer
 from glue.notify.worker import Worker
 from glue.reports.worker import Worker as ReportWorker
 from glue.settings import Settings
@@ -99,6 +100,8 @@ def create_app(
     app.state.commander = Commander(settings, pool)
     app.state.backtests = asyncio.Semaphore(1)
     app.state.notifier = Worker(settings, pool)
+    # Its own: templates that somebody tries keep no message waiting.
+    app.state.renderer = Renderer(settings.notify)
     app.state.reporter = ReportWorker(settings, pool)
     app.state.doorkeeper = Doorkeeper(pool, settings.glue)
     secret = settings.glue.jwt_secret.get_secret_value()

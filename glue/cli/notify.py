@@ -20,6 +20,7 @@ from glue import store
 from glue.core import messages, sealing, sorting
 from glue.core.messages import BadTemplate, Message
 from glue.messengers.apprise import BadTarget, Messenger, NotDelivered, parse
+from glue.notify.rendering import Renderer
 from glue.settings import Settings
 from glue.store import audit, listing, notifications, outbox
 
@@ -193,7 +194,7 @@ def try_target(name: Name, dry_run: DryRun = False, as_json: Json = False) -> No
 
     async def work(loaded: Settings, conn: Any) -> tuple[Message, str]:
         target = await _target(conn, name)
-        message = messages.compose(
+        message = await Renderer(loaded.notify).compose(
             [messages.EXAMPLE],
             messages.Places("", loaded.fleet.tz),
             target.title_template,

@@ -173,8 +173,13 @@ def compose(
     try:
         return Message(_line(_render(title or TITLE, values)), _render(body or BODY, values), kind)
     except BadTemplate as error:
-        note = f"\n(The template of this target failed: {error})"
-        return Message(_line(_render(TITLE, values)), _render(BODY, values) + note, kind)
+        return shipped(happened, places, str(error))
+
+
+def shipped(happened: Sequence[Happened], places: Places, failure: str) -> Message:
+    """The message by the shipped templates, in place of a target's own that failed."""
+    told = compose(happened, places)
+    return replace(told, body=f"{told.body}\n(The template of this target failed: {failure})")
 
 
 def check(title: str | None, body: str | None) -> None:
@@ -301,13 +306,25 @@ def _compiled(text: str) -> Template:
 
 def _render(text: str, values: dict[str, Any]) -> str:
     try:
-        return _text(_compiled(text).render(values)[:LONGEST]).strip()
+        return _text(_rendered(text, values)[:LONGEST]).strip()
+    except MemoryError:
+        raise
     except TemplateError as error:
         line = getattr(error, "lineno", None)
         where = f" (line {line})" if line else ""
         raise BadTemplate(f"{error.message or type(error).__name__}{where}") from None
     except Exception as error:  # whatever the template's own expressions raise
         raise BadTemplate(f"{type(error).__name__}: {error}"[:300]) from None
+
+
+def _rendered(text: str, values: dict[str, Any]) -> str:
+    parts, length = [], 0
+    for part in _compiled(text).generate(values):
+        parts.append(part)
+        length += len(part)
+        if length > LONGEST:
+            break
+    return "".join(parts)
 
 
 def _text(text: str) -> str:

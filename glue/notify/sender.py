@@ -14,12 +14,14 @@ from typing import NamedTuple
 import structlog
 
 from glue import store
-from glue.core import ack_link, messages, routes, sealing
+from glue.core import ack_link, routes, sealing
 from glue.core.ack_link import AckLink
-from glue.core.messages import Message, Places
+from glue.core.messages import Happened, Message, Places
 from glue.messengers.apprise import BadTarget, Messenger, NotDelivered
+from glue.notify.rendering import Renderer
 from glue.settings import Settings
 from glue.store import audit, notifications, outbox
+from glue.store.notifications import Target
 from glue.store.outbox import Lease
 
 log = structlog.get_logger()
@@ -48,6 +50,7 @@ class Sender:
         self._settings = settings
         self._pool = pool
         self._messenger = messenger
+        self._renderer = Renderer(settings.notify)
         self._places = places(settings)
 
     async def send_next(self, failing: bool = False) -> Sent | None:
@@ -56,11 +59,11 @@ class Sender:
         leased = await self._lease(failing)
         if leased is None:
             return None
-        lease, message, url, name = leased
+        lease, happened, target = leased
+        name = target.name
+        message = lease.message or await self._message(lease, happened, target)
         try:
-            if isinstance(url, Exception):
-                raise BadTarget(str(url))
-            await self._messenger.send(url, message)
+            await self._messenger.send(self._url(target), message)
         except (BadTarget, NotDelivered) as error:
             return await self._failed(lease, name, str(error))
         async with store.transaction(self._pool) as conn:
@@ -68,9 +71,9 @@ class Sender:
         log.info("notification.delivered", target=name, rows=len(lease.ids), batch=lease.batch)
         return Sent(len(lease.ids), "")
 
-    async def _lease(self, failing: bool) -> tuple[Lease, Message, str | Exception, str] | None:
-        key = self._settings.notify.secret_key.get_secret_value()
-        seconds = self._messenger.longest + 15
+    async def _lease(self, failing: bool) -> tuple[Lease, list[Happened], Target] | None:
+        """A message that is due, what it tells where it was not rendered before, and to whom."""
+        seconds = self._messenger.longest + 2 * self._renderer.longest + 15
         async with store.transaction(self._pool) as conn:
             await outbox.lock(conn)
             lease = await outbox.lease(conn, failing, seconds)
@@ -78,21 +81,30 @@ class Sender:
                 return None
             target = await notifications.target(conn, lease.target_id)
             assert target is not None, "a row that can be leased has its target"
-            message = lease.message
-            if message is None:
-                happened = await outbox.happened(conn, lease.ids)
-                message = messages.compose(
-                    happened,
-                    replace(self._places, acknowledge=self._acknowledge(lease)),
-                    target.title_template,
-                    target.body_template,
-                )
-                await outbox.keep_message(conn, lease.batch, message)
+            happened = [] if lease.message else await outbox.happened(conn, lease.ids)
+        return lease, happened, target
+
+    async def _message(self, lease: Lease, happened: list[Happened], target: Target) -> Message:
+        """Rendered outside the transaction: a template may take its time. Every try sends the same,
+        unless the glue ends before it is kept."""
+        message = await self._renderer.compose(
+            happened,
+            replace(self._places, acknowledge=self._acknowledge(lease)),
+            target.title_template,
+            target.body_template,
+        )
+        async with store.transaction(self._pool) as conn:
+            await outbox.keep_message(conn, lease.batch, message)
+        return message
+
+    def _url(self, target: Target) -> str:
+        """The address. Raises :class:`BadTarget`, but not for good: somebody may give the key."""
         try:
-            return lease, message, sealing.unseal(key, target.sealed), target.name
+            return sealing.unseal(
+                self._settings.notify.secret_key.get_secret_value(), target.sealed
+            )
         except (sealing.NoKey, sealing.SealedOtherwise) as error:
-            # Not for good: somebody may give the key.
-            return lease, message, error, target.name
+            raise BadTarget(str(error)) from None
 
     def _acknowledge(self, lease: Lease) -> str:
         """Where this message can be acknowledged; '' where no link may be made."""

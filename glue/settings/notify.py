@@ -46,6 +46,23 @@ class Notify(Group):
         32, "NOTIFY_TRIES", "Then a message is given up: after a day.", "tries", ge=1, le=1000
     )
 
+    template_seconds: float = setting(
+        5.0,
+        "NOTIFY_TEMPLATE_SECONDS",
+        "CPU time that a target's own template may take; then the shipped one is sent. One that"
+        " names each item once takes a hundredth of a second.",
+        "s",
+        gt=0,
+        le=60,
+    )
+    template_memory: int = setting(
+        64,
+        "NOTIFY_TEMPLATE_MEMORY",
+        "Memory that it may take: a message is at most 16,000 characters.",
+        "MiB",
+        ge=1,
+        le=1024,
+    )
     ack_days: float = setting(
         7.0,
         "NOTIFY_ACK_DAYS",

@@ -66,7 +66,8 @@ async def test_templates_are_tried_before_they_are_kept(api):
         "{{ ''.__class__.__mro__ }}",
         "{{ items[0].title.format.__globals__ }}",
     ):
-        assert is_problem(await api.post("admin", TARGETS, {**body, "title_template": bad}), 422)
+        refused = await api.post("admin", TARGETS, {**body, "title_template": bad})
+        assert is_problem(refused, 422) and "cannot be rendered" in refused.json()["detail"]
     target = await made(api, title_template="{{ count }} {{ first.value_text }}")
     cleared = await api.patch("admin", f"{TARGETS}/{target['id']}", {"title_template": None})
     assert cleared.json()["title_template"] is None

@@ -20,7 +20,6 @@ from glue.api.conventions.fields import (
     Utc,
 )
 from glue.api.episodes.shapes import AlertType, Severity
-from glue.core.messages import BadTemplate, check
 
 Occasion = Literal["opened", "raised", "resolved", "escalated", "repeated"]
 State = Literal["queued", "leased", "delivered", "given up", "suppressed"]
@@ -73,14 +72,6 @@ class _Templates(Body):
     body_template: Template | None = Field(
         None, description="Jinja2: `items`, `first`, `count`, `more`, `severity`, `occasion`."
     )
-
-    @model_validator(mode="after")
-    def _renders(self) -> _Templates:
-        try:
-            check(self.title_template, self.body_template)
-        except BadTemplate as error:
-            raise ValueError(f"the template cannot be rendered: {error}") from None
-        return self
 
 
 Url = Annotated[

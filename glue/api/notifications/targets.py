@@ -14,7 +14,7 @@ from glue.api.conventions.fields import LARGEST_ID
 from glue.api.conventions.problems import NotFound, ProblemError, Refused, documented
 from glue.api.notifications.shapes import NewTarget, Target, TargetChange, Tried, Url
 from glue.core import sealing
-from glue.core.messages import Message
+from glue.core.messages import BadTemplate, Message
 from glue.messengers.apprise import BadTarget, NotDelivered, parse
 from glue.settings import Settings
 from glue.store import audit, notifications
@@ -39,6 +39,7 @@ async def create_target(
     """Add a target. Only kinds that `NOTIFY_SCHEMES` allows."""
     values = body.model_dump(exclude={"url"}) | {"created_by": user.username}
     values |= _sealed(request.app.state.settings, body.url)
+    await _rendered(request, body)
     async with store.transaction(request.app.state.pool) as conn:
         made = await notifications.add_target(conn, values)
         if made is None:
@@ -72,6 +73,7 @@ async def change_target(
         if name in given and getattr(body, name) is None:
             raise Refused(f"body.{name}", "cannot be null; leave it out")
     sealed = _sealed(request.app.state.settings, body.url) if body.url else {}
+    await _rendered(request, body)
     async with store.transaction(request.app.state.pool) as conn:
         held = await _one(conn, target_id, hold=True)
         etag.check(if_match, Target.model_validate(held))
@@ -122,6 +124,14 @@ def test_message(who: str) -> Message:
     """What a test sends."""
     at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     return Message("TonyPi: test", f"A test of this target, sent by {who} at {at}.")
+
+
+async def _rendered(request: Request, body: NewTarget | TargetChange) -> None:
+    """Try the templates. Raises :class:`Refused`."""
+    try:
+        await request.app.state.renderer.check(body.title_template, body.body_template)
+    except BadTemplate as error:
+        raise Refused("body", f"the template cannot be rendered: {error}") from None
 
 
 def _sealed(settings: Settings, url: Url) -> dict[str, Any]:
