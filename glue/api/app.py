@@ -95,7 +95,8 @@ def create_app(
     app.state.watch = watch
     app.state.reconciler = None
     app.state.changes = Changes(settings.postgres.dsn)
-    app.state.live = Hub(pool, app.state.changes, settings.glue.live_listeners)
+    most, of_user = settings.glue.live_listeners, settings.glue.live_of_user
+    app.state.live = Hub(pool, app.state.changes, most, of_user)
     app.state.tickets = Tickets()
     app.state.commander = Commander(settings, pool)
     app.state.backtests = asyncio.Semaphore(1)

@@ -81,6 +81,23 @@ class Glue(Group):
         ge=0,
         le=10_000,
     )
+    live_of_user: int = setting(
+        20,
+        "GLUE_LIVE_LISTENERS_OF_USER",
+        "Of them one user's: a few browsers with a few pages each. Nobody keeps others out.",
+        "streams",
+        ge=1,
+        le=10_000,
+    )
+    request_timeout: float = setting(
+        30.0,
+        "GLUE_REQUEST_TIMEOUT",
+        "How long a request may take to arrive, head and body, and a client not to read what it is"
+        " sent; then the connection is closed. The largest body (1 MiB) needs 35 kB/s.",
+        "s",
+        gt=0,
+        le=600,
+    )
     log_retention: int = setting(
         30,
         "GLUE_LOG_RETENTION_DAYS",

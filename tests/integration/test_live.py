@@ -237,6 +237,18 @@ async def test_no_more_streams_than_allowed_and_a_left_one_makes_room(
             pass
 
 
+async def test_one_user_cannot_take_all_streams(live: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live.app.state.live, "_of_user", 1)
+    token = await live.token("viewer")
+    async with stream(live.client, token):
+        answer = await live.get("viewer", "/live")
+        assert is_problem(answer, 429)
+        assert answer.json()["type"].endswith("too-many-streams")
+        assert "GLUE_LIVE_LISTENERS_OF_USER" in answer.json()["detail"]
+        async with stream(live.client, await live.token("operator")):
+            pass
+
+
 async def test_while_nothing_happens_a_comment_keeps_the_line(
     live: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from glue.api.live.listener import WAITING_MAX, Listener, news
-from glue.api.live.tickets import GOOD_FOR, Tickets
+from glue.api.live.tickets import GOOD_FOR, OF_USER_MAX, Tickets
 from glue.store.live import BadPosition, Position, read_position
 
 HERE, THERE = Position(5, 100), Position(5, 200)
@@ -68,3 +68,11 @@ def test_tickets_are_bounded_and_the_oldest_goes(monkeypatch: pytest.MonkeyPatch
     tickets = Tickets(lambda: 0.0)
     given = [tickets.give(f"token {n}") for n in range(5)]
     assert [tickets.take(one) for one in given] == [None, None, "token 2", "token 3", "token 4"]
+
+
+def test_one_users_tickets_push_out_no_others() -> None:
+    kept = Tickets()
+    other = kept.give("t", "ada")
+    mine = [kept.give("m", "bob") for _ in range(OF_USER_MAX + 1)]
+    assert kept.take(other) == "t"
+    assert (kept.take(mine[0]), kept.take(mine[-1])) == (None, "m")

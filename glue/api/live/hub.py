@@ -66,19 +66,24 @@ class Full(Exception):
     """There are as many listeners as are allowed."""
 
 
+class FullOfUser(Exception):
+    """This user has as many listeners as one user may."""
+
+
 class NotRunning(Exception):
     """Nobody reads the changes: this process does not run the loop."""
 
 
 class Hub:
-    """``most`` listeners at a time."""
+    """``most`` listeners at a time, ``of_user`` of them one user's."""
 
-    def __init__(self, pool: store.Pool, changes: Changes, most: int) -> None:
+    def __init__(self, pool: store.Pool, changes: Changes, most: int, of_user: int) -> None:
         self._pool = pool
         self._changes = changes
         self._most = most
+        self._of_user = of_user
         self._listeners: set[Listener] = set()
-        self._coming = 0
+        self._joining: set[Listener] = set()
         self._lock = asyncio.Lock()
         self._position: Position | None = None
         self._told: set[int] = set()
@@ -118,13 +123,16 @@ class Hub:
         """From now on ``listener`` is told; with ``last`` first what he missed since then, or one
         `reset` a topic where that is not known any more (False). Call :meth:`leave` afterwards.
 
-        Raises :class:`Full`, :class:`NotRunning`, ``StoreUnavailable``.
+        Raises :class:`Full`, :class:`FullOfUser`, :class:`NotRunning`, ``StoreUnavailable``.
         """
         if not self._running:
             raise NotRunning
-        if len(self._listeners) + self._coming >= self._most:
+        present = self._listeners | self._joining
+        if sum(one.user == listener.user for one in present) >= self._of_user:
+            raise FullOfUser
+        if len(present) >= self._most:
             raise Full
-        self._coming += 1
+        self._joining.add(listener)
         try:
             async with self._lock:
                 listener.position, whole = await self._look(), True
@@ -133,7 +141,7 @@ class Hub:
                     listener.tell(missed, listener.position)
                 self._listeners.add(listener)
         finally:
-            self._coming -= 1
+            self._joining.discard(listener)
         return whole
 
     def leave(self, listener: Listener) -> None:

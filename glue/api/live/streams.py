@@ -22,7 +22,7 @@ from glue.api.conventions import access, callers
 from glue.api.conventions.callers import Caller
 from glue.api.conventions.fields import Reply, RobotId, Text
 from glue.api.conventions.problems import ProblemError, Refused, documented
-from glue.api.live.hub import Full, Hub, NotRunning
+from glue.api.live.hub import Full, FullOfUser, Hub, NotRunning
 from glue.api.live.listener import Listener, block
 from glue.api.live.tickets import GOOD_FOR, Tickets
 from glue.store import StoreUnavailable, live
@@ -113,13 +113,13 @@ async def create_ticket(
     """A ticket for a browser, which cannot send a header with an event stream."""
     response.headers["Cache-Control"] = "no-store"
     tickets: Tickets = request.app.state.tickets
-    return Ticket(ticket=tickets.give(token or ""), expires_in=GOOD_FOR)
+    return Ticket(ticket=tickets.give(token or "", user.username), expires_in=GOOD_FOR)
 
 
 @router.get(
     "",
     response_class=EventSourceResponse,
-    responses={**_STREAM, **documented(401, 403, 422, 503)},
+    responses={**_STREAM, **documented(401, 403, 422, 429, 503)},
 )
 async def listen(
     request: Request,
@@ -171,6 +171,13 @@ async def _open(
     listener = Listener(user.username, topics, robot_id)
     try:
         whole = await hub.join(listener, last)
+    except FullOfUser:
+        raise ProblemError(
+            429,
+            "You have as many streams as GLUE_LIVE_LISTENERS_OF_USER allows; close one of them.",
+            "too-many-streams",
+            headers={"Retry-After": str(FULL_RETRY_S)},
+        ) from None
     except Full:
         raise ProblemError(
             503,
