@@ -28,7 +28,8 @@ FAMILIES = ("status", "location", "battery", "job", "logs", "scan", "vision")
 SUBSCRIPTIONS = (*(f"{ROOT}/{name}/#" for name in FAMILIES), *RESPONSES, HEARTBEAT)
 """With ``#``, so that an id with a slash is refused and counted, not unheard."""
 
-STATUS_WORDS = {"online": "online", "offline": "offline", "error": "error"}
+STATUS_WORDS = ("online", "offline", "error")
+"""Any other word of a status (idle, charging, ...) means online."""
 JOB_WORDS = ("started", "working", "in_progress", "completed", "cancelled", "failed")
 LEVELS = {
     "TRACE": "INFO",
@@ -74,6 +75,8 @@ class Status:
 
     robot_id: str
     status: str | None = None
+    reported_status: str | None = None
+    """The word as it was sent."""
     ip_address: str | None = None
     camera_url: str | None = None
     system_info: dict[str, Any] | None = None
@@ -174,19 +177,18 @@ def events(
 
 def introduces(made: list[Event], refused: list[Refusal]) -> bool:
     """Whether a message makes its sender known: something in it is usable, or nothing is wrong
-    with it. A status that is none is not enough."""
+    with it. A status without a word is not enough."""
     return not refused or any(not isinstance(one, Status) or one.status for one in made)
 
 
 def _status(said: Envelope, reader: Reader, _: RobotClocks, __: datetime) -> list[Event]:
-    word = reader.text("status", most=50)
-    status = STATUS_WORDS.get(word.lower()) if word else None
-    if word and status is None:
-        reader.refuse("out_of_range", "status", word)
+    word = (reader.text("status", most=50) or "").strip()
+    known = word.lower() if word.lower() in STATUS_WORDS else "online"
     return [
         Status(
             said.robot_id,
-            status,
+            known if word else None,
+            word or None,
             _ip_address(reader),
             _camera_url(reader),
             reader.record("system_info"),

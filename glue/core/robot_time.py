@@ -7,7 +7,7 @@ in the broker is known from our own heartbeats and outages, so a queued message 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -47,6 +47,37 @@ class RobotClocks:
     def seen(self, at: datetime, arrival: datetime) -> datetime:
         """When the robot was last known to live: arrival, unless a backlog is being worked off."""
         return min(at, arrival) if self.waited_s > BACKLOG_S else arrival
+
+
+OLDER_S = 3.0
+"""A robot's threads may send a little out of order."""
+PACE_S = 30.0
+"""So much may two messages of one clock differ in their distance from arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A robot's newest message: its time on the robot's clock, and its arrival; ``doubted`` is a
+    later one that was older."""
+
+    said: datetime
+    arrival: datetime
+    doubted: Spoken | None = None
+
+    def then(self, later: Spoken) -> Spoken:
+        """Give the newest after ``later`` arrived: ``later``, unless it is older than this one.
+
+        A last will is: it was written when the robot connected, and says nothing of its end. So is
+        a copy that somebody kept. Once the next message goes on from it at the clock's pace, the
+        clock was set back, and both are believed.
+        """
+        if later.said >= self.said - timedelta(seconds=OLDER_S):
+            return later
+        if self.doubted is not None and later.said > self.doubted.said:
+            drift = (later.said - self.doubted.said) - (later.arrival - self.doubted.arrival)
+            if abs(drift.total_seconds()) <= PACE_S:
+                return later
+        return replace(self, doubted=later)
 
 
 def instant(stamp: Any, zone: Any) -> datetime | None:

@@ -33,8 +33,9 @@ REASONS = (
 )
 """Why a message or a part of it was refused: tag ``reason`` of measurement ``refused``."""
 
-CLOCK_REASONS = ("ok", "behind", "ahead", "unreadable", "missing")
-"""What a robot's own time was worth: tag ``reason`` of measurement ``clock``."""
+CLOCK_REASONS = ("ok", "behind", "ahead", "unreadable", "missing", "expired")
+"""What a robot's own time was worth: tag ``reason`` of measurement ``clock``. ``expired``: older
+than InfluxDB keeps and perhaps a retained copy, so not stored."""
 
 
 class TopicModelError(Exception):

@@ -21,9 +21,18 @@ from glue.core import emergency
 from glue.core import events as core
 from glue.core.events import Envelope, Refusal
 from glue.core.listening import ListeningClock
-from glue.core.robot_time import RobotClocks
+from glue.core.robot_time import RobotClocks, Spoken
 from glue.events.emergencies import Take
-from glue.events.fold import Listening, Opened, Work, fold, introduced, jobs_after, opened
+from glue.events.fold import (
+    Listening,
+    Memory,
+    Opened,
+    Work,
+    fold,
+    introduced,
+    jobs_after,
+    opened,
+)
 from glue.settings import Settings
 from glue.store import commands, heartbeats, jobs, logs, refusals, robots
 
@@ -44,6 +53,8 @@ class Consumer:
         self._pool = pool
         self._listening: Listening | None = None
         self._seen: dict[str, tuple[str, str]] = {}
+        self._spoken: dict[str, Spoken] = {}
+        self._words: set[str] | None = None
         self._trouble = ""
         self._session = Session(
             settings.broker,
@@ -149,10 +160,15 @@ class Consumer:
                     known = await robots.known(conn, ids)
                 interval = self._settings.glue.heartbeat_interval
                 clocks = self._clocks(known)
-                work = fold(batch, known, clocks, listening, self._seen, interval)
+                if self._words is None:
+                    self._words = await robots.reported_statuses(conn)
+                memory = Memory(self._seen, self._spoken, self._words)
+                work = fold(batch, known, clocks, listening, memory, interval)
                 await self._write(conn, work)
         self._listening = work.listening
         self._seen |= work.seen
+        self._spoken |= work.spoken
+        self._words |= work.words
         if new:
             log.info("robots.registered", count=len(new), policy=policy, first=sorted(new)[:5])
         return work

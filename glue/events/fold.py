@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -20,7 +20,7 @@ from glue.core.emergency import Moment
 from glue.core.events import Envelope, JobReport, Location, LogLine, Refusal, Scan, Status, Vision
 from glue.core.listening import ListeningClock
 from glue.core.payload import Refused, read
-from glue.core.robot_time import RobotClocks, instant
+from glue.core.robot_time import PACE_S, RobotClocks, Spoken, instant
 from glue.store.robots import Heard, Known
 
 log = structlog.get_logger()
@@ -66,6 +66,18 @@ class Work:
     emergencies: list[Moment] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     seen: dict[str, tuple[str, str]] = field(default_factory=dict)
+    spoken: dict[str, Spoken] = field(default_factory=dict)
+    words: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is known of the fleet from the batches before: what each robot's camera last made out,
+    each robot's newest message, and the words for statuses that were counted."""
+
+    seen: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    spoken: Mapping[str, Spoken] = field(default_factory=dict)
+    words: Set[str] = frozenset()
 
 
 def opened(message: Message) -> Opened:
@@ -79,10 +91,10 @@ def fold(
     known: Mapping[str, Known],
     clocks: RobotClocks,
     listening: Listening,
-    seen: Mapping[str, tuple[str, str]],
+    memory: Memory,
     interval: float,
 ) -> Work:
-    """``seen`` is what each robot's camera last made out; ``interval`` is the heartbeat's (s)."""
+    """``interval`` is the heartbeat's (s)."""
     work = Work(listening)
     for one in batch:
         if one.envelope is None:
@@ -91,7 +103,7 @@ def fold(
             work.refusals.append(one.envelope)
         else:
             try:
-                _hear(work, one, one.envelope, known, clocks, seen)
+                _hear(work, one, one.envelope, known, clocks, memory)
             except Exception:  # our own mistake over one message must not stop the others
                 log.exception("event.unreadable", topic=one.message.topic)
                 work.refusals.append(
@@ -155,10 +167,12 @@ def _hear(
     said: Envelope,
     known: Mapping[str, Known],
     clocks: RobotClocks,
-    seen: Mapping[str, tuple[str, str]],
+    memory: Memory,
 ) -> None:
     robot = known.get(said.robot_id)
     if robot is not None and robot.registration == "refused":
+        return
+    if robot is not None and _is_old(work, one, said, robot, clocks, memory):
         return
     published = work.listening.published
     waited = (one.arrival - published).total_seconds() if published else OLDEST_S
@@ -178,6 +192,7 @@ def _hear(
             case Status():
                 _emergency(work, robot, event, last_seen)
                 _status(work.heard[said.robot_id], event)
+                _count_word(work, event, memory)
             case Location():
                 work.heard[said.robot_id].location = event.location
             case _ if robot.registration == "pending":
@@ -186,13 +201,38 @@ def _hear(
             case JobReport() | Scan():
                 work.reports.append(event)
             case Vision():
-                if work.seen.get(event.robot_id, seen.get(event.robot_id)) != event.seen:
+                if work.seen.get(event.robot_id, memory.seen.get(event.robot_id)) != event.seen:
                     work.seen[event.robot_id] = event.seen
                     work.lines.append(event.line)
             case LogLine():
                 work.lines.append(event)
             case Answer():
                 work.answers.append(event)
+
+
+def _is_old(
+    work: Work,
+    one: Opened,
+    said: Envelope,
+    robot: Known,
+    clocks: RobotClocks,
+    memory: Memory,
+) -> bool:
+    """Whether it is a status from before what the robot said last: no goodbye, no sign of life."""
+    at = clocks.said(robot.robot_id, said.doc.get("timestamp"))
+    if at is None:
+        return False
+    later = Spoken(at, one.arrival)
+    newest = work.spoken.get(robot.robot_id, memory.spoken.get(robot.robot_id))
+    if newest is None and robot.last_seen is not None:
+        # Since before this process. That is arrival on our clock, so robots' clocks get some room.
+        before = robot.last_seen - timedelta(seconds=PACE_S)
+        newest = Spoken(before, before)
+    if said.family != "status" or newest is None:
+        work.spoken[robot.robot_id] = later
+        return False
+    work.spoken[robot.robot_id] = newest.then(later)
+    return work.spoken[robot.robot_id] != later
 
 
 def _sighting(work: Work, said: Envelope, clocks: RobotClocks, arrival: datetime) -> datetime:
@@ -221,6 +261,15 @@ def _emergency(work: Work, robot: Known, said: Status, at: datetime) -> None:
         work.emergencies.append(moment)
 
 
+def _count_word(work: Work, event: Status, memory: Memory) -> None:
+    """Count a word that we do not know, the first time that any robot uses it."""
+    word = event.reported_status
+    if word and word.lower() not in events.STATUS_WORDS and word not in memory.words | work.words:
+        work.words.add(word)
+        detail = f"{word!r} is no status known here ({event.robot_id}): taken as online"
+        work.refusals.append(Refusal("status", "out_of_range", detail))
+
+
 def _status(robot: Heard, event: Status) -> None:
     if event.status is not None:
         robot.status = event.status
@@ -228,6 +277,7 @@ def _status(robot: Heard, event: Status) -> None:
     if event.emergency_stopped is False:
         robot.emergency_reason = None
     for name in (
+        "reported_status",
         "ip_address",
         "camera_url",
         "system_info",

@@ -34,6 +34,7 @@ class Known:
     watched: bool = True
     """It may have alerts: accepted, active, not in maintenance."""
     removed: bool = False
+    last_seen: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class Heard:
     last_seen: datetime
     heard_at: float
     status: str | None = "heard"
+    reported_status: str | None = None
     clean_offline: bool | None = False
     ip_address: str | None = None
     camera_url: str | None = None
@@ -57,6 +59,11 @@ async def known(conn: AsyncConnection, ids: Collection[str]) -> dict[str, Known]
     async with conn.cursor(row_factory=class_row(Known)) as cursor:
         rows = await (await cursor.execute(sql.known, {"ids": list(ids)})).fetchall()
     return {row.robot_id: row for row in rows}
+
+
+async def reported_statuses(conn: AsyncConnection) -> set[str]:
+    """The words in which robots last gave their status."""
+    return {row[0] for row in await (await conn.execute(sql.reported_statuses)).fetchall()}
 
 
 async def register(

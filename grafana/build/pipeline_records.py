@@ -103,13 +103,15 @@ def clocks() -> timeseries.Panel:
         33,
         "Times that were replaced",
         "Readings stored at their arrival because the robot's time could not be believed: too far"
-        " ahead or behind, unreadable, or missing. A few robots' clocks are wrong, or FLEET_TZ is.",
+        " ahead or behind, unreadable, or missing. A few robots' clocks are wrong, or FLEET_TZ is."
+        " Expired: so old that it is not stored, mostly a copy that the broker kept.",
         [query],
         colours={
             "ahead": "orange",
             "behind": look.INFO,
             "unreadable": look.CRITICAL,
             "missing": look.ASIDE,
+            "expired": "purple",
         },
         every="10s",
         span=24,

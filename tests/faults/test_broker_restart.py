@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from paho.mqtt import publish
 
-from tests import programs
+from tests import programs, telegraf_wire
 from tests.events import Robots, own, talking
 from tests.faults.test_events_faults import LINES, all_ok, ledger, listening, process
+from tests.integration.test_telegraf_golden import CONFIG, with_file_output
 
 EACH = 200
 
@@ -81,3 +85,40 @@ async def test_what_the_broker_kept_over_its_restart_is_stored_once(
             sent += say(robots, "after")
             await stored(robots, sent)
             assert ledger(robots, sent) == all_ok(sent)
+
+
+async def test_what_the_broker_retained_of_a_dead_robot_is_no_news_after_its_restart(
+    ground, mosquitto, database, settings_for, telegraf, tmp_path
+):
+    """Telegraf subscribes at each connection, and Mosquitto sends it the retained copies again
+    (telegraf#10824); its program cannot see the flag. A point at its own time overwrites itself."""
+    robot, died = f"dead-{uuid.uuid4().hex[:6]}", datetime.now(UTC) - timedelta(minutes=16)
+    said = {"robot_id": robot, "timestamp": died.replace(tzinfo=None).isoformat()}
+    kept = {
+        f"tonypi/status/{robot}": said | {"status": "offline", "system_info": {"cpu_percent": 95}},
+        f"tonypi/battery/{robot}": said | {"percentage": 3},
+    }
+    broker = {"hostname": mosquitto.host, "port": mosquitto.port}
+    target = tmp_path / "out.lp"
+    (tmp_path / "telegraf.conf").write_text(with_file_output(CONFIG.read_text(), target))
+
+    def points() -> list[str]:
+        lines = target.read_text().splitlines() if target.exists() else []
+        return [line for line in lines if robot in line]
+
+    async with talking(own(settings_for, database.database), database.dsn) as robots:
+        try:
+            for topic, payload in kept.items():
+                publish.single(topic, json.dumps(payload), qos=1, retain=True, **broker)
+            telegraf(tmp_path / "telegraf.conf", {"MQTT_TELEGRAF_CLIENT_ID": robot})
+            await robots.until(lambda: len(points()) >= 2, within=30)
+            # From now on old messages are not thought to have waited in a queue.
+            beat = telegraf_wire.heartbeat(datetime.now(UTC))
+            publish.single(beat.topic, beat.payload, qos=1, **broker)
+            await restart(ground, "stopped", robots)
+            await robots.until(lambda: len(points()) >= 4, within=30)
+        finally:
+            for topic in kept:
+                publish.single(topic, b"", qos=1, retain=True, **broker)
+    assert {int(line.rpartition(" ")[2][:10]) for line in points()} == {int(died.timestamp())}
+    assert {line.partition(",")[0] for line in points()} == {"performance", "battery"}

@@ -55,6 +55,40 @@ async def test_a_clean_goodbye_is_kept_until_the_robot_speaks_again(robots):
     await robots.until(lambda: robots.robot("r1", "status, clean_offline") == ("online", False))
 
 
+async def test_a_last_will_is_no_goodbye_and_no_sign_of_life(robots):
+    """It was written when the robot connected (VDA5050#648): silence is measured from the last true
+    message. A goodbye of this moment is one."""
+    columns = "status, clean_offline, last_seen, heard_at, ip_address"
+    connected = datetime.now(UTC) - timedelta(seconds=90)
+    robots.status("r1", timestamp=connected.isoformat())
+    robots.say("tonypi/location/r1", {"x": 1, "timestamp": datetime.now(UTC).isoformat()})
+    before = await robots.until(
+        lambda: robots.robot("r1", "location") and robots.robot("r1", columns)
+    )
+    await asyncio.sleep(0.5)  # the listening clock goes on
+    robots.status("r1", "offline", timestamp=connected.isoformat(), ip_address="192.0.2.9")
+    robots.status("r2")
+    await robots.until(lambda: robots.robot("r2"))
+    assert robots.robot("r1", columns) == before
+    assert before[:2] == ("online", False)
+    robots.status("r1", "offline", timestamp=datetime.now(UTC).isoformat())
+    await robots.until(lambda: robots.robot("r1", "status, clean_offline") == ("offline", True))
+
+
+async def test_words_for_a_status_that_we_do_not_know_are_online_kept_and_counted_once(robots):
+    robots.status("r1", "error")
+    await robots.until(lambda: robots.robot("r1") == ("error",))
+    for word in ("idle", "charging", "idle", "充电"):
+        robots.status("r1", word)
+    robots.status("r2", "idle")
+    columns = "status, reported_status, clean_offline"
+    await robots.until(lambda: robots.robot("r2", columns) == ("online", "idle", False))
+    assert robots.robot("r1", columns) == ("online", "充电", False)
+    refused = robots.rows("SELECT topic, reason, count, last_detail FROM refused_messages")
+    detail = "'充电' is no status known here (r1): taken as online"
+    assert refused == [("status", "out_of_range", 3, detail)]
+
+
 async def test_maintenance_and_inactive_robots_keep_their_status(robots):
     robots.rows(
         "INSERT INTO robots (robot_id, status, is_active) VALUES"

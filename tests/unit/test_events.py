@@ -100,9 +100,18 @@ def test_an_ip_address_is_checked(said, kept):
     assert status.ip_address == kept
 
 
-def test_an_unknown_status_word_is_counted_and_the_rest_is_kept():
-    ((status,), (no,)) = read("tonypi/status/r1", {"status": "busy", "ip_address": "192.0.2.1"})
-    assert (status.status, status.ip_address, no.reason) == (None, "192.0.2.1", "out_of_range")
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        *(("online", "online"), ("OFFLINE", "offline"), (" Error\n", "error")),
+        *((word, "online") for word in ("busy", "charging", "maintenance", "离线", 7, "x" * 60)),
+        *(("", None), (" ", None), (None, None)),
+    ],
+)
+def test_any_word_for_a_status_is_one(word, status):
+    ((made,), refused) = read("tonypi/status/r1", {"status": word, "ip_address": "192.0.2.1"})
+    assert (made.status, made.ip_address, refused) == (status, "192.0.2.1", [])
+    assert made.reported_status == (str(word).strip()[:50] if status else None)
 
 
 @pytest.mark.parametrize("key", ["percent", "progress_percent", "percent_complete"])

@@ -154,6 +154,9 @@ class Robot(Reply):
     description: str | None
     location: dict[str, Any] | None
     status: Status
+    reported_status: str | None = Field(
+        description="The word of its newest status as it was sent; one that is not known is online."
+    )
     ip_address: str | None
     camera_url: str | None
     battery_threshold_low: float

@@ -1,7 +1,8 @@
 -- name: page
 -- An older row's mistake is shown as what its repair will write; a maintenance that is over is over,
 -- whether or not that was written down yet.
-SELECT p.robot_id, (p.m).name, (p.m).description, (p.m).location, p.status, (p.m).ip_address,
+SELECT p.robot_id, (p.m).name, (p.m).description, (p.m).location, p.status,
+       (p.m).reported_status, (p.m).ip_address,
        (p.m).camera_url, (p.m).battery_threshold_low, (p.m).battery_threshold_critical,
        (p.m).temp_threshold_warning, (p.m).temp_threshold_critical, (p.m).settings,
        (p.m).last_seen, (p.m).created_at, (p.m).updated_at, (p.m).is_active, (p.m).registration,
@@ -61,7 +62,7 @@ position(lower(%(text)s) IN lower(concat_ws(E'\n', r.robot_id, r.name, r.descrip
 SELECT r.robot_id, m.name, m.description, m.location,
        CASE WHEN r.status = 'maintenance' AND r.maintenance_until <= now() THEN 'offline'
             ELSE m.status END AS status,
-       m.ip_address, m.camera_url, m.battery_threshold_low, m.battery_threshold_critical,
+       m.reported_status, m.ip_address, m.camera_url, m.battery_threshold_low, m.battery_threshold_critical,
        m.temp_threshold_warning, m.temp_threshold_critical, m.settings, m.last_seen, m.created_at,
        m.updated_at, m.is_active, m.registration, m.groups, m.time_zone, m.system_info, m.emergency_stopped,
        m.maintenance_since, m.maintenance_until, m.maintenance_reason, m.maintenance_by,

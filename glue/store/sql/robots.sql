@@ -1,9 +1,12 @@
 -- name: known
 -- What decides how a robot's messages are taken.
 SELECT r.robot_id, r.registration, r.is_active, r.time_zone, r.emergency_stopped, w.watched,
-       r.removed_at IS NOT NULL AS removed
+       r.removed_at IS NOT NULL AS removed, r.last_seen
   FROM robots r JOIN robot_watch w USING (robot_id)
  WHERE r.robot_id = ANY(%(ids)s);
+
+-- name: reported_statuses
+SELECT DISTINCT reported_status FROM robots WHERE reported_status IS NOT NULL;
 
 -- name: register
 -- Nothing comes back for a robot that somebody else has just added.
@@ -25,6 +28,7 @@ UPDATE robots r
            WHEN n.status <> 'heard' THEN n.status
            WHEN r.status = 'offline' THEN 'online'
            ELSE r.status END,
+       reported_status = coalesce(n.reported_status, r.reported_status),
        ip_address = coalesce(n.ip_address, r.ip_address),
        camera_url = coalesce(n.camera_url, r.camera_url),
        system_info = coalesce(n.system_info, r.system_info),
@@ -42,7 +46,7 @@ UPDATE robots r
        removed_heard_at = CASE WHEN r.removed_at IS NOT NULL THEN now() END
   FROM jsonb_to_recordset(%(rows)s) AS n(
        robot_id text, last_seen timestamptz, heard_at double precision, clean_offline boolean,
-       status text, ip_address text, camera_url text, system_info jsonb,
+       status text, reported_status text, ip_address text, camera_url text, system_info jsonb,
        emergency_stopped boolean, emergency_reason text, location jsonb)
  WHERE r.robot_id = n.robot_id AND r.registration <> 'refused';
 
