@@ -12,7 +12,7 @@ from glue.api.conventions.problems import NotFound, ProblemError, documented
 from glue.api.report_shapes import JobFilter, JobPath, NewReport, Queued, ReportJob, ReportJobs
 from glue.core.report import request as about
 from glue.core.roles import allows
-from glue.store import audit, report_jobs
+from glue.store import audit, references, report_jobs
 
 router = access.router("reports", f"{access.PREFIX}/reports")
 
@@ -68,10 +68,12 @@ async def cancel_report_job(request: Request, user: access.Viewer, job_id: JobPa
 
 
 async def add(request: Request, user: Any, wanted: about.Request) -> int:
-    """The id of a new job. Raises :class:`ProblemError` 409 when too many wait."""
+    """The id of a new job. Raises :class:`ProblemError` 409 when too many wait, and
+    ``UnknownNames``."""
     state = request.app.state
     most = state.settings.reports.queue
     async with store.transaction(state.pool) as conn:
+        await references.check(conn, robots=wanted.robots, group=wanted.group)
         if await report_jobs.waiting(conn) >= most:
             raise ProblemError(
                 409, f"{most} reports wait already (REPORTS_QUEUE); try again later.", "queue-full"

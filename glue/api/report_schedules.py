@@ -9,10 +9,10 @@ from fastapi import Query, Request, Response
 
 from glue import store
 from glue.api.conventions import access, etag, idempotency
-from glue.api.conventions.problems import NotFound, ProblemError, Refused, documented
+from glue.api.conventions.problems import NotFound, ProblemError, documented
 from glue.api.report_shapes import Delivery, NewSchedule, Queued, ReportSchedule, SchedulePath
 from glue.reports import scheduler
-from glue.store import audit, notifications, report_deliveries, report_schedules
+from glue.store import audit, notifications, references, report_deliveries, report_schedules
 from glue.store.report_schedules import Schedule
 
 router = access.router("reports", f"{access.PREFIX}/report-schedules")
@@ -35,7 +35,8 @@ async def create_report_schedule(
     missed are made up for once."""
     values = body.values(request.app.state.settings.fleet.tz, datetime.now(UTC))
     async with store.transaction(request.app.state.pool) as conn:
-        await _targets(conn, values["targets"])
+        await notifications.lock_routes(conn)
+        await references.check(conn, **body.names())
         made = await report_schedules.add(conn, values | {"created_by": user.username})
         if made is None:
             raise _taken(body.name)
@@ -66,9 +67,10 @@ async def change_report_schedule(
     """Replace a schedule. Its next run is planned anew."""
     values = body.values(request.app.state.settings.fleet.tz, datetime.now(UTC))
     async with store.transaction(request.app.state.pool) as conn:
+        await notifications.lock_routes(conn)
+        await references.check(conn, **body.names())
         held = await _one(conn, schedule_id, hold=True)
         etag.check(if_match, ReportSchedule.model_validate(held))
-        await _targets(conn, values["targets"])
         changed = await report_schedules.change(conn, schedule_id, values)
         if changed is None:
             raise _taken(body.name)
@@ -124,14 +126,6 @@ async def list_report_deliveries(
         await _one(conn, schedule_id)
         rows = await report_deliveries.of_schedule(conn, schedule_id, limit)
     return [Delivery.model_validate(row) for row in rows]
-
-
-async def _targets(conn: Any, ids: list[int]) -> None:
-    """Raises :class:`Refused` for a target that is not there."""
-    await notifications.lock_routes(conn)
-    known = {one.id for one in await notifications.targets(conn)}
-    if missing := [one for one in ids if one not in known]:
-        raise Refused("body.targets", f"no such targets: {', '.join(map(str, missing[:20]))}")
 
 
 async def _one(conn: Any, schedule_id: int, hold: bool = False) -> Schedule:

@@ -10,7 +10,7 @@ from fastapi import Path
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from glue.api.conventions.fields import LARGEST_ID, Body, Instant, Name, Reply, RobotId, Text, Utc
-from glue.api.conventions.problems import ProblemError
+from glue.api.conventions.problems import ProblemError, Refused
 from glue.api.notifications.shapes import Clock, Label, TargetIds
 from glue.core.report import periods, schedule
 from glue.core.report.content import Kind
@@ -135,6 +135,11 @@ class NewSchedule(Body):
             raise ValueError("give every, or cron")
         return self
 
+    def names(self) -> dict[str, Any]:
+        """What has to be there, by field."""
+        about = self.report
+        return {"robots": about.robots, "group": about.group, "targets": self.targets}
+
     def values(self, zone: str, now: datetime) -> dict[str, Any]:
         """As :mod:`glue.store.report_schedules` takes them. Raises :class:`ProblemError` 422."""
         chosen = self.zone or zone
@@ -150,7 +155,7 @@ class NewSchedule(Body):
         except ValidationError as error:
             raise refused(error, "body.report") from None
         except ValueError as error:
-            raise _one("body.cron", str(error)) from None
+            raise Refused("body.cron", str(error)) from None
         return {
             "name": self.name,
             "enabled": self.enabled,
@@ -219,7 +224,7 @@ def known(zone: str) -> ZoneInfo:
     try:
         return ZoneInfo(zone)
     except (OSError, ValueError, KeyError):
-        raise _one("body.zone", "no time zone; use a name like Europe/Berlin") from None
+        raise Refused("body.zone", "no time zone; use a name like Europe/Berlin") from None
 
 
 def refused(error: ValidationError, where: str) -> ProblemError:
@@ -231,11 +236,4 @@ def refused(error: ValidationError, where: str) -> ProblemError:
         }
         for one in error.errors()
     ]
-    said = "; ".join(f"{one['where']}: {one['why']}" for one in found)
-    return ProblemError(422, said, "refused", more={"errors": found})
-
-
-def _one(where: str, why: str) -> ProblemError:
-    return ProblemError(
-        422, f"{where}: {why}", "refused", more={"errors": [{"where": where, "why": why}]}
-    )
+    return Refused.all_of(found)

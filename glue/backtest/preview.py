@@ -12,10 +12,11 @@ from glue.backtest import history, replay
 from glue.backtest.history import Peak, Span
 from glue.core.backtest import Pair, Past, objection
 from glue.core.metrics import Metric
+from glue.core.references import hint
 from glue.series import Query
 from glue.settings import Settings
 from glue.store import backtest as record
-from glue.store import fleet
+from glue.store import fleet, references
 
 MOST = 1000
 """Episodes that are listed; all are counted."""
@@ -150,7 +151,8 @@ async def reach(
         bounds = await record.bounds(conn, metric.name)
         if robot_id is not None:
             if await fleet.one(conn, robot_id) is None:
-                raise UnknownRobot(f"There is no robot {robot_id}.")
+                known = await references.known(conn, "robots")
+                raise UnknownRobot(f"There is no robot {robot_id}; {hint(robot_id, known)}")
             return Reach([robot_id], [], bounds)
         robots = await record.fleet(conn, metric.name)
     if all_robots:

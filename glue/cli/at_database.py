@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -55,6 +55,12 @@ def moment(who: str, text: str | None) -> datetime | None:
     if at <= datetime.now(UTC):
         end(who, f"{text} has passed; give a time to come", 2)
     return at
+
+
+def remark(who: str, remarks: Iterable[str]) -> None:
+    """Say on stderr what is worth knowing, and go on."""
+    for one in remarks:
+        typer.echo(f"{who}: {one}", err=True)
 
 
 def print_json(value: Any) -> None:

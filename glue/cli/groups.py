@@ -9,7 +9,7 @@ import typer
 
 from glue.cli.at_database import Refused, print_json, run
 from glue.core.robot_id import PATTERN
-from glue.store import audit, fleet
+from glue.store import audit, fleet, references
 
 app = typer.Typer(
     help="Groups of robots, for routes, mutes and maintenance windows.", no_args_is_help=True
@@ -36,6 +36,7 @@ def list_(
     settings unusable."""
 
     async def work(_: Any, conn: Any) -> Any:
+        await references.check(conn, group=group)
         return await fleet.groups(conn) if group is None else await fleet.of_group(conn, group)
 
     found = run(WHO, work)
@@ -66,15 +67,16 @@ def _change(group: str, robots: list[str], dry_run: bool, *, into: bool) -> list
         if not re.fullmatch(PATTERN, group) or len(group) > 50:
             raise Refused("a name has 1 to 50 letters, digits and _ . : -")
         await audit.acting(conn, WHO)
-        there = await fleet.hold(conn, robots)
-        if missing := [one for one in robots if one not in there]:
-            raise Refused(f"no such robots: {', '.join(missing[:20])}; nothing was changed")
+        await references.lock_groups(conn)
+        await references.check(conn, robot=robots, group=() if into else group)
+        await fleet.hold(conn, robots)
         if dry_run:
             inside = set(await fleet.of_group(conn, group))
             return [one for one in dict.fromkeys(robots) if (one in inside) != into]
         try:
             act = fleet.put_into_group if into else fleet.take_out_of_group
             changed = await act(conn, group, robots)
+            await references.let_go(conn, () if into else [group])
         except fleet.RobotRefused:
             raise Refused("a robot is in 20 groups at most; nothing was changed") from None
         verb = "put robots into" if into else "took robots out of"

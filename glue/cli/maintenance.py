@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from glue.cli.at_database import Refused, end, print_json, run
+from glue.cli.at_database import Refused, end, print_json, remark, run
 from glue.core.maintenance_windows import Schedule, mistake, next_ones
 from glue.events import maintenance_windows as acts
-from glue.store import maintenance
+from glue.store import maintenance, references
 
 app = typer.Typer(help="Maintenance windows: planned, once or repeating.", no_args_is_help=True)
 
@@ -82,6 +82,8 @@ def add(
     async def work(loaded: Any, conn: Any) -> int | None:
         values["zone"] = zone or loaded.fleet.tz
         _check(maintenance.schedule(values))
+        names = {key: values[key] for key in ("robots", "groups")}
+        remark(WHO, await references.check(conn, **names))
         if dry_run:
             return None
         try:
@@ -107,10 +109,10 @@ def remove(
 
     async def work(_: Any, conn: Any) -> None:
         await maintenance.lock(conn)
+        await references.check(conn, window=name)
         window_id = await maintenance.named(conn, name)
         row = await maintenance.one(conn, window_id) if window_id else None
-        if row is None:
-            raise Refused(f"there is no window {name}; `tonypi maintenance list` shows them")
+        assert row is not None
         if not dry_run:
             await acts.remove(conn, row, WHO)
 
@@ -123,7 +125,7 @@ def _check(schedule: Schedule) -> None:
         ZoneInfo(schedule.zone)
     except (OSError, ValueError, KeyError):
         raise Refused(f"{schedule.zone} is no time zone; use a name like Europe/Berlin") from None
-    if why := mistake(schedule):
+    if why := mistake(schedule, datetime.now(UTC)):
         raise Refused(why)
 
 

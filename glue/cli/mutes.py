@@ -13,8 +13,8 @@ import typer
 
 from glue.alerts import mutes as acts
 from glue.alerts import people
-from glue.cli.at_database import Refused, moment, print_json, run
-from glue.store import audit, mutes
+from glue.cli.at_database import Refused, moment, print_json, remark, run
+from glue.store import audit, mutes, references
 
 app = typer.Typer(help="Mutes: alerts of which nobody is told.", no_args_is_help=True)
 
@@ -69,7 +69,7 @@ def add(
 ) -> None:
     """Tell nobody of what all the given conditions name, from now on."""
     end = moment(WHO, until)
-    values = {
+    values: dict[str, Any] = {
         "robots": robot or [],
         "groups": group or [],
         "metrics": metric or [],
@@ -81,6 +81,8 @@ def add(
     async def work(_: Any, conn: Any) -> dict[str, Any]:
         if not any((robot, group, metric, type_)):
             raise Refused("name some robots, groups, metrics or types; '*' stands for all")
+        names = {key: values[key] for key in ("robots", "groups", "metrics", "types")}
+        remark(WHO, await references.check(conn, **names))
         if dry_run:
             return {"id": None, "created_by": WHO, **values}
         return await acts.add(conn, values, WHO)

@@ -22,7 +22,7 @@ from glue.core.messages import BadTemplate, Message
 from glue.messengers.apprise import BadTarget, Messenger, NotDelivered, parse
 from glue.notify.rendering import Renderer
 from glue.settings import Settings
-from glue.store import audit, listing, notifications, outbox
+from glue.store import audit, listing, notifications, outbox, references
 
 app = typer.Typer(help="Notifications: targets, routes, what waits.", no_args_is_help=True)
 
@@ -228,9 +228,9 @@ async def _send(url: str, message: Message) -> None:
 
 
 async def _target(conn: Any, name: str) -> notifications.Target:
+    await references.check(conn, to=name)
     found = await notifications.target_named(conn, name)
-    if found is None:
-        raise Refused(f"there is no target {name}; `tonypi notify targets` shows who there is")
+    assert found is not None
     return found
 
 

@@ -29,7 +29,7 @@ from glue.core.report import schedule
 from glue.core.report.request import known_zone
 from glue.reports import scheduler
 from glue.settings import Settings
-from glue.store import audit, notifications, report_schedules
+from glue.store import audit, notifications, references, report_schedules
 
 app = typer.Typer(help="Reports that come by themselves.", no_args_is_help=True)
 
@@ -99,6 +99,7 @@ def add(
         }
         async with store.transaction(pool) as conn:
             await notifications.lock_routes(conn)
+            await references.check(conn, robot=robot, group=group, to=to)
             values["targets"] = [await _target(conn, one) for one in to or ()]
             if dry_run:
                 return values
@@ -196,13 +197,12 @@ def _check(about: dict[str, Any], covers: Any, zone: str) -> None:
 
 async def _target(conn: Any, name: str) -> int:
     found = await notifications.target_named(conn, name)
-    if found is None:
-        raise Refused(f"there is no target {name}; `tonypi notify targets` shows who there is")
+    assert found is not None
     return found.id
 
 
 async def _named(conn: Any, name: str) -> report_schedules.Schedule:
+    await references.check(conn, schedule=name)
     found = await report_schedules.named(conn, name)
-    if found is None:
-        raise Refused(f"there is no schedule {name}; `tonypi reports schedule list` shows them")
+    assert found is not None
     return found

@@ -42,7 +42,7 @@ from glue.reports import keeping
 from glue.reports.formats import FORMATS
 from glue.reports.making import Lost, make
 from glue.settings import Settings
-from glue.store import audit, listing, report_files, report_jobs, report_reads
+from glue.store import audit, listing, references, report_files, report_jobs, report_reads
 from glue.store.report_jobs import LEASE_S, Lease
 
 app = typer.Typer(help="Reports: make, list, show, send by schedule.", no_args_is_help=True)
@@ -94,6 +94,8 @@ def build(
             "zone": zone or loaded.fleet.tz,
         }
         request = _request(values, last, since, until)
+        async with store.transaction(pool) as conn:
+            await references.check(conn, robot=robot, group=group)
         if dry_run:
             return {"would_make": request.plain()}
         report_id = await _make(loaded, pool, request, quiet=as_json)

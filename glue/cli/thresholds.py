@@ -21,7 +21,7 @@ from glue.core.backtest import pair
 from glue.core.metrics import METRICS
 from glue.series import SeriesError
 from glue.settings import Settings
-from glue.store import audit, fleet, limits, thresholds
+from glue.store import audit, fleet, limits, references, thresholds
 
 app = typer.Typer(
     help="Limits: tried on the past, suggested from it, set and looked at.", no_args_is_help=True
@@ -152,7 +152,12 @@ def list_thresholds(as_json: Json = False) -> None:
 @app.command()
 def effective(robot: Robot = None, metric: AnyMetric = None, as_json: Json = False) -> None:
     """What rules apply now, with its level. Exit codes: 0 done, 1 failed, 2 settings unusable."""
-    rows = _run(lambda _, pool: _read(pool, lambda conn: limits.in_force(conn, robot, metric)))
+
+    async def work(conn: Any) -> Any:
+        await references.check(conn, robot=robot)
+        return await limits.in_force(conn, robot, metric)
+
+    rows = _run(lambda _, pool: _read(pool, work))
     for row in rows:
         if as_json:
             typer.echo(json.dumps(_plain(row)))
@@ -232,10 +237,8 @@ async def _hold(conn: Any, robot: str | None) -> None:
     if robot is None:
         await thresholds.hold(conn)
         return
-    found = (await fleet.hold(conn, [robot])).get(robot)
-    if found is None:
-        raise backtest.UnknownRobot(f"There is no robot {robot}.")
-    if found.removed:
+    await references.check(conn, robot=robot)
+    if (await fleet.hold(conn, [robot]))[robot].removed:
         raise backtest.BacktestRefused("robot", f"{robot} is removed; restore it first")
 
 

@@ -13,8 +13,9 @@ import typer
 
 from glue import settings, store
 from glue.core import passwords, people
+from glue.core.references import hint
 from glue.core.roles import ROLES, Role
-from glue.store import audit, sessions, users
+from glue.store import audit, references, sessions, users
 from glue.store.users import User
 
 app = typer.Typer(help="Users of the API: list, add, change.", no_args_is_help=True)
@@ -104,9 +105,7 @@ def sign_out(username: Name) -> None:
     """End all sessions of a user, who may log in again. Counts at once."""
 
     async def work(conn: Any) -> tuple[User, int]:
-        user = await users.by_username(conn, username)
-        if user is None:
-            raise _nobody(username)
+        user = await _named(conn, username)
         ended = await sessions.end_all(conn, user.id, "ended at the command line")
         await audit.record(conn, "auth", f"{WHO}: ended {ended} sessions of {user.username}")
         return user, ended
@@ -137,17 +136,21 @@ def activate(username: Name) -> None:
 
 def _change(username: str, what: str, *, new_name: str | None = None, **values: Any) -> None:
     async def work(conn: Any) -> User:
-        found = await users.by_username(conn, username)
-        if not found or not await users.edit(conn, found.id, username=new_name, **values):
-            raise _nobody(username)
+        found = await _named(conn, username)
+        await users.edit(conn, found.id, username=new_name, **values)
         await audit.record(conn, "auth", f"{WHO}: {found.username}: {what}")
         return found
 
     typer.echo(f"{_run(work).username}: {what}")
 
 
-def _nobody(username: str) -> Refused:
-    return Refused(f"there is no user {username}; `tonypi users list` shows who there is")
+async def _named(conn: Any, username: str) -> User:
+    """Whatever its case. Raises :class:`Refused`."""
+    user = await users.by_username(conn, username)
+    if user is None:
+        near = hint(username, await references.known(conn, "users"))
+        raise Refused(f"there is no user {username}; {near}")
+    return user
 
 
 def _run(work: Callable[[Any], Awaitable[Any]]) -> Any:

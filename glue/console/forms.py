@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
-from glue.api.conventions.problems import ProblemError, Refused
+from glue.api.conventions.problems import Refused
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -27,8 +27,7 @@ def body(kind: type[Kind], given: Mapping[str, Any]) -> Kind:
             }
             for one in error.errors(include_input=False)
         ]
-        told = "; ".join(f"{one['where']}: {one['why']}" for one in errors[:3])
-        raise ProblemError(422, told, "refused", more={"errors": errors}) from None
+        raise Refused.all_of(errors) from None
 
 
 def moment(name: str, text: str, zone: ZoneInfo) -> datetime | None:

@@ -17,7 +17,9 @@ from fastapi.params import Depends
 
 from glue.api.conventions import access
 from glue.api.conventions.callers import Caller
+from glue.api.conventions.problems import of_names
 from glue.core.roles import Role, allows
+from glue.store.references import InUse, UnknownNames
 
 Kind = TypeVar("Kind")
 Operation = Callable[..., Coroutine[Any, Any, Kind]]
@@ -32,7 +34,10 @@ async def perform(
     for name, value in {"request": request, "response": Response()}.items():
         if name in signature(operation).parameters:
             given[name] = value
-    return await operation(user=caller, **given)
+    try:
+        return await operation(user=caller, **given)
+    except (UnknownNames, InUse) as error:
+        raise of_names(error) from None
 
 
 @cache

@@ -20,6 +20,7 @@ from starlette.responses import RedirectResponse
 
 from glue.api.conventions import access, refusals
 from glue.api.conventions.callers import Caller
+from glue.api.conventions.fields import Remarked
 from glue.api.conventions.problems import ProblemError
 from glue.console import browser, words
 from glue.console.operations import May, Operation, least
@@ -222,6 +223,11 @@ def go(request: Request, path: str, message: str = "") -> Response:
     if message:
         browser.say(request, answer, message)
     return answer
+
+
+def with_remarks(said: str, made: Remarked) -> str:
+    """``said``, and what else is worth knowing of ``made``."""
+    return " ".join([said, *(f"{one}." for one in made.remarks)])
 
 
 def query(pairs: Mapping[str, Any] | list[tuple[str, str]]) -> str:

@@ -3,7 +3,8 @@
 A window says when it first starts and ends, as a clock on the wall there shows it; a repeating one
 does so again on weekdays, every so many weeks, until a last day. Its occurrences follow the wall
 clock, so one from 22:00 to 02:00 does that in summer and in winter, whatever the hours between are.
-A time that the clocks skip is the moment at which they jump; one that they show twice is the first.
+A time that the clocks skip is read with the offset before it (RFC 5545, 3.3.5: 02:30 is 03:30), at
+start and end alike; one that they show twice is the first.
 """
 
 from __future__ import annotations
@@ -40,35 +41,31 @@ class Occurrence:
     ends_at: datetime
 
 
-def mistake(schedule: Schedule) -> str:
-    """Why ``schedule`` makes no sense; '' when it does."""
+def mistake(schedule: Schedule, now: datetime) -> str:
+    """Why ``schedule`` makes no sense at ``now``; '' when it does. Its zone is one that
+    :mod:`zoneinfo` knows."""
+    zone = ZoneInfo(schedule.zone)
     length = schedule.end - schedule.start
     if length <= timedelta():
         return "the end is not after the start"
-    if not schedule.weekdays:
-        return "" if length <= LONGEST_ONCE else "longer than a year"
-    if length > LONGEST_REPEATED:
+    if not schedule.weekdays and length > LONGEST_ONCE:
+        return "longer than a year"
+    if not schedule.weekdays and moment(schedule.end, zone) <= moment(schedule.start, zone):
+        return "the end is not after the start: the clocks skip the hour in which it starts"
+    if schedule.weekdays and length > LONGEST_REPEATED:
         return "one that repeats lasts a week at most"
-    if schedule.last_day is not None and schedule.last_day < schedule.start.date():
+    if schedule.weekdays and schedule.last_day and schedule.last_day < schedule.start.date():
         return "the last day is before the start"
+    if not next_ones(schedule, now, 1):
+        return "all of it is in the past"
     return ""
 
 
 def moment(local: datetime, zone: ZoneInfo) -> datetime:
-    """When a clock in ``zone`` first shows ``local``, or jumps over it; in UTC."""
-    at = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if at.astimezone(zone).replace(tzinfo=None, fold=0) == local:
-        return at
-    # Skipped: the jump lies between the two readings of it (PEP 495).
-    early = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
-    before = early.astimezone(zone).utcoffset()
-    while at - early > timedelta(seconds=1):
-        middle = early + (at - early) // 2
-        if middle.astimezone(zone).utcoffset() == before:
-            early = middle
-        else:
-            at = middle
-    return at.replace(microsecond=0)
+    """When a clock in ``zone`` first shows ``local``, in UTC; of a time that it skips, when it
+    would have, had it not jumped."""
+    # With fold=0, zoneinfo takes the offset before a jump in either direction (PEP 495).
+    return local.replace(tzinfo=zone, fold=0).astimezone(UTC)
 
 
 def occurrences(schedule: Schedule, after: datetime) -> Iterator[Occurrence]:
@@ -82,8 +79,10 @@ def occurrences(schedule: Schedule, after: datetime) -> Iterator[Occurrence]:
             ends = moment(schedule.end + shift, zone)
         except OverflowError:  # the calendar ends
             return
-        # Both may be in an hour that the clocks skip: then there is none that day.
-        if ends > after and ends > starts:
+        # Where only its start is skipped, it may begin after its end: it is as long as ever.
+        if ends <= starts:
+            ends = starts + (schedule.end - schedule.start)
+        if ends > after:
             yield Occurrence(starts, ends)
 
 

@@ -13,6 +13,8 @@ from typing import Literal
 Severity = Literal["warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("warning", "critical")
 
+AlertType = Literal["temperature", "battery", "servo", "system", "network", "performance"]
+
 Direction = Literal["high", "low"]
 """Which side is bad."""
 

@@ -26,6 +26,7 @@ from psycopg.sql import SQL, Composable, Composed, Placeholder
 
 from glue.core.page import Part
 from glue.core.sorting import By, Column, Sort
+from glue.store import references
 from glue.store.queries import Queries
 
 Row = dict[str, Any]
@@ -58,8 +59,9 @@ async def page(
     rows: int,
 ) -> Page:
     """At most ``rows`` rows after the one with the sort values ``after``. A filter that is None
-    lets everything through."""
+    lets everything through. Raises ``UnknownNames`` for one that names what is not there."""
     wanted = _given(filters)
+    await references.check_filters(conn, wanted)
     placed = {f"after_{n}": value for n, value in enumerate(after or ())}
     query = _query(listing, wanted, sort, after)
     async with conn.cursor(row_factory=dict_row) as cursor:
@@ -77,8 +79,9 @@ async def selected(
     **more: Any,
 ) -> list[Row]:
     """The rows of another query over the listing's table: ``block`` with ``{where}``. ``more`` are
-    further parameters of it."""
+    further parameters of it. Raises as :func:`page` does."""
     wanted = _given(filters)
+    await references.check_filters(conn, wanted)
     async with conn.cursor(row_factory=dict_row) as cursor:
         query = SQL(block).format(where=_where(listing, wanted))
         await cursor.execute(query, {**wanted, **more}, prepare=False)

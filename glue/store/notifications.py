@@ -3,7 +3,7 @@ opens it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -89,12 +89,6 @@ async def routes_of_target(conn: AsyncConnection, target_id: int) -> list[str]:
     """Names of the routes that tell it."""
     cursor = await conn.execute(sql.routes_of_target, {"id": target_id})
     return [row[0] for row in await cursor.fetchall()]
-
-
-async def missing_targets(conn: AsyncConnection, ids: Collection[int]) -> list[int]:
-    """Those of ``ids`` that are no target."""
-    cursor = await conn.execute(sql.target_ids, {"ids": list(ids)})
-    return sorted(set(ids) - {row[0] for row in await cursor.fetchall()})
 
 
 async def route_rows(conn: AsyncConnection) -> list[Row]:

@@ -60,6 +60,36 @@ async def test_every_route_does_to_everybody_what_it_declares(api: Api) -> None:
     assert seen >= 4 * 14
 
 
+async def test_a_parameter_that_a_route_does_not_have_is_refused(api: Api) -> None:
+    document = (await api.client.get("/openapi.json")).json()
+    seen = 0
+    for method, path, operation in operations(document):
+        if not path.startswith(access.PREFIX):
+            continue
+        known = [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"]
+        # A ticket is instead of a token, and looked at first.
+        asked = dict.fromkeys([*known, "nonsense"], "x")
+        asked.pop("ticket", None)
+        api.sessions.clear()  # some routes end the session
+        answer = await api.call("admin", method, path.format(**EXAMPLES), params=asked)
+        assert is_problem(answer, 422), f"{method} {path}"
+        (error,) = answer.json()["errors"]
+        assert error["where"] == "query.nonsense", f"{method} {path}"
+        assert "422" in operation["responses"], f"{method} {path}"
+        seen += 1
+    assert seen > 80
+
+
+async def test_the_parameter_that_was_meant_is_suggested(api: Api) -> None:
+    answer = await api.get("viewer", "/alerts", severty="critical", severity="critical")
+    (error,) = answer.json()["errors"]
+    assert error == {
+        "where": "query.severty",
+        "why": "no parameter here; did you mean severity?",
+    }
+    assert (await api.client.get("/healthz", params={"t": "1"})).status_code == 200
+
+
 async def test_no_route_is_outside_of_the_document_but_the_documentation(api: Api) -> None:
     documented = {path for _, path, _ in operations((await api.client.get("/openapi.json")).json())}
     served = set()

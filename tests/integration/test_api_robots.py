@@ -266,7 +266,10 @@ async def test_registrations_are_decided_one_by_one_and_together(api: Api) -> No
     refused = await api.post("admin", "/robots/registrations", wrong)
     assert is_problem(refused, 404)
     assert refused.json()["errors"] == [
-        {"where": "body.robot_ids.1", "why": "nobody: no such robot"}
+        {
+            "where": "body.robot_ids.1",
+            "why": "nobody: no such robot; there are n1, n2, n3, tonypi_01",
+        }
     ]
     assert await waiting() == ["n2", "n3"], "all or none"
     done = await api.post("admin", "/robots/registrations", both)

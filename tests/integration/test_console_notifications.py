@@ -45,6 +45,7 @@ async def test_a_target_is_added_changed_and_removed_and_never_shows_its_address
 
 async def test_a_route_is_added_with_all_it_can_say_and_read_back(console: Console) -> None:
     ops, boss = [await notified.add_target(console.api.pool, name, URL) for name in ("ops", "boss")]
+    await console.api.post("operator", "/robots", {"robot_id": "r7", "groups": ["hall-2"]})
     admin = await console.as_("admin")
     await admin.get("/notifications/routes/new")
     nobody = await admin.send("Add</button>", name="hall", robots="lab-*, r7")
@@ -64,7 +65,7 @@ async def test_a_route_is_added_with_all_it_can_say_and_read_back(console: Conso
     assert kept == {
         **{"id": kept["id"], "name": "hall", "position": 100, "enabled": True},
         **{"severities": ["critical", "warning"], "types": ["battery"], "metrics": []},
-        **{"robots": ["lab-*", "r7"], "groups": ["hall-2"], "hours": None},
+        **{"robots": ["lab-*", "r7"], "groups": ["hall-2"], "hours": None, "remarks": []},
         **{"targets": [ops], "escalate_after": 600, "escalate_to": [boss], "repeat_every": 150},
         **{"send_resolved": True, "group_wait": 1, "group_interval": 60, "go_on": True},
         "quiet_hours": {"start": "22:00", "end": "07:00", "zone": "UTC", "weekdays": [6, 7]},

@@ -14,11 +14,14 @@ def later(**more: float) -> str:
 
 
 async def test_something_is_muted_for_a_while_and_told_again(console: Console) -> None:
+    await console.api.post("operator", "/robots", {"robot_id": "r7"})
     operator = await console.as_("operator")
     await operator.get("/alerts")
     await operator.get("/mutes")
     nothing = await operator.send("Mute</button>", comment="new floor")
     assert nothing.status_code == 422 and 'value="new floor"' in nothing.text
+    unknown = await operator.send("Mute</button>", robots="lab-*, rr7")
+    assert unknown.status_code == 422 and "did you mean r7?" in unknown.text
     page = await operator.send(
         "Mute</button>", ("types", "battery"), robots="lab-*, r7", until=later(hours=2)
     )

@@ -56,8 +56,9 @@ async def test_a_group_of_nobody_or_with_a_bad_name_is_refused(api: Api) -> None
 
 
 async def test_a_route_may_be_for_groups(api: Api) -> None:
-    await some_robots(api, "r1", "r2")
+    await some_robots(api, "r1", "r2", "r3")
     await api.put("operator", "/groups/hall-2", {"robot_ids": ["r2"]})
+    await api.put("operator", "/groups/hall-3", {"robot_ids": ["r3"]})
     target = await notified.add_target(api.pool, "ops", "json://127.0.0.1:9/hook")
     route = {"name": "hall 2", "groups": ["hall-2", "hall-3"], "targets": [target]}
     answer = await api.post("admin", "/notifications/routes", route)

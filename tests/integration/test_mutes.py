@@ -44,7 +44,8 @@ def episodes(api: Api) -> notified.Episodes:
 
 @pytest.fixture
 async def ops(api: Api) -> int:
-    """A target that is told everything."""
+    """A target that is told everything, and robots that mutes can name."""
+    await api.rows("INSERT INTO robots (robot_id) VALUES ('r0'), ('r1'), ('r2')")
     target = await notified.add_target(api.pool, "ops", "json://127.0.0.1:9/hook")
     await notified.add_route(api.pool, [target])
     return target
@@ -313,7 +314,7 @@ async def test_the_command_does_the_same(
     tonypi = command(mutes, api.settings.postgres.dsn, monkeypatch, tmp_path)
     (alert,) = await episodes.open("r1")
     assert "nothing is muted" in tonypi("mutes", "list")[1]
-    assert tonypi("mutes", "add", "--robot", "lab-*", "--dry-run")[1].startswith("would mute")
+    assert "would mute" in tonypi("mutes", "add", "--robot", "lab-*", "--dry-run")[1]
     code, said = tonypi("mutes", "add", "--robot", "lab-*", "--until", "2h", "--comment", "oil")
     assert code == 0, said
     said = tonypi("mutes", "alert", str(alert))[1]

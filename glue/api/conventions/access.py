@@ -9,18 +9,20 @@ the rest. A person may what the role may; a token of a machine besides that need
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import OAuth2PasswordBearer
+from pydantic import BaseModel
 
 from glue.api.conventions import callers, clients, etag, idempotency, refusals
 from glue.api.conventions.callers import Caller
-from glue.api.conventions.problems import ProblemError, documented
+from glue.api.conventions.problems import ProblemError, Refused, documented
 from glue.core import scopes
+from glue.core.references import hint
 from glue.core.roles import Role, allows, at_least
 
 PREFIX = "/api/v1"
@@ -77,6 +79,7 @@ class Access:
         if not user.may(scope):
             await _record_refusal(request, user, {"takes": self.least, "scope": scope})
             raise ProblemError(403, _out_of_scope(user, scope), "out-of-scope")
+        check_query(request)
         await idempotency.begin(request, user.id)
         return user
 
@@ -84,8 +87,8 @@ class Access:
 class Anyone:
     """Dependency of a route that needs no role."""
 
-    async def __call__(self) -> None:
-        return None
+    async def __call__(self, request: Request) -> None:
+        check_query(request)
 
 
 Viewer = Annotated[Caller, Depends(Access("viewer"))]
@@ -99,10 +102,13 @@ class Declared(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
+        self.query = frozenset(_query(self.dependant))
         declared = _declaration(self.dependant)
         if declared is None:
             raise TypeError(f"{path}: say who may call it (glue/api/conventions/access.py)")
         roles = [] if isinstance(declared, Anyone) else list(at_least(declared.least))
+        if path.startswith(PREFIX):
+            self.responses = {**documented(422), **self.responses}
         if self.body_field:
             self.responses = {**documented(400, 413), **self.responses}
         extra = {**(self.openapi_extra or {}), "x-roles": roles}
@@ -120,6 +126,21 @@ class Declared(APIRoute):
         return etag.conditional(idempotency.once(super().get_route_handler()))
 
 
+def check_query(request: Request) -> None:
+    """Raises :class:`Refused` for a parameter that the route does not have: a condition
+    that is dropped would let everything through. Supervisors and Prometheus, who ask outside of
+    the API's prefix, may add what they like."""
+    route = request.scope["route"]
+    if not route.path.startswith(PREFIX):
+        return
+    if unknown := [name for name in request.query_params if name not in route.query]:
+        errors = [
+            {"where": f"query.{name}"[:200], "why": f"no parameter here; {hint(name, route.query)}"}
+            for name in unknown
+        ]
+        raise Refused.all_of(errors)
+
+
 def router(tag: str, prefix: str = "") -> APIRouter:
     """A router whose routes are all :class:`Declared`."""
     return APIRouter(prefix=prefix, tags=[tag], route_class=Declared)
@@ -130,6 +151,18 @@ def _declaration(dependant: Dependant) -> Access | Anyone | None:
         if isinstance(needed.call, Access | Anyone):
             return needed.call
     return None
+
+
+def _query(dependant: Dependant) -> Iterator[str]:
+    """The names of its query parameters, with those of what it depends on."""
+    for needed in dependant.dependencies:
+        yield from _query(needed)
+    for one in dependant.query_params:
+        kind = one.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from (field.alias or name for name, field in kind.model_fields.items())
+        else:
+            yield one.alias
 
 
 def _out_of_scope(user: Caller, scope: str) -> str:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Header, Request, Response
 from pydantic import BaseModel
 
+from glue.api.conventions.fields import Remarked
 from glue.api.conventions.problems import ProblemError
 
 Kind = TypeVar("Kind", bound=BaseModel)
@@ -33,7 +34,8 @@ IfMatch = Annotated[
 
 def tag(reply: BaseModel) -> str:
     """A strong tag: two replies of one kind have the same one exactly when they say the same."""
-    return f'"{hashlib.sha256(reply.model_dump_json().encode()).hexdigest()[:32]}"'
+    own = {"remarks"} if isinstance(reply, Remarked) else None
+    return f'"{hashlib.sha256(reply.model_dump_json(exclude=own).encode()).hexdigest()[:32]}"'
 
 
 def tagged(response: Response, reply: Kind) -> Kind:

@@ -139,3 +139,11 @@ class Reply(BaseModel):
     """What we send."""
 
     model_config = ConfigDict(from_attributes=True)
+
+
+class Remarked(Reply):
+    """A thing that names others. The remarks are no part of it, and only in answers to changes."""
+
+    remarks: list[str] = Field(
+        [], description="On what was just given, such as a pattern that matches nothing now."
+    )

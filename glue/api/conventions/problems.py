@@ -8,7 +8,7 @@ happened and what to do, ``instance`` is the path asked for; a refused body or q
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -19,7 +19,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from glue.store import StoreUnavailable
+from glue.store import StoreError, StoreUnavailable, references, transaction
+from glue.store.references import InUse, UnknownNames
 
 log = structlog.get_logger()
 
@@ -87,6 +88,16 @@ class Refused(ProblemError):
         errors = [{"where": where, "why": why}]
         super().__init__(422, f"{where}: {why}", "refused", more={"errors": errors})
 
+    @classmethod
+    def all_of(cls, errors: Sequence[dict[str, str]]) -> Refused:
+        """Several (where, why) at once, as :class:`Refusal` has them."""
+        made = cls(**errors[0])
+        made.detail = "; ".join(f"{one['where']}: {one['why']}" for one in errors[:3])
+        if len(errors) > 3:
+            made.detail += f"; and {len(errors) - 3} more"
+        made.more = {"errors": errors[:100]}
+        return made
+
 
 def problem(
     path: str,
@@ -116,12 +127,22 @@ def answer(path: str, error: ProblemError) -> Response:
     )
 
 
+def of_names(error: UnknownNames | InUse) -> ProblemError:
+    """422 for names that are not there, 409 for what is still named."""
+    if isinstance(error, InUse):
+        return ProblemError(409, f"Nothing was changed: {error}.", "in-use")
+    errors = [{"where": f"{error.place}.{field}", "why": why} for field, why in error.errors]
+    return Refused.all_of(errors)
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` in this shape."""
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(StoreUnavailable, _on_unavailable)
+    app.add_exception_handler(UnknownNames, _on_names)
+    app.add_exception_handler(InUse, _on_names)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -139,6 +160,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
+    if error.status == 404:
+        error.detail += await _nearest(request)
     request.state.refused_because = error.detail
     return answer(request.url.path, error)
 
@@ -160,11 +183,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = list(_refusals(error.errors()))
-    detail = "; ".join(f"{e['where']}: {e['why']}" for e in errors[:3])
-    if len(errors) > 3:
-        detail += f"; and {len(errors) - 3} more"
-    return problem(request.url.path, 422, detail, "refused", more={"errors": errors[:100]})
+    return answer(request.url.path, Refused.all_of(list(_refusals(error.errors()))))
 
 
 async def _on_unavailable(request: Request, error: Exception) -> Response:
@@ -176,6 +195,24 @@ async def _on_unavailable(request: Request, error: Exception) -> Response:
         "store-unavailable",
         headers={"Retry-After": str(RETRY_AFTER)},
     )
+
+
+async def _nearest(request: Request) -> str:
+    """What the path may have meant to name, as a sentence."""
+    wanted = {name: request.path_params.get(name) for name in references.FILTERS}
+    try:
+        async with transaction(request.app.state.pool) as conn:
+            await references.check_filters(conn, wanted)
+    except references.UnknownNames as error:
+        return f" {error}."
+    except StoreError:
+        pass
+    return ""
+
+
+async def _on_names(request: Request, error: Exception) -> Response:
+    assert isinstance(error, UnknownNames | InUse)
+    return await _on_problem(request, of_names(error))
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

@@ -12,12 +12,12 @@ from glue import store
 from glue.alerts import mutes as acts
 from glue.alerts import people
 from glue.api.conventions import access, etag
-from glue.api.conventions.fields import LARGEST_ID, AlertPath, Body, Instant, Reply, Text, Utc
+from glue.api.conventions.fields import LARGEST_ID, AlertPath, Body, Instant, Remarked, Text, Utc
 from glue.api.conventions.problems import NotFound, ProblemError, Refused, documented
 from glue.api.episodes.actions import CommentText, held
 from glue.api.episodes.alerts import read
 from glue.api.episodes.shapes import AlertWithTimeline
-from glue.store import audit, mutes
+from glue.store import audit, mutes, references
 
 router = access.router("alerts", access.PREFIX)
 
@@ -52,8 +52,12 @@ class NewMute(Body):
             raise ValueError("name some robots, groups, metrics or types; `*` stands for all")
         return self
 
+    def names(self) -> dict[str, list[str]]:
+        """What has to be there, by field."""
+        return self.model_dump(include={"robots", "groups", "metrics", "types"})
 
-class Mute(Reply):
+
+class Mute(Remarked):
     """A standing mute."""
 
     id: int
@@ -124,9 +128,10 @@ async def create_mute(
     to_come(body.until)
     async with store.transaction(request.app.state.pool) as conn:
         await audit.acting(conn, user.username)
+        remarks = await references.check(conn, **body.names())
         row = await acts.add(conn, body.model_dump(), user.username)
     response.headers["Location"] = f"{access.PREFIX}/mutes/{row['id']}"
-    return etag.tagged(response, Mute.model_validate(row))
+    return etag.tagged(response, Mute.model_validate({**row, "remarks": remarks}))
 
 
 @router.get("/mutes/{mute_id}", responses=documented(401, 403, 404, 422, 503))
@@ -151,9 +156,10 @@ async def replace_mute(
     to_come(body.until)
     async with store.transaction(request.app.state.pool) as conn:
         await audit.acting(conn, user.username)
+        remarks = await references.check(conn, **body.names())
         etag.check(if_match, Mute.model_validate(await _one(conn, mute_id, hold=True)))
         row = await acts.change(conn, mute_id, body.model_dump(), user.username)
-    return etag.tagged(response, Mute.model_validate(row))
+    return etag.tagged(response, Mute.model_validate({**row, "remarks": remarks}))
 
 
 @router.delete("/mutes/{mute_id}", status_code=204, responses=ERRORS)

@@ -17,9 +17,9 @@ from glue.api.conventions.fields import (
     as_named,
     former,
 )
+from glue.core.metrics import AlertType
 
 Severity = Literal["critical", "warning", "info"]
-AlertType = Literal["temperature", "battery", "servo", "system", "network", "performance"]
 Origin = Literal["push", "pull", "standby", "person", "events"]
 
 

@@ -25,7 +25,8 @@ from glue.api.fleet.threshold_shapes import (
 )
 from glue.core.limit_sources import sources
 from glue.core.metrics import METRICS
-from glue.store import audit, fleet, limits, thresholds
+from glue.core.references import hint
+from glue.store import audit, fleet, limits, references, thresholds
 from glue.store.limit_history import HISTORY
 
 router = access.router("thresholds", f"{access.PREFIX}/thresholds")
@@ -56,7 +57,8 @@ async def change_many(request: Request, user: access.Operator, body: BulkChange)
         # First: what a robot leaves open is completed by the fleet's.
         for_all = await _change_fleet(conn, user.username, body.fleet or {})
         robot_ids = list(dict.fromkeys(robot_id for _, robot_id, _ in rows))
-        _check_robots(body, await fleet.hold(conn, robot_ids))
+        known = await references.known(conn, "robots")
+        _check_robots(body, await fleet.hold(conn, robot_ids), known)
         places = [place for place, edit in rows.items() if edit is not None]
         refused = await thresholds.put_many(conn, [_row(place, rows[place]) for place in places])
         if refused:
@@ -172,14 +174,15 @@ def _row(place: Place, edit: ThresholdEdit | None) -> dict[str, Any]:
     return {"robot_id": place[1], "metric": place[2], **edit.model_dump()}
 
 
-def _check_robots(body: BulkChange, found: dict[str, fleet.Held]) -> None:
+def _check_robots(body: BulkChange, found: dict[str, fleet.Held], known: set[str]) -> None:
     missing: list[dict[str, str]] = []
     removed: list[dict[str, str]] = []
     for group, change in enumerate(body.changes):
         for at, robot_id in enumerate(change.robot_ids):
             where = f"body.changes.{group}.robot_ids.{at}"
             if robot_id not in found:
-                missing.append({"where": where, "why": f"{robot_id}: no such robot"})
+                why = f"{robot_id}: no such robot; {hint(robot_id, known)}"
+                missing.append({"where": where, "why": why})
             elif found[robot_id].removed:
                 removed.append({"where": where, "why": f"{robot_id}: removed; restore it first"})
     if missing:

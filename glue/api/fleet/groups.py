@@ -12,7 +12,7 @@ from glue.api.conventions import access, etag
 from glue.api.conventions.fields import Body, GroupPath, Reply, RobotId
 from glue.api.conventions.problems import NotFound, Refused, documented
 from glue.api.fleet.maintenance import MOST, hold_many
-from glue.store import audit, fleet
+from glue.store import audit, fleet, references
 
 router = access.router("robots", f"{access.PREFIX}/groups")
 
@@ -87,13 +87,15 @@ async def set_group(
 async def delete_group(
     request: Request, user: access.Operator, group: GroupPath, if_match: etag.IfMatch = None
 ) -> None:
-    """Take all robots out of it. What names it then names nobody."""
+    """Take all robots out of it. 409 where a route, mute, window or report schedule names it."""
     async with store.transaction(request.app.state.pool) as conn:
         await audit.acting(conn, user.username)
+        await references.lock_groups(conn)
         found = await _read(conn, group)
         etag.check(if_match, found)
         await fleet.hold(conn, found.robot_ids)
         await fleet.take_out_of_group(conn, group, found.robot_ids)
+        await references.let_go(conn, [group])
         await _record(conn, user.username, "removed", group, {"out": found.robot_ids})
 
 

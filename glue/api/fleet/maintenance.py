@@ -15,7 +15,8 @@ from glue.api.conventions.fields import Body, Instant, Reply, RobotId, RobotPath
 from glue.api.conventions.problems import ProblemError, Refused, documented
 from glue.api.fleet.robot_shapes import Robot
 from glue.api.fleet.robots import ERRORS, answered, held, in_no_window, read, record
-from glue.store import audit, fleet
+from glue.core.references import hint
+from glue.store import audit, fleet, references
 
 router = access.router("robots", f"{access.PREFIX}/robots")
 
@@ -127,7 +128,9 @@ async def hold_many(conn: Any, asked: Sequence[str]) -> list[str]:
     every id that is no robot (404) or removed (409)."""
     robot_ids = list(dict.fromkeys(asked))
     found = await fleet.hold(conn, robot_ids)
-    if errors := [_error(asked, one, "no such robot") for one in robot_ids if one not in found]:
+    if missing := [one for one in robot_ids if one not in found]:
+        known = await references.known(conn, "robots")
+        errors = [_error(asked, one, f"no such robot; {hint(one, known)}") for one in missing]
         raise ProblemError(
             404, f"Nothing was changed: {len(errors)} of these are no robots.", more=_more(errors)
         )

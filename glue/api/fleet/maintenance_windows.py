@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
@@ -18,12 +18,12 @@ from pydantic import (
 
 from glue import store
 from glue.api.conventions import access, etag
-from glue.api.conventions.fields import LARGEST_ID, Body, GroupName, Reply, Text, Utc
+from glue.api.conventions.fields import LARGEST_ID, Body, GroupName, Remarked, Reply, Text, Utc
 from glue.api.conventions.problems import NotFound, ProblemError, documented
 from glue.api.notifications.shapes import Label, Zone
 from glue.core.maintenance_windows import Occurrence, Schedule, mistake, next_ones
 from glue.events import maintenance_windows as acts
-from glue.store import maintenance
+from glue.store import maintenance, references
 
 router = access.router("robots", f"{access.PREFIX}/maintenance-windows")
 
@@ -74,7 +74,7 @@ class When(Body):
 
     @model_validator(mode="after")
     def _possible(self) -> When:
-        if why := mistake(self.schedule()):
+        if why := mistake(self.schedule(), datetime.now(UTC)):
             raise ValueError(why)
         return self
 
@@ -119,7 +119,7 @@ class Time(Reply):
     ends_at: Utc
 
 
-class Window(Reply):
+class Window(Remarked):
     """A window as it is kept. `running`: it takes place now."""
 
     id: int
@@ -160,11 +160,12 @@ async def create_window(
     """Plan a window. One that should be going on begins at once. While it lasts its robots are not
     watched; their open alerts end with the reason `maintenance`."""
     async with store.transaction(request.app.state.pool) as conn:
+        remarks = await references.check(conn, robots=body.robots, groups=body.groups)
         try:
             made = await acts.add(conn, body.columns(), user.username)
         except acts.NameTaken:
             raise _taken(body.name) from None
-        reply = await _read(conn, made)
+        reply = await _read(conn, made, remarks)
     response.headers["Location"] = f"{request.url.path}/{made}"
     return etag.tagged(response, reply)
 
@@ -205,13 +206,14 @@ async def replace_window(
     """Replace a window as a whole: what is left out gets its default. It counts at once, also where
     the window goes on."""
     async with store.transaction(request.app.state.pool) as conn:
+        remarks = await references.check(conn, robots=body.robots, groups=body.groups)
         await maintenance.lock(conn)
         etag.check(if_match, await _read(conn, window_id))
         try:
             await acts.change(conn, window_id, body.columns(), user.username)
         except acts.NameTaken:
             raise _taken(body.name) from None
-        return etag.tagged(response, await _read(conn, window_id))
+        return etag.tagged(response, await _read(conn, window_id, remarks))
 
 
 @router.delete("/{window_id}", status_code=204, responses=ERRORS)
@@ -234,8 +236,8 @@ def _preview(schedule: Schedule, count: int) -> Preview:
     return Preview(occurrences=[Time.model_validate(one) for one in found])
 
 
-async def _read(conn: Any, window_id: int) -> Window:
-    return _window(await _row(conn, window_id))
+async def _read(conn: Any, window_id: int, remarks: Sequence[str] = ()) -> Window:
+    return _window({**await _row(conn, window_id), "remarks": list(remarks)})
 
 
 async def _row(conn: Any, window_id: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from glue.api.conventions.callers import Caller
 from glue.api.conventions.fields import RobotPath
 from glue.api.conventions.problems import NotFound, ProblemError, Refused, documented
 from glue.api.fleet.robot_shapes import NewRobot, Robot, RobotEdit, RobotFilter, Robots
-from glue.store import audit, fleet, maintenance
+from glue.store import audit, fleet, maintenance, references
 
 router = access.router("robots", f"{access.PREFIX}/robots")
 
@@ -85,14 +85,18 @@ async def update_robot(
     Only an admin changes `registration`.
     """
     _may_register(user, body)
-    async with held(request, user, robot_id, if_match) as robot:
+    regroups = "groups" in body.model_fields_set
+    async with held(request, user, robot_id, if_match, regroups=regroups) as robot:
         patch = _columns(body)
         if patch.get("status") == "offline":
             if robot.held.in_maintenance:
                 await in_no_window(robot.conn, robot_id)
             else:
                 del patch["status"]
+        before = await read(robot.conn, robot_id)
         await _change(robot.conn, robot_id, patch)
+        if regroups:
+            await references.let_go(robot.conn, set(before.groups) - set(body.groups))
         await record(robot.conn, user, "changed", robot_id, patch)
         return answered(response, await read(robot.conn, robot_id))
 
@@ -147,6 +151,7 @@ async def held(
     *,
     removed: bool = False,
     closes_alerts: bool = False,
+    regroups: bool = False,
 ) -> AsyncIterator[HeldRobot]:
     """A transaction of ``user`` that holds the robot, which is as the client last saw it. Raises
     404 where there is none, 409 where it is ``removed`` and should not be, or the other way round,
@@ -155,6 +160,8 @@ async def held(
         await audit.acting(conn, user.username)
         if closes_alerts:
             await removal.lock(conn)
+        if regroups:
+            await references.lock_groups(conn)
         robot = (await fleet.hold(conn, [robot_id])).get(robot_id)
         if robot is None:
             raise NotFound(f"There is no robot {robot_id}.")

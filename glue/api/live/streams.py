@@ -18,6 +18,7 @@ from sse_starlette import EventSourceResponse
 from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
+from glue import store
 from glue.api.conventions import access, callers
 from glue.api.conventions.callers import Caller
 from glue.api.conventions.fields import Reply, RobotId, Text
@@ -25,7 +26,7 @@ from glue.api.conventions.problems import ProblemError, Refused, documented
 from glue.api.live.hub import Full, FullOfUser, Hub, NotRunning
 from glue.api.live.listener import Listener, block
 from glue.api.live.tickets import GOOD_FOR, Tickets
-from glue.store import StoreUnavailable, live
+from glue.store import StoreUnavailable, live, references
 
 log = structlog.get_logger()
 router = access.router("live", f"{access.PREFIX}/live")
@@ -145,6 +146,8 @@ async def listen(
     too slow, is told `reset`: read the lists again. Only alerts and robots' records are told, not
     each sign of life.
     """
+    async with store.transaction(request.app.state.pool) as conn:
+        await references.check_filters(conn, {"robot_id": robot_id})
     return await _open(
         request, user, topics or ["alerts", "robots"], robot_id, last_event_id_header, last_event_id
     )

@@ -9,9 +9,9 @@ from fastapi import Path, Request, Response
 from glue import store
 from glue.api.conventions import access, etag
 from glue.api.conventions.fields import LARGEST_ID
-from glue.api.conventions.problems import NotFound, ProblemError, Refused, documented
+from glue.api.conventions.problems import NotFound, ProblemError, documented
 from glue.api.notifications.shapes import NewRoute, Route
-from glue.store import audit, notifications
+from glue.store import audit, notifications, references
 
 router = access.router("notifications", f"{access.PREFIX}/notifications/routes")
 
@@ -32,13 +32,14 @@ async def create_route(
 ) -> Route:
     """Add a route. It counts from the next transition on."""
     async with store.transaction(request.app.state.pool) as conn:
-        await _targets_are_there(conn, body)
+        await notifications.lock_routes(conn)
+        remarks = await references.check(conn, **body.names())
         row = await notifications.add_route(conn, body.model_dump())
         if row is None:
             raise _taken(body.name)
         await _record(conn, user, "added", row)
     response.headers["Location"] = f"{access.PREFIX}/notifications/routes/{row['id']}"
-    return etag.tagged(response, Route.model_validate(row))
+    return etag.tagged(response, Route.model_validate({**row, "remarks": remarks}))
 
 
 @router.get("/{route_id}", responses=documented(401, 403, 404, 422, 503))
@@ -61,13 +62,14 @@ async def replace_route(
 ) -> Route:
     """Replace a route as a whole: what is left out gets its default."""
     async with store.transaction(request.app.state.pool) as conn:
-        await _targets_are_there(conn, body)
+        await notifications.lock_routes(conn)
+        remarks = await references.check(conn, **body.names())
         etag.check(if_match, Route.model_validate(await _one(conn, route_id, hold=True)))
         row = await notifications.change_route(conn, route_id, body.model_dump())
         if row is None:
             raise _taken(body.name)
         await _record(conn, user, "changed", row)
-    return etag.tagged(response, Route.model_validate(row))
+    return etag.tagged(response, Route.model_validate({**row, "remarks": remarks}))
 
 
 @router.delete("/{route_id}", status_code=204, responses=ERRORS)
@@ -81,13 +83,6 @@ async def delete_route(
         etag.check(if_match, Route.model_validate(row))
         await notifications.delete_route(conn, route_id)
         await _record(conn, user, "removed", row)
-
-
-async def _targets_are_there(conn: Any, body: NewRoute) -> None:
-    await notifications.lock_routes(conn)
-    for name in ("targets", "escalate_to"):
-        if missing := await notifications.missing_targets(conn, getattr(body, name)):
-            raise Refused(f"body.{name}", f"no such target: {', '.join(map(str, missing))}")
 
 
 async def _one(conn: Any, route_id: int, hold: bool = False) -> dict[str, Any]:

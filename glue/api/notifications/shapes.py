@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
@@ -14,6 +14,7 @@ from glue.api.conventions.fields import (
     GroupName,
     Instant,
     Name,
+    Remarked,
     Reply,
     RobotId,
     Text,
@@ -170,8 +171,12 @@ class NewRoute(Body):
             raise ValueError("escalate_after and escalate_to belong together")
         return self
 
+    def names(self) -> dict[str, Any]:
+        """What has to be there, by field."""
+        return self.model_dump(include={"robots", "groups", "metrics", "targets", "escalate_to"})
 
-class Route(Reply):
+
+class Route(Remarked):
     """A route as it is kept."""
 
     id: int

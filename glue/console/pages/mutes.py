@@ -33,10 +33,12 @@ async def add_mute(request: Request, reader: page.Reader) -> Response:
         given[name] = form[name].replace(",", " ").split()
     try:
         given["until"] = forms.moment("until", form["until"], browser.zone(request))
-        await perform(mutes.create_mute, request, reader, body=forms.body(NewMute, given))
+        made = await perform(mutes.create_mute, request, reader, body=forms.body(NewMute, given))
     except ProblemError as problem:
         return await _show(request, reader, problem)
-    return page.go(request, "/mutes", "Muted. Alerts are recorded and shown as ever.")
+    return page.go(
+        request, "/mutes", page.with_remarks("Muted. Alerts are recorded and shown as ever.", made)
+    )
 
 
 @router.post("/{mute_id}/end")

@@ -39,7 +39,8 @@ async def add_route(request: Request, reader: page.Reader) -> Response:
         made = await perform(routes.create_route, request, reader, body=body)
     except ProblemError as problem:
         return await _show(request, reader, None, problem)
-    return page.go(request, HERE, f"Added: {made.name}. It counts from the next alert on.")
+    said = f"Added: {made.name}. It counts from the next alert on."
+    return page.go(request, HERE, page.with_remarks(said, made))
 
 
 @router.get("/{route_id}")
@@ -58,7 +59,7 @@ async def change_route(request: Request, reader: page.Reader, route_id: RoutePat
         match form["do"]:
             case "change":
                 body = forms.body(NewRoute, _given(form))
-                await perform(routes.replace_route, request, reader, body=body, **about)
+                made = await perform(routes.replace_route, request, reader, body=body, **about)
             case "remove" if not form["confirm"]:
                 would = "What it queued is still sent; nobody is told of those alerts' ends by it."
                 back = f"{HERE}/routes/{route_id}"
@@ -70,7 +71,7 @@ async def change_route(request: Request, reader: page.Reader, route_id: RoutePat
                 raise Refused("do", "change or remove")
     except ProblemError as problem:
         return await _show(request, reader, route_id, problem)
-    return page.go(request, HERE, "Saved.")
+    return page.go(request, HERE, page.with_remarks("Saved.", made))
 
 
 def _given(form: page.Form) -> dict[str, Any]:

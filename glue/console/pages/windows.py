@@ -49,7 +49,7 @@ async def add_window(request: Request, reader: page.Reader) -> Response:
         made = await perform(windows.create_window, request, reader, body=body)
     except ProblemError as problem:
         return _page(request, reader, None, [], problem)
-    return page.go(request, f"{HERE}/{made.id}", f"Planned: {made.name}.")
+    return page.go(request, f"{HERE}/{made.id}", page.with_remarks(f"Planned: {made.name}.", made))
 
 
 @router.get("/{window_id}")
@@ -72,7 +72,7 @@ async def change_window(request: Request, reader: page.Reader, window_id: Window
                 return _page(request, reader, found, times, looked=True)
             case "change":
                 body = forms.body(NewWindow, _given(form))
-                await perform(windows.replace_window, request, reader, body=body, **about)
+                made = await perform(windows.replace_window, request, reader, body=body, **about)
             case "remove" if not form["confirm"]:
                 would = "If it goes on, its robots are watched again."
                 back = f"{HERE}/{window_id}"
@@ -84,7 +84,9 @@ async def change_window(request: Request, reader: page.Reader, window_id: Window
                 raise Refused("do", "preview, change or remove")
     except ProblemError as problem:
         return await _show(request, reader, window_id, problem)
-    return page.go(request, f"{HERE}/{window_id}", "Saved. It counts at once.")
+    return page.go(
+        request, f"{HERE}/{window_id}", page.with_remarks("Saved. It counts at once.", made)
+    )
 
 
 def _when(form: page.Form) -> dict[str, Any]:

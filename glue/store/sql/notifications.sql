@@ -51,9 +51,6 @@ SELECT * FROM notification_routes WHERE id = %(id)s FOR UPDATE;
 -- Whoever changes routes or deletes targets, one at a time: a route names targets that are there.
 SELECT pg_advisory_xact_lock(hashtext('tonypi:notification-routes'));
 
--- name: target_ids
-SELECT id FROM notification_targets WHERE id = ANY (%(ids)s);
-
 -- name: routes_of_target
 -- And the report schedules that send to it.
 SELECT name FROM (
@@ -80,7 +77,7 @@ RETURNING *;
 UPDATE notification_routes
    SET name = %(name)s, position = %(position)s, enabled = %(enabled)s,
        severities = %(severities)s, types = %(types)s, metrics = %(metrics)s, robots = %(robots)s,
-       hours = %(hours)s, quiet_hours = %(quiet_hours)s, targets = %(targets)s,
+       groups = %(groups)s, hours = %(hours)s, quiet_hours = %(quiet_hours)s, targets = %(targets)s,
        escalate_after = %(escalate_after)s, escalate_to = %(escalate_to)s,
        repeat_every = %(repeat_every)s, send_resolved = %(send_resolved)s,
        group_wait = %(group_wait)s, group_interval = %(group_interval)s, go_on = %(go_on)s
