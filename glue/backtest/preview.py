@@ -123,10 +123,10 @@ def ranged(
     if until - start > LONGEST:
         raise BacktestRefused("since", f"more than {LONGEST.days} days before until")
     notes = []
-    days = settings.influx.retention
+    days = settings.influx.kept_days
     oldest = now - timedelta(days=min(days, FOR_EVER))
     if start < oldest:
-        kept = f"InfluxDB keeps {days} days (INFLUXDB_RETENTION_DAYS)"
+        kept = f"InfluxDB keeps {days:g} days (INFLUXDB_RETENTION_DAYS)"
         if until <= oldest:
             raise BacktestRefused("until", f"{kept}: nothing is left from before {oldest:%F %R}Z")
         notes.append(f"{kept}: looked at from {oldest:%F %R}Z, not from {start:%F %R}Z")

@@ -16,7 +16,16 @@ Rendered from `glue/settings` by `tonypi docs settings`; do not edit.
 
 Values come, first found wins, from the environment, from the file that `NAME_FILE` points to
 (secrets only), from `.env` in the working directory, from `stack.env` in `TONYPI_HOME` (written by
-`tonypi up`: ports and generated secrets), from the default.
+`tonypi up`: ports, generated secrets, and what its environment gave it), from the default.
+
+What `tonypi up` is given once holds at the next start; `up` names it, and its line in `stack.env`
+(in containers `.env`) can be changed or taken out. `.env` is read by the rules of Docker Compose:
+put values with a `$`, a `#` or a space between single quotes. Grafana's own settings (`GF_…`) reach
+Grafana; those that must fit to this stack are ours, and `up` says which. Of PostgreSQL's own
+variables only `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER` and `PGPASSWORD` are read.
+
+How long InfluxDB keeps points is changed by `INFLUXDB_RETENTION_DAYS` alone. A shorter time deletes
+what is older; `tonypi up` says so before it does it. Without the setting the bucket stays as it is.
 """
 
 app = typer.Typer(help="Pages that are generated from the code.")

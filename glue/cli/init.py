@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 from glue import settings as settings_module
 from glue.series import SeriesError
 from glue.stack import compose, containers, secrets
+from glue.stack.parts.grafana import overruled
 from glue.store import StoreError
 
 PATIENCE = 60.0
@@ -32,7 +34,7 @@ def env() -> None:
     Exit codes: 0 it is whole, 2 settings unusable.
     """
     known = secrets.read(_settings().stack.home)
-    for remark in compose.write_env(settings_module.PROJECT, known):
+    for remark in compose.write_env(settings_module.PROJECT, known, os.environ):
         typer.echo(remark)
     typer.echo(f"{settings_module.PROJECT / compose.ENV} is whole")
 
@@ -74,6 +76,8 @@ def accounts(
             typer.echo(f"tonypi init accounts: {error}; trying again", err=True)
             time.sleep(3)
     typer.echo("accounts, tables and bucket are as they should be")
+    if names := overruled(settings):
+        typer.echo(f"{', '.join(names)}: set, and not used, for they must fit to this stack")
 
 
 def _settings() -> settings_module.Settings:

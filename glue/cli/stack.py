@@ -127,7 +127,7 @@ def _bind(lan_mode: bool | None, address: str) -> str | None:
     """Where to listen from now on; None: as before. Raises :class:`lan.AddressUnusable`."""
     if lan_mode is None:
         return None
-    asked = {**settings_module.dotenv(), **os.environ}.get(lan.BIND)
+    asked = settings_module.given(os.environ).get(lan.BIND)
     wanted = lan.checked(address) if lan_mode else lan.LOOPBACK
     if asked and asked != wanted:
         raise lan.AddressUnusable(

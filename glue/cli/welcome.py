@@ -41,7 +41,7 @@ def show(place: Home, site: Site, progress: Progress) -> None:
         progress.say("demo mode: these passwords open the API too, from this machine alone:")
         for name, documented in demo.DOCUMENTED.items():
             progress.say(f"  API       {name:8}  {documented}")
-    if opened and _first(place, ROBOTS_SHOWN):
+    if lan.asks(config) and _first(place, ROBOTS_SHOWN):
         secret = config.broker.robots_password.get_secret_value()
         progress.say("the robots' name and password, shown this once (MQTT_ROBOTS_PASSWORD there):")
         progress.say(f"  MQTT      {lan.ROBOTS}  {secret}")

@@ -7,6 +7,7 @@ The third-party client is imported here alone. Every noun of Grafana's API is a 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -71,7 +72,11 @@ class Client:
             protocol=at.scheme,
             timeout=timeout,
             organization_id=ORGANISATION,
+            verify=os.environ.get("REQUESTS_CA_BUNDLE") or True,
         )
+        # One of our own systems: never asked through a proxy of the environment.
+        session: Any = self._http.s
+        session.trust_env = False
 
     async def close(self) -> None:
         # Typed as the client's own session, which is not asynchronous.

@@ -73,7 +73,7 @@ async def gather(
 
 def kept_since(settings: Settings, now: datetime) -> datetime:
     """InfluxDB drops whole days (in UTC) of readings."""
-    oldest = now - timedelta(days=settings.influx.retention)
+    oldest = now - timedelta(days=settings.influx.kept_days)
     return oldest.replace(hour=0, minute=0, second=0, microsecond=0)
 
 

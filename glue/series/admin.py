@@ -3,7 +3,8 @@
 On 1.12 an account is a user with a privilege on the database and its token is ``user:password``,
 so we choose the tokens; 2.x chooses them, tells them once and keeps hashes (since 2.9). Hence
 :func:`prepare` takes the settings as they are and returns the tokens that are in force. It is
-harmless the second time.
+harmless the second time. How long points are kept is changed where ``INFLUXDB_RETENTION_DAYS`` is
+set, and only there: a shorter time deletes points.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any, Protocol
 import httpx
 from pydantic import SecretStr
 
+from glue.series import retention
+from glue.series.direct import DIRECT
 from glue.series.query import SeriesError, SeriesUnavailable, quote
 from glue.settings import Influx
 
@@ -22,25 +25,27 @@ PATIENCE = 20.0
 
 
 @dataclass(frozen=True)
-class Tokens:
-    """Administrator's, Telegraf's (writes only) and Grafana's (reads only) tokens."""
+class InForce:
+    """Administrator's, Telegraf's (writes only) and Grafana's (reads only) tokens, and the days
+    that the bucket keeps points."""
 
     admin: str
     telegraf: str
     grafana: str
+    kept_days: float
 
 
 class _Generation(Protocol):
-    def prepare(self, settings: Influx) -> Tokens: ...
+    def prepare(self, settings: Influx) -> InForce: ...
 
 
-def prepare(settings: Influx) -> Tokens:
-    """Make bucket, retention and accounts as ``settings`` say; returns the tokens in force.
+def prepare(settings: Influx) -> InForce:
+    """Make bucket, retention and accounts as ``settings`` say; returns what is in force.
 
     Raises :class:`SeriesUnavailable` when InfluxDB does not answer, :class:`SeriesError` when it
     refuses.
     """
-    with httpx.Client(base_url=settings.url, timeout=PATIENCE, trust_env=False) as client:
+    with httpx.Client(base_url=settings.url, timeout=PATIENCE, mounts=DIRECT) as client:
         return _generation(client).prepare(settings)
 
 
@@ -50,7 +55,7 @@ def reset_administrator(url: str, settings: Influx) -> None:
 
     Raises :class:`SeriesUnavailable` when it does not answer, :class:`SeriesError` when it refuses.
     """
-    with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE, mounts=DIRECT) as client:
         _First(client).reset(_login(_as_login("tonypi", settings.token), "INFLUXDB_TOKEN"))
 
 
@@ -59,7 +64,7 @@ def version(url: str) -> str:
 
     Raises :class:`SeriesUnavailable` when it does not answer.
     """
-    with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE, mounts=DIRECT) as client:
         stamped = str(_send(client, "GET", "/ping").headers.get("X-Influxdb-Version", ""))
         if any(c.isdigit() for c in stamped):
             return stamped
@@ -107,15 +112,15 @@ class _First:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
-    def prepare(self, settings: Influx) -> Tokens:
-        tokens = Tokens(
-            _as_login("tonypi", settings.token),
+    def prepare(self, settings: Influx) -> InForce:
+        admin = _login(_as_login("tonypi", settings.token), "INFLUXDB_TOKEN")
+        self._administrator(admin)
+        tokens = InForce(
+            ":".join(admin),
             _as_login("telegraf", settings.telegraf_token),
             _as_login("grafana", settings.grafana_token),
+            self._bucket(admin, settings),
         )
-        admin = _login(tokens.admin, "INFLUXDB_TOKEN")
-        self._administrator(admin)
-        self._bucket(admin, settings)
         self._account(admin, _login(tokens.telegraf, "INFLUXDB_TELEGRAF_TOKEN"), "WRITE", settings)
         self._account(admin, _login(tokens.grafana, "INFLUXDB_GRAFANA_TOKEN"), "READ", settings)
         return tokens
@@ -141,21 +146,28 @@ class _First:
         self._do(f"SET PASSWORD FOR {named} = {secret}")
         self._do(f"GRANT ALL PRIVILEGES TO {named}")
 
-    def _bucket(self, admin: tuple[str, str], settings: Influx) -> None:
-        bucket, days = _name(settings.bucket), settings.retention
-        shard = "1d" if days <= 90 else "7d"
-        self._do(
-            f"CREATE DATABASE {bucket} WITH DURATION {days}d REPLICATION 1 "
-            f'SHARD DURATION {shard} NAME "autogen"',
-            admin,
-            # It stands already, with the retention it was once given; altered next.
-            tolerate="conflicts with an existing policy",
-        )
-        self._do(
-            f'ALTER RETENTION POLICY "autogen" ON {bucket} DURATION {days}d '
-            f"SHARD DURATION {shard} DEFAULT",
-            admin,
-        )
+    def _bucket(self, admin: tuple[str, str], settings: Influx) -> float:
+        """Make it, or set how long it keeps points where that is asked for; days that it keeps."""
+        bucket = _name(settings.bucket)
+        answer = self._answer(f"SHOW RETENTION POLICIES ON {bucket}", admin).json()
+        policies = [
+            dict(zip(series["columns"], row, strict=True))
+            for result in answer.get("results", [])
+            for series in result.get("series", [])
+            for row in series.get("values", [])
+        ]
+        if not policies:
+            lasts = retention.lasts(settings.kept_days)
+            self._do(f'CREATE DATABASE {bucket} WITH {lasts} NAME "autogen"', admin)
+            return settings.kept_days
+        policy = next((p for p in policies if p["default"]), policies[0])
+        kept = retention.seconds(policy["duration"])
+        if settings.retention and kept != settings.retention * retention.DAY_S:
+            kept = settings.retention * retention.DAY_S
+            name = _name(policy["name"])
+            lasts = retention.lasts(settings.retention)
+            self._do(f"ALTER RETENTION POLICY {name} ON {bucket} {lasts} DEFAULT", admin)
+        return retention.days(kept)
 
     def _account(
         self, admin: tuple[str, str], login: tuple[str, str], right: str, settings: Influx
@@ -179,14 +191,16 @@ class _First:
             raise SeriesError(f"InfluxDB refuses {said!r}: {refused}")
 
     def _refusal(self, statement: str, login: tuple[str, str] | None) -> str | None:
-        response = _send(
-            self._client, "POST", "/query", data={"q": statement}, auth=login or httpx.Auth()
-        )
+        response = self._answer(statement, login)
         answer = response.json() if response.content else {}
         inner = next((r["error"] for r in answer.get("results", []) if "error" in r), None)
         if refused := answer.get("error") or inner:
             return str(refused)
         return None if response.is_success else f"status {response.status_code}"
+
+    def _answer(self, statement: str, login: tuple[str, str] | None) -> httpx.Response:
+        auth = login or httpx.Auth()
+        return _send(self._client, "POST", "/query", data={"q": statement}, auth=auth)
 
 
 def _name(identifier: str) -> str:
@@ -199,21 +213,21 @@ class _Second:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
-    def prepare(self, settings: Influx) -> Tokens:
+    def prepare(self, settings: Influx) -> InForce:
         # Its /query takes everything with a colon for a 1.x login, so the password alone is ours.
         admin = settings.token.get_secret_value().rpartition(":")[2]
         self._set_up(settings, admin)
         self._client.headers["Authorization"] = f"Token {admin}"
         self._administrator(settings)
         org = self._only("orgs", {"org": settings.org})["id"]
-        bucket = self._bucket(settings, org)
+        bucket, kept = self._bucket(settings, org)
         telegraf = settings.telegraf_token.get_secret_value()
         if not (telegraf and self._writes(settings, telegraf)):
             telegraf = self._authorization(org, bucket, "write")
         grafana = settings.grafana_token.get_secret_value()
         if not (grafana and self._reads(bucket, grafana)):
             grafana = self._authorization(org, bucket, "read")
-        return Tokens(admin, telegraf, grafana)
+        return InForce(admin, telegraf, grafana, kept)
 
     def _set_up(self, settings: Influx, admin: str) -> None:
         if not self._ask("GET", "setup").get("allowed"):
@@ -225,7 +239,7 @@ class _Second:
             "token": admin,
             "org": settings.org,
             "bucket": settings.bucket,
-            "retentionPeriodSeconds": settings.retention * 86400,
+            "retentionPeriodSeconds": round(settings.kept_days * retention.DAY_S),
         }
         self._ask("POST", "setup", json=body)
 
@@ -239,17 +253,23 @@ class _Second:
                 "influxd recovery auth create-operator --org ORG --username USER"
             )
 
-    def _bucket(self, settings: Influx, org: str) -> str:
-        rules = [{"type": "expire", "everySeconds": settings.retention * 86400}]
+    def _bucket(self, settings: Influx, org: str) -> tuple[str, float]:
+        """Make it, or set how long it keeps points where that is asked for; its id, and the days
+        that it keeps."""
         asked = {"orgID": org, "name": settings.bucket}
-        if found := self._ask("GET", "buckets", absent=404, params=asked).get("buckets"):
-            bucket = str(found[0]["id"])
-            self._ask("PATCH", f"buckets/{bucket}", json={"retentionRules": rules})
-        else:
-            body = {"orgID": org, "name": settings.bucket, "retentionRules": rules}
+        found = self._ask("GET", "buckets", absent=404, params=asked).get("buckets")
+        if not found:
+            days = settings.kept_days
+            body = {"orgID": org, "name": settings.bucket, "retentionRules": retention.rules(days)}
             bucket = str(self._ask("POST", "buckets", json=body)["id"])
+        else:
+            bucket, days = str(found[0]["id"]), retention.days(retention.kept_by(found[0]))
+            if settings.retention and settings.retention != days:
+                days = settings.retention
+                rules = {"retentionRules": retention.rules(days)}
+                self._ask("PATCH", f"buckets/{bucket}", json=rules)
         self._mapping(settings, org, bucket)
-        return bucket
+        return bucket, days
 
     def _mapping(self, settings: Influx, org: str, bucket: str) -> None:
         """InfluxQL asks a database; without a mapping some 2.x have none of the bucket's name."""

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from glue.series import token
+from glue.series.direct import DIRECT
 from glue.series.query import Query, SeriesError, SeriesUnavailable
 from glue.settings import Influx
 
@@ -56,7 +57,7 @@ async def forget(settings: Influx, prefix: str) -> list[str]:
 
 async def _is_1(settings: Influx) -> bool:
     try:
-        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+        async with httpx.AsyncClient(timeout=TIMEOUT_S, mounts=DIRECT) as client:
             answer = await client.get(f"{settings.url}{token.GENERATION}")
     except httpx.HTTPError as error:
         raise SeriesUnavailable(f"InfluxDB at {settings.url} does not answer: {error!r}") from error
@@ -71,6 +72,7 @@ async def _delete_each(settings: Influx, ids: list[str]) -> None:
         headers={"Authorization": f"Token {token.of_second(settings.token)}"},
         params={"org": settings.org, "bucket": settings.bucket},
         timeout=TIMEOUT_S,
+        mounts=DIRECT,
     ) as client:
 
         async def delete(robot_id: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from glue.series.direct import DIRECT
 from glue.settings import Influx
 
 
@@ -54,6 +55,7 @@ class Query:
             base_url=settings.url,
             headers={"Authorization": f"Token {settings.token.get_secret_value()}", **encoding},
             timeout=timeout,
+            mounts=DIRECT,
         )
 
     async def __aenter__(self) -> Query:

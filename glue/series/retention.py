@@ -1,4 +1,7 @@
-"""How long the bucket keeps points: held against the setting, and set where it differs."""
+"""How long the bucket keeps points: set where ``INFLUXDB_RETENTION_DAYS`` says so and it differs.
+
+A shorter time deletes points, so a bucket whose time nobody set keeps the one that it has.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from typing import Any
 import httpx
 
 from glue.series import token
+from glue.series.direct import DIRECT
 from glue.series.query import Query, SeriesError, SeriesUnavailable
 from glue.settings import Influx
 
 TIMEOUT_S = 20.0
 DAY_S = 86_400
+FOR_EVER_DAYS = 36_500.0
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 
 
@@ -26,17 +31,16 @@ class Kept:
 
 
 async def keep(settings: Influx) -> Kept:
-    """Make the bucket keep points as long as ``INFLUXDB_RETENTION_DAYS`` says.
+    """Make the bucket keep points as long as ``INFLUXDB_RETENTION_DAYS`` says, where it is set.
 
     Raises :class:`SeriesUnavailable` when InfluxDB is away, :class:`SeriesError` when it refuses.
     """
-    async with httpx.AsyncClient(base_url=settings.url, timeout=TIMEOUT_S) as client:
+    async with httpx.AsyncClient(base_url=settings.url, timeout=TIMEOUT_S, mounts=DIRECT) as client:
         second = token.is_second((await _send(client, "GET", token.GENERATION)).status_code)
         return await (_second(client, settings) if second else _first(settings))
 
 
 async def _first(settings: Influx) -> Kept:
-    wanted = settings.retention * DAY_S
     bucket = _name(settings.bucket)
     async with Query(settings, timeout=TIMEOUT_S) as query:
         (policies,) = await query.query(f"SHOW RETENTION POLICIES ON {bucket}")
@@ -44,28 +48,29 @@ async def _first(settings: Influx) -> Kept:
         policy = next((row for row in rows if row["default"]), None)
         if policy is None:
             raise SeriesError(f"database {settings.bucket} has no default retention policy")
-        before = _seconds(policy["duration"])
+        before = wanted = seconds(policy["duration"])
+        if settings.retention:
+            wanted = settings.retention * DAY_S
         if before != wanted:
-            shard = "1d" if settings.retention <= 90 else "7d"
             await query.query(
                 f"ALTER RETENTION POLICY {_name(policy['name'])} ON {bucket}"
-                f" DURATION {settings.retention}d SHARD DURATION {shard} DEFAULT"
+                f" {lasts(wanted / DAY_S)} DEFAULT"
             )
     return Kept(before, wanted)
 
 
 async def _second(client: httpx.AsyncClient, settings: Influx) -> Kept:
-    wanted = settings.retention * DAY_S
     client.headers["Authorization"] = f"Token {token.of_second(settings.token)}"
     asked = {"org": settings.org, "name": settings.bucket}
     answer = await _send(client, "GET", "/api/v2/buckets", params=asked)
     found = answer.json().get("buckets") if answer.is_success else None
     if not found:
         raise SeriesError(f"InfluxDB shows no bucket {settings.bucket}: {answer.text[:300]}")
-    rules = [rule for rule in found[0].get("retentionRules", []) if rule.get("type") == "expire"]
-    before = int(rules[0]["everySeconds"]) if rules else 0
+    before = wanted = kept_by(found[0])
+    if settings.retention:
+        wanted = settings.retention * DAY_S
     if before != wanted:
-        body = {"retentionRules": [{"type": "expire", "everySeconds": wanted}]}
+        body = {"retentionRules": rules(wanted / DAY_S)}
         answer = await _send(client, "PATCH", f"/api/v2/buckets/{found[0]['id']}", json=body)
         if not answer.is_success:
             raise SeriesError(f"InfluxDB refuses a retention of {wanted} s: {answer.text[:300]}")
@@ -84,8 +89,30 @@ async def _send(client: httpx.AsyncClient, method: str, path: str, **kw: Any) ->
     return answer
 
 
-def _seconds(duration: str) -> int:
-    """As 1.x writes it: ``168h0m0s``."""
+def days(kept_s: int) -> float:
+    """Days of ``kept_s``, whose 0 means for ever."""
+    return kept_s / DAY_S or FOR_EVER_DAYS
+
+
+def lasts(days: float) -> str:
+    """The part of an InfluxQL statement about a retention policy."""
+    shard = "1d" if days <= 90 else "7d"
+    return f"DURATION {round(days * 24)}h REPLICATION 1 SHARD DURATION {shard}"
+
+
+def rules(days: float) -> list[dict[str, Any]]:
+    """The retention rules of a bucket of 2.x."""
+    return [{"type": "expire", "everySeconds": round(days * DAY_S)}]
+
+
+def kept_by(bucket: dict[str, Any]) -> int:
+    """Seconds that a bucket of 2.x keeps points; 0: for ever."""
+    found = [rule for rule in bucket.get("retentionRules", []) if rule.get("type") == "expire"]
+    return int(found[0]["everySeconds"]) if found else 0
+
+
+def seconds(duration: str) -> int:
+    """As 1.x writes it: ``168h0m0s``; 0: for ever."""
     return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([hms])", duration))
 
 

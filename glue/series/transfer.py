@@ -23,6 +23,7 @@ import httpx
 
 from glue.core.line_protocol import FIELD_TYPES, lines, series_key
 from glue.series import token
+from glue.series.direct import DIRECT
 from glue.series.query import SeriesError, SeriesUnavailable
 from glue.settings import Influx
 
@@ -82,7 +83,7 @@ class Transfer:
             base_url=settings.url,
             headers={"Authorization": f"Token {settings.token.get_secret_value()}"},
             timeout=TIMEOUT,
-            trust_env=False,
+            mounts=DIRECT,
         )
 
     def __enter__(self) -> Transfer:

@@ -1,8 +1,9 @@
 """Every setting, once: its environment name, type, unit, default and reason.
 
 Values come, first found wins, from the environment, from the file that ``NAME_FILE`` points to
-(secrets only), from ``.env`` in the working directory (Docker Compose's), from ``stack.env`` in
-``TONYPI_HOME`` (written by ``tonypi up``: ports and generated secrets), from the default.
+(secrets only), from ``.env`` in the working directory (Docker Compose's, read by its rules), from
+``stack.env`` in ``TONYPI_HOME`` (written by ``tonypi up``: ports, generated secrets, and what was
+given to it in the environment), from the default.
 ``docs/configuration.md`` is generated from this module (``tonypi docs settings``).
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from glue.settings.group import Group, Port, SettingsError
-from glue.settings.loading import GROUPS, Settings, dotenv, load
+from glue.settings.loading import GRAFANAS, GROUPS, STACK_ENV, Settings, given, kept, load, names
 from glue.settings.notify import Notify
 from glue.settings.reports import Reports
 from glue.settings.robots import Broker, Fleet
@@ -23,8 +24,10 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 """The checkout: where provisioning/, telegraf/ and postgres/ stand."""
 
 __all__ = [
+    "GRAFANAS",
     "GROUPS",
     "PROJECT",
+    "STACK_ENV",
     "Broker",
     "Fleet",
     "Glue",
@@ -40,6 +43,8 @@ __all__ = [
     "SettingsError",
     "SignOn",
     "Stack",
-    "dotenv",
+    "given",
+    "kept",
     "load",
+    "names",
 ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
+from glue.settings import addresses, envfile
 from glue.settings.group import Group, SettingsError
 from glue.settings.notify import Notify
 from glue.settings.reports import Reports
@@ -15,6 +19,10 @@ from glue.settings.robots import Broker, Fleet
 from glue.settings.rules import Rules
 from glue.settings.service import Glue, SignOn, Stack
 from glue.settings.systems import Grafana, Influx, Postgres
+
+DOTENV = ".env"
+STACK_ENV = "stack.env"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _default_home() -> Path:
@@ -39,6 +47,8 @@ class Settings(BaseModel):
     notify: Notify
     reports: Reports
     stack: Stack
+    grafanas_own: dict[str, str] = {}
+    """Grafana's own settings (``GF_…``) that are none of ours, by their names."""
 
     @property
     def reports_folder(self) -> Path:
@@ -81,19 +91,74 @@ GROUPS: dict[str, type[Group]] = {
 }
 
 
-def load(environ: dict[str, str] | None = None) -> Settings:
-    """Settings from the environment and the files named in this module's docstring.
+GRAFANAS = "GF_"
+"""Grafana's own settings in the environment, https://grafana.com/docs/grafana/latest/setup-grafana/\
+configure-grafana/#override-configuration-with-environment-variables"""
+
+
+OF_ONE_START = {"TONYPI_HOME", "GLUE_DEMO", "DATABASE_URL", "INFLUXDB_RETENTION_DAYS"}
+"""Never kept: see :func:`kept`. What ``DATABASE_URL`` stands for is."""
+
+
+def names() -> dict[str, Any]:
+    """The environment name of each setting, with its field."""
+    return {
+        str(field.validation_alias): field
+        for group in GROUPS.values()
+        for field in group.model_fields.values()
+    }
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment and the files named in this package's docstring.
 
     Raises :class:`SettingsError` naming the variable and what it takes.
     """
     env = dict(os.environ) if environ is None else dict(environ)
     home = Path(env.get("TONYPI_HOME") or _default_home())
-    merged = {**_dotenv(home / "stack.env"), **dotenv(), **env}
+    kept = addresses.spelled_out(envfile.read(home / STACK_ENV, None).values)
+    merged = {**kept, **given(env)}
     merged["TONYPI_HOME"] = str(home)
-    groups: dict[str, Any] = {}
-    for name, group in GROUPS.items():
-        groups[name] = _build(group, merged)
-    return Settings(**groups)
+    groups: dict[str, Any] = {name: _build(group, merged) for name, group in GROUPS.items()}
+    theirs = {n: v for n, v in merged.items() if n.startswith(GRAFANAS) and n not in names()}
+    return Settings(**groups, grafanas_own=theirs)
+
+
+def given(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a person said: ``environ`` over ``.env`` in the working directory, addresses and secrets
+    in files spelled out. Raises :class:`SettingsError`."""
+    there = envfile.read(Path.cwd() / DOTENV, environ)
+    merged = {**there.values, **environ}
+    known = names()
+    for name in sorted(there.blank - set(environ)):
+        if name in known or name.startswith(GRAFANAS):
+            raise SettingsError(
+                f"unusable setting: {name} in {DOTENV} has a $ that names a variable which is not"
+                " set; single quotes around the value leave it as it is"
+            )
+    for name, field in known.items():
+        _read_secret(name, field, merged)
+    return addresses.spelled_out(merged)
+
+
+def kept(environ: Mapping[str, str]) -> dict[str, str]:
+    """What of ``environ`` holds until something else is said: each setting that is given there, and
+    Grafana's own. Not what is of one start alone, and not how long the bucket keeps its points,
+    which the bucket knows. Raises :class:`SettingsError`."""
+    known = names()
+    return {
+        name: value
+        for name, value in addresses.spelled_out(environ).items()
+        if value and name not in OF_ONE_START and (name in known or name.startswith(GRAFANAS))
+    }
+
+
+def _read_secret(name: str, field: Any, env: dict[str, str]) -> None:
+    """Put the content of ``NAME_FILE`` (``NAME__FILE``, as Grafana's image has it) in its place."""
+    pointers = [f"{name}_FILE", *([f"{name}__FILE"] if name.startswith(GRAFANAS) else [])]
+    for pointer in pointers:
+        if field.annotation is SecretStr and not env.get(name) and env.get(pointer):
+            env[name] = _secret_file(pointer, env[pointer])
 
 
 def _build(group: type[Group], env: dict[str, str]) -> Group:
@@ -103,8 +168,10 @@ def _build(group: type[Group], env: dict[str, str]) -> Group:
         # An empty variable is one that was not set (Compose passes those), but for this one.
         if env.get(key) or (key == "GRAFANA_URL" and key in env):
             values[key] = env[key]
-        elif field.annotation is SecretStr and env.get(f"{key}_FILE"):
-            values[key] = _secret_file(f"{key}_FILE", env[f"{key}_FILE"])
+            if field.annotation in (str, SecretStr) and _CONTROL.search(env[key]):
+                raise SettingsError(
+                    f"unusable setting: {key}: it has a control character, like a line break"
+                )
     if "FLEET_ROBOT_TZ" in values:
         values["FLEET_ROBOT_TZ"] = _json("FLEET_ROBOT_TZ", values["FLEET_ROBOT_TZ"])
     try:
@@ -115,8 +182,6 @@ def _build(group: type[Group], env: dict[str, str]) -> Group:
 
 
 def _json(name: str, text: str) -> Any:
-    import json
-
     try:
         return json.loads(text)
     except ValueError as error:
@@ -125,20 +190,8 @@ def _json(name: str, text: str) -> Any:
 
 def _secret_file(name: str, path: str) -> str:
     try:
-        return Path(path).read_text().strip()
-    except OSError as error:
-        raise SettingsError(f"unusable setting: {name}: cannot read {path}: {error}") from None
-
-
-def dotenv() -> dict[str, str]:
-    """What ``.env`` in the working directory says; empty where there is none."""
-    return _dotenv(Path.cwd() / ".env")
-
-
-def _dotenv(path: Path) -> dict[str, str]:
-    try:
-        text = path.read_text()
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return {}
-    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line and line[0] != "#")
-    return {key.strip(): value.strip().strip("'\"") for key, value in pairs}
+        # The line break at its end is the editor's; a space may be the password's.
+        return Path(path).read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise SettingsError(f"unusable setting: {name}: cannot read {path}: {why}") from None

@@ -68,10 +68,24 @@ class Fleet(Group):
 class Broker(Group):
     """The MQTT broker that the robots publish to."""
 
-    host: str = setting("127.0.0.1", "MQTT_BROKER_HOST", "Where the broker listens.")
+    host: str = setting(
+        "127.0.0.1", "MQTT_BROKER_HOST", "Where the broker listens; mqtt://host:port does as well."
+    )
     port: Port = setting(1883, "MQTT_BROKER_PORT", "MQTT's registered port.")
-    username: str = setting("", "MQTT_USERNAME", "Empty: no password, as on loopback.")
-    password: SecretStr = setting(SecretStr(""), "MQTT_PASSWORD", "With MQTT_USERNAME.")
+    username: str = setting(
+        "", "MQTT_USERNAME", "Empty: no password, as on loopback.", pattern=r"^[^\s:]*$"
+    )
+    password: SecretStr = setting(
+        SecretStr(""),
+        "MQTT_PASSWORD",
+        "Of MQTT_USERNAME, or of the user glue. Given to `tonypi up`, the broker asks for one on"
+        " loopback too.",
+    )
+    always_asks: bool = setting(
+        False,
+        "MQTT_REQUIRE_PASSWORD",
+        "Whether the broker of `tonypi up` asks for a password on loopback too.",
+    )
     telegraf_password: SecretStr = setting(
         SecretStr(""), "MQTT_TELEGRAF_PASSWORD", "Of the user telegraf, with `tonypi up --lan`."
     )

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import SecretStr, field_validator
 
-from glue.settings.group import URL, Group, Port, setting
+from glue.settings.group import GrafanaSecret, Group, HeaderSecret, Port, setting
 
 
 class Glue(Group):
@@ -41,7 +41,7 @@ class Glue(Group):
         "GLUE_REPORTS_FOLDER",
         "Files of reports; the API gives out no other. Empty: `reports` in TONYPI_HOME.",
     )
-    webhook_secret: SecretStr = setting(
+    webhook_secret: HeaderSecret = setting(
         SecretStr(""), "GLUE_WEBHOOK_SECRET", "Bearer secret of Grafana's contact point."
     )
     webhook_max_bytes: int = setting(
@@ -138,16 +138,15 @@ class SignOn(Group):
     public_url: str = setting(
         "",
         "GLUE_PUBLIC_URL",
-        "The glue as a browser reaches it, http://host:port; empty: where it listens.",
-        pattern=URL,
+        "The glue as a browser reaches it, http://host:port, also below a path of a reverse proxy;"
+        " empty: where it listens.",
     )
     internal_url: str = setting(
         "",
         "GLUE_INTERNAL_URL",
         "The glue as Grafana's server reaches it; empty: where it listens.",
-        pattern=URL,
     )
-    client_secret: SecretStr = setting(
+    client_secret: GrafanaSecret = setting(
         SecretStr(""),
         "GRAFANA_OAUTH_CLIENT_SECRET",
         "Grafana's at the glue; generated. Without one Grafana has its own sign-in alone.",

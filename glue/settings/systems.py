@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from urllib.parse import quote
 
-from pydantic import SecretStr
+from pydantic import SecretStr, field_validator
 
-from glue.settings.group import Group, Port, setting
+from glue.settings.addresses import database_options
+from glue.settings.group import (
+    GrafanaSecret,
+    GrafanaText,
+    Group,
+    InfluxToken,
+    Port,
+    setting,
+)
 
 
 class Postgres(Group):
-    """PostgreSQL: robots, users, limits, alerts. ``DATABASE_URL`` wins over the parts."""
+    """PostgreSQL: robots, users, limits, alerts. ``DATABASE_URL`` says the parts in one."""
 
-    url: SecretStr = setting(SecretStr(""), "DATABASE_URL", "postgresql://user:password@host/db")
+    url: SecretStr = setting(
+        SecretStr(""),
+        "DATABASE_URL",
+        "postgresql://user:password@host/db, also as SQLAlchemy, Prisma and JDBC spell it; options"
+        " like ?sslmode=require go here. Other PG… variables are not read.",
+    )
     host: str = setting("127.0.0.1", "PGHOST", "Where PostgreSQL listens.")
     port: Port = setting(5432, "PGPORT", "PostgreSQL's registered port.")
     database: str = setting("tonypi", "PGDATABASE", "The glue's database.")
@@ -31,7 +46,7 @@ class Postgres(Group):
     @property
     def dsn(self) -> str:
         """Connection URI of the glue's own database."""
-        return self.url.get_secret_value() or self._dsn(self.user, self.password, self.database)
+        return self._dsn(self.user, self.password, self.database)
 
     @property
     def admin_dsn(self) -> str:
@@ -39,11 +54,12 @@ class Postgres(Group):
         return self._dsn(self.admin_user, self.admin_password, "postgres")
 
     def _dsn(self, user: str, password: SecretStr, database: str) -> str:
-        from urllib.parse import quote
-
         secret = quote(password.get_secret_value(), safe="")
         login = f"{quote(user, safe='')}:{secret}" if secret else quote(user, safe="")
-        return f"postgresql://{login}@{self.host}:{self.port}/{database}"
+        host = f"[{self.host}]" if ":" in self.host else quote(self.host, safe="")
+        options = database_options(self.url.get_secret_value())
+        where = f"{host}:{self.port}/{quote(database, safe='')}"
+        return f"postgresql://{login}@{where}{'?' if options else ''}{options}"
 
 
 class Influx(Group):
@@ -52,13 +68,13 @@ class Influx(Group):
     url: str = setting("http://127.0.0.1:8086", "INFLUXDB_URL", "Where InfluxDB listens.")
     org: str = setting("tonypi", "INFLUXDB_ORG", "Organisation (2.x; 1.x ignores it).")
     bucket: str = setting("robot_metrics", "INFLUXDB_BUCKET", "Bucket of all robot series.")
-    token: SecretStr = setting(
+    token: InfluxToken = setting(
         SecretStr(""), "INFLUXDB_TOKEN", "The glue's own token (administrator of the bucket)."
     )
-    telegraf_token: SecretStr = setting(
+    telegraf_token: InfluxToken = setting(
         SecretStr(""), "INFLUXDB_TELEGRAF_TOKEN", "May only write to the bucket."
     )
-    grafana_token: SecretStr = setting(
+    grafana_token: InfluxToken = setting(
         SecretStr(""), "INFLUXDB_GRAFANA_TOKEN", "May only read the bucket."
     )
     version: str = setting(
@@ -68,9 +84,27 @@ class Influx(Group):
         "else 1.x, else 2.x. A home's series stay what they are.",
         pattern=r"^([12](\.\d+)*)?$",
     )
-    retention: int = setting(
-        7, "INFLUXDB_RETENTION_DAYS", "Older points are dropped by InfluxDB.", "days", ge=1
+    retention: int | None = setting(
+        None,
+        "INFLUXDB_RETENTION_DAYS",
+        "Older points are deleted by InfluxDB. Not set: 7 in a new bucket, and one that is there"
+        " keeps its points as long as before.",
+        "days",
+        ge=1,
+        le=36_500,
     )
+    kept: float = setting(
+        7.0,
+        "INFLUXDB_KEPT_DAYS",
+        "How long the bucket keeps points, as `tonypi up` and `tonypi init accounts` found it.",
+        "days",
+        gt=0,
+    )
+
+    @property
+    def kept_days(self) -> float:
+        """How long points are there to be read, and how long a bucket that is made keeps them."""
+        return float(self.retention or self.kept)
 
 
 class Grafana(Group):
@@ -80,27 +114,39 @@ class Grafana(Group):
         "http://127.0.0.1:3000", "GRAFANA_URL", "As the glue reaches it; set but empty: none runs."
     )
     public_url: str = setting(
-        "", "GRAFANA_PUBLIC_URL", "As a browser reaches it; empty: the same as GRAFANA_URL."
+        "",
+        "GRAFANA_PUBLIC_URL",
+        "As a browser reaches it, also below a path of a reverse proxy, which cuts that path off;"
+        " empty: the same as GRAFANA_URL.",
     )
-    admin_user: str = setting(
+    admin_user: GrafanaText = setting(
         "tonypi-root", "GF_SECURITY_ADMIN_USER", "Server admin; never called admin, see decisions."
     )
-    admin_email: str = setting(
+    admin_email: GrafanaText = setting(
         "tonypi-root@grafana.invalid",
         "GF_SECURITY_ADMIN_EMAIL",
         "Of the server admin; nobody else's, for people who sign in are known by their address.",
     )
-    admin_password: SecretStr = setting(
+    admin_password: GrafanaSecret = setting(
         SecretStr(""), "GF_SECURITY_ADMIN_PASSWORD", "Generated at first start."
     )
-    database_password: SecretStr = setting(
+    database_password: GrafanaSecret = setting(
         SecretStr(""), "GF_DATABASE_PASSWORD", "Of the role that owns Grafana's own database."
     )
-    metrics_password: SecretStr = setting(
+    metrics_password: GrafanaSecret = setting(
         SecretStr(""),
         "GRAFANA_METRICS_PASSWORD",
         "Of the user metrics at Grafana's /metrics, asked for beyond loopback; generated.",
     )
+
+    @field_validator("database_password")
+    @classmethod
+    def _in_a_connection_string(cls, value: SecretStr) -> SecretStr:
+        # Grafana 11 writes it into one as it stands.
+        if re.search(r"[\s'\\]", value.get_secret_value()):
+            raise ValueError("Grafana takes no space, no ' and no \\ in it")
+        return value
+
     home: Path = setting(
         Path("/usr/share/grafana"), "GRAFANA_HOME", "Where its Debian package puts it."
     )

@@ -14,23 +14,24 @@ from glue.store import accounts, migrations
 
 
 def prepare(home: Home, site: Site) -> Site:
-    """Prepare PostgreSQL and InfluxDB; returns the site with the tokens that are in force.
+    """Prepare PostgreSQL and InfluxDB; returns the site with what is in force.
 
     Harmless the second time. InfluxDB 2.x chooses its tokens itself: those are kept in
     ``stack.env``. Raises what the systems raise; trying again may help.
     """
-    tokens = prepare_systems(site.settings)
+    made = prepare_systems(site.settings)
     recovery.remember_foundation(site)
     known = secrets.read(home.path)
-    in_force = {
-        "INFLUXDB_TOKEN": tokens.admin,
-        "INFLUXDB_TELEGRAF_TOKEN": tokens.telegraf,
-        "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
+    tokens = {
+        "INFLUXDB_TOKEN": made.admin,
+        "INFLUXDB_TELEGRAF_TOKEN": made.telegraf,
+        "INFLUXDB_GRAFANA_TOKEN": made.grafana,
     }
+    in_force = {**tokens, "INFLUXDB_KEPT_DAYS": f"{made.kept_days:g}"}
     if {**known, **in_force} != known:
         secrets.write(home.path, {**known, **in_force})
         site = home.site()
-        _in_force(site.settings, in_force)
+        _in_force(site.settings, tokens)
     recovery.mend_grafana(site)
     return site
 
@@ -45,8 +46,8 @@ def _in_force(settings: Settings, tokens: Mapping[str, str]) -> None:
         )
 
 
-def prepare_systems(settings: Settings) -> admin.Tokens:
-    """Roles, databases, tables, bucket; returns InfluxDB's tokens that are in force."""
+def prepare_systems(settings: Settings) -> admin.InForce:
+    """Roles, databases, tables, bucket; returns what is in force at InfluxDB."""
     prepare_databases(settings)
     migrations.upgrade(settings.postgres.dsn)
     # Again, because rights on tables and views can only be given once they are there.

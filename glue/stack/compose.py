@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from glue.settings import PROJECT
+from glue.settings import PROJECT, envfile, kept
 from glue.stack import containers, probe, secrets
 from glue.stack import home as homes
 from glue.stack.home import Home
@@ -43,6 +43,11 @@ ONLY_HERE = {
     "GRAFANA_MEMORY": "What Grafana tries to stay below.",
 }
 """Variables of docker-compose.yml that are no settings of ours."""
+FIXED = {
+    *("MQTT_BROKER_HOST", "PGHOST", "PGPORT", "INFLUXDB_URL", "GRAFANA_URL", "GLUE_HOST"),
+    *("GLUE_WEBHOOK_URL", "GLUE_INTERNAL_URL", "GRAFANA_HOME", "INFLUXDB_VERSION"),
+}
+"""Settings that docker-compose.yml decides: addresses between containers."""
 PORTS = {
     "MQTT_BROKER_PORT": ("Mosquitto", 1883),
     "GRAFANA_PORT": ("Grafana", 3000),
@@ -77,27 +82,36 @@ def is_up(checkout: Path = PROJECT) -> bool:
     return bool(_ask(checkout, "ps", "--all", "--quiet"))
 
 
-def write_env(checkout: Path, known: Mapping[str, str]) -> list[str]:
-    """Complete ``.env``: what is there stays, what is missing is generated.
+def read_env(checkout: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """What ``.env`` says, as Compose reads it. Raises ``SettingsError``."""
+    return envfile.read(checkout / ENV, environ).values
+
+
+def write_env(checkout: Path, known: Mapping[str, str], environ: Mapping[str, str]) -> list[str]:
+    """Complete ``.env``: what is there stays, what is missing is generated, and what ``environ`` is
+    given is remembered, as in a native run.
 
     Secrets that a native run has already are taken from ``known``, so that both agree whichever
-    file is read. Returns remarks on ports that were taken.
+    file is read. Returns remarks on ports that were taken and on what is remembered. Raises
+    ``SettingsError`` for what cannot be used.
     """
     path = checkout / ENV
     text = path.read_text() if path.exists() else HEAD
-    there = secrets.read(checkout, ENV)
+    there = read_env(checkout, environ)
     made = {**secrets.generate(), **known}
     new = {name: made[name] for name in containers.REQUIRED if not there.get(name)}
-    remarks = []
+    given = {n: v for n, v in kept(environ).items() if n not in FIXED and there.get(n) != v}
+    new |= given
+    remarks = [f"kept in {ENV}: {', '.join(sorted(given))}"] if given and there else []
     if not there:
         for name, (program, usual) in PORTS.items():
             port = next(p for p in range(usual, 65536) if not probe.accepts("127.0.0.1", p, 0.3))
-            if port != usual:
+            if port != usual and name not in given:
                 new[name] = str(port)
                 remarks.append(f"port {usual} is taken; {program} gets {port} ({name})")
     if new:
-        lines = "".join(f"{name}={value}\n" for name, value in new.items())
-        # A later line wins, as in Compose, over one that is there and empty.
+        lines = "".join(f"{name}={envfile.quoted(value)}\n" for name, value in new.items())
+        # A later line wins, as in Compose, over one that is there.
         containers.write(path, f"{text.rstrip()}\n{lines}", os.geteuid())
     return remarks
 

@@ -14,6 +14,7 @@ import shlex
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -80,12 +81,12 @@ def prepare_accounts(settings: Settings, for_telegraf: Path, for_grafana: Path) 
             "`.venv/bin/tonypi init env` without starting anything"
         )
     known = {**read(for_telegraf / ENVIRONMENT), **read(for_grafana / ENVIRONMENT)}
-    tokens = accounts.prepare_systems(_with_tokens(settings, known))
+    made = accounts.prepare_systems(_with_tokens(settings, known))
     in_force = {
-        "INFLUXDB_TELEGRAF_TOKEN": tokens.telegraf,
-        "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
+        "INFLUXDB_TELEGRAF_TOKEN": made.telegraf,
+        "INFLUXDB_GRAFANA_TOKEN": made.grafana,
     }
-    settings = _with_tokens(settings, in_force)
+    settings = _with_tokens(settings, in_force, made.kept_days)
     write(for_telegraf / ENVIRONMENT, _script(telegraf_environment(settings)), TELEGRAF)
     write(for_grafana / ENVIRONMENT, _script(grafana_environment(settings)), GRAFANA)
 
@@ -103,12 +104,16 @@ def grafana_environment(settings: Settings, checkout: Path = PROJECT) -> dict[st
     return {**mentioned(settings, files), **kept}
 
 
-def _with_tokens(settings: Settings, tokens: Mapping[str, str]) -> Settings:
+def _with_tokens(
+    settings: Settings, tokens: Mapping[str, str], kept_days: float | None = None
+) -> Settings:
     fields = {
         "telegraf_token": tokens.get("INFLUXDB_TELEGRAF_TOKEN"),
         "grafana_token": tokens.get("INFLUXDB_GRAFANA_TOKEN"),
     }
-    known = {name: SecretStr(token) for name, token in fields.items() if token}
+    known: dict[str, Any] = {n: SecretStr(token) for n, token in fields.items() if token}
+    if kept_days:
+        known["kept"] = kept_days
     return settings.model_copy(update={"influx": settings.influx.model_copy(update=known)})
 
 

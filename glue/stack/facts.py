@@ -9,17 +9,19 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from glue.settings import PROJECT, Settings, dotenv
+from glue.settings import PROJECT, Settings, given
 from glue.stack import home as homes
-from glue.stack import process, recovery, secrets
+from glue.stack import lan, ports, process, recovery, secrets
 from glue.stack.home import Home
 from glue.stack.install.machine import look, number
 from glue.stack.install.plan import plan
 from glue.stack.part import Site
-from glue.stack.parts.grafana import SQL_PROGRAM
+from glue.stack.parts import grafana
 from glue.stack.preflight import Facts, Room
 from glue.stack.programs import Programs, version_line
+from glue.store import libpq
 
 SOURCES = ("glue/**/*.py", "telegraf/*", "provisioning/**/*.yml", "pyproject.toml")
 """Files of a checkout that nobody touches by starting it."""
@@ -40,7 +42,7 @@ def gather(home: Home, site: Site, environ: Mapping[str, str]) -> Facts:
     running = homes.is_running(home)
     has_data = any((home.path / "data").glob("*"))
     known = secrets.read(home.path)
-    from_elsewhere = {**dotenv(), **environ}
+    from_elsewhere = given(environ)
     return Facts(
         home=str(home.path),
         gets=decided.gets,
@@ -59,8 +61,13 @@ def gather(home: Home, site: Site, environ: Mapping[str, str]) -> Facts:
         cluster_version=cluster_version(home.path),
         server_version=server_version(site.programs),
         running_checkout=running_checkout(home) if running else "",
+        elsewhere=elsewhere(site.settings),
+        remembered=remembered(known, from_elsewhere),
+        unused=(*libpq.FORGOTTEN, *grafana.overruled(site.settings)),
+        kept_days=site.settings.influx.kept if "INFLUXDB_KEPT_DAYS" in known else None,
+        retention_days=site.settings.influx.retention,
         hints=_hints(),
-        duckdb=(shutil.which(SQL_PROGRAM) or "") if site.runs_grafana else "",
+        duckdb=(shutil.which(grafana.SQL_PROGRAM) or "") if site.runs_grafana else "",
     )
 
 
@@ -75,6 +82,24 @@ def _misfits(home: Home, settings: Settings) -> list[str]:
     except PermissionError:
         # Another user's home: that is said when it is used.
         return []
+
+
+def elsewhere(settings: Settings) -> tuple[str, ...]:
+    """The settings that name another machine for PostgreSQL, InfluxDB or the broker."""
+    hosts = {
+        "PGHOST (or DATABASE_URL)": settings.postgres.host,
+        "INFLUXDB_URL": urlsplit(settings.influx.url).hostname or "",
+        "MQTT_BROKER_HOST": settings.broker.host,
+    }
+    here = {*ports.LOOPBACK, lan.near(settings.stack.bind)}
+    return tuple(name for name, host in hosts.items() if host not in here)
+
+
+def remembered(known: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of what ``stack.env`` has of a person, and nobody says now."""
+    own = {*secrets.NAMES, *lan.PASSWORDS, *ports.PORTS, *ports.URLS, ports.ASKED, lan.BIND}
+    own |= {"GLUE_HOST", "GLUE_WEBHOOK_URL", "INFLUXDB_KEPT_DAYS", "MQTT_USERNAME"}
+    return tuple(sorted(name for name in set(known) - own if not given.get(name)))
 
 
 def file_limit() -> int | None:

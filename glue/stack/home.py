@@ -25,6 +25,7 @@ from glue.stack.programs import Programs
 
 OURS = ("data", "logs", "run")
 PORTS = ports.PORTS
+TRUE = ("true", "1", "yes", "on")
 
 
 class HomeUnusable(Exception):
@@ -93,9 +94,10 @@ def prepare(home: Home, environ: Mapping[str, str], bind: str | None = None) -> 
         ) from None
     _passable(home.path)
     known = secrets.read(home.path)
-    explicit = {**settings_module.dotenv(), **environ}
+    explicit = settings_module.given(environ)
     chosen = ports_for(home, explicit)
-    values = _values(known, explicit, chosen, bind)
+    kept = settings_module.kept(environ)
+    values = _values(known, explicit, chosen, bind) | kept
     if values != known:
         secrets.write(home.path, values)
     return [
@@ -125,8 +127,12 @@ def _values(
     # A secret in the environment is in force over the file's; here, so that both agree later.
     values |= {name: explicit[name] for name in secrets.NAMES if explicit.get(name)}
     where = bind or explicit.get(lan.BIND) or known.get(lan.BIND) or lan.LOOPBACK
-    if bind or lan.is_open(where):
-        values |= lan.settled(where, {**values, **explicit})
+    # Who gives the broker a password wants it to be asked for.
+    if explicit.get("MQTT_PASSWORD") and not explicit.get(lan.REQUIRED):
+        values[lan.REQUIRED] = "true"
+    always = (explicit.get(lan.REQUIRED) or values.get(lan.REQUIRED, "")) in TRUE
+    if bind or lan.is_open(where) or always:
+        values |= lan.settled(where, {**values, **explicit}, always)
     for choice in chosen:
         host = lan.near(where) if choice.name == "GRAFANA_URL" else lan.LOOPBACK
         values[choice.name] = ports.written(choice, host)

@@ -14,6 +14,7 @@ from ipaddress import AddressValueError, IPv4Address
 from glue.settings import Settings
 
 BIND = "TONYPI_BIND"
+REQUIRED = "MQTT_REQUIRE_PASSWORD"
 LOOPBACK = "127.0.0.1"
 ANY = "0.0.0.0"
 
@@ -60,11 +61,16 @@ def near(bind: str) -> str:
     return LOOPBACK if bind in (ANY, "localhost") else bind
 
 
-def settled(bind: str, known: Mapping[str, str]) -> dict[str, str]:
+def asks(settings: Settings) -> bool:
+    """Whether the broker asks for a password."""
+    return is_open(settings.stack.bind) or settings.broker.always_asks
+
+
+def settled(bind: str, known: Mapping[str, str], always: bool = False) -> dict[str, str]:
     """Lines of ``stack.env`` for this mode; passwords that are known stay, so that going back and
-    forth does not lock robots out."""
+    forth does not lock robots out. ``always``: the broker asks for one on loopback too."""
     made = {BIND: bind, "GLUE_HOST": bind}
-    if not is_open(bind):
+    if not (is_open(bind) or always):
         return made
     made |= {name: known.get(name) or secrets.token_urlsafe(24) for name in PASSWORDS}
     return made | {"MQTT_USERNAME": known.get("MQTT_USERNAME") or GLUE}
@@ -72,7 +78,7 @@ def settled(bind: str, known: Mapping[str, str]) -> dict[str, str]:
 
 def login(settings: Settings, user: str) -> dict[str, str]:
     """The broker's name and password for one of our programs; none while it asks for none."""
-    if not is_open(settings.stack.bind):
+    if not asks(settings):
         return {}
     broker = settings.broker
     known = {TELEGRAF: broker.telegraf_password, SIMULATOR: broker.simulator_password}

@@ -34,7 +34,7 @@ BUILDS = ("go", "rust", "go-wheel")
 
 @dataclass(frozen=True)
 class Finding:
-    """``about``: tool, port, limit, clock, space, secrets, data, home or security."""
+    """``about``: tool, port, limit, clock, space, secrets, data, home, settings or security."""
 
     level: Level
     about: str
@@ -73,6 +73,15 @@ class Facts:
     server_version: int | None = None
     running_checkout: str = ""
     """Where the stack that runs in this home was started from, when it is not from here."""
+    elsewhere: tuple[str, ...] = ()
+    """Settings that name another machine for a system that ``up`` starts on this one."""
+    remembered: tuple[str, ...] = ()
+    """Settings in force because an earlier start was given them."""
+    unused: tuple[str, ...] = ()
+    """Variables that are set and have no effect on this stack."""
+    kept_days: float | None = None
+    retention_days: int | None = None
+    """How long the bucket keeps points, and how long it is asked to."""
     hints: Mapping[str, str] = field(default_factory=dict)
     """Program → how its distribution's service is stopped here."""
     duckdb: str = ""
@@ -90,6 +99,7 @@ def findings(facts: Facts) -> list[Finding]:
         *_secrets(facts),
         *_home(facts),
         *_security(facts),
+        *_settings(facts),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda finding: order[finding.level])
@@ -219,6 +229,31 @@ def _security(facts: Facts) -> list[Finding]:
     what = f"{facts.duckdb} is here; Grafana's SQL expressions would read files for every viewer"
     do = "nothing: Grafana gets a PATH without it (docs/security.md)"
     return [Finding("note", "security", what, do)]
+
+
+def _settings(facts: Facts) -> list[Finding]:
+    found = []
+    for name in facts.elsewhere:
+        what = f"{name} names another machine, but this stack has its own on this one"
+        do = f"unset {name}; `tonypi serve` alone is the glue on systems elsewhere"
+        found.append(Finding("error", "settings", what, do))
+    kept, wanted = facts.kept_days, facts.retention_days
+    if kept and wanted and wanted < kept:
+        what = (
+            f"INFLUXDB_RETENTION_DAYS={wanted} shortens the history from {kept:g} days: InfluxDB "
+            "deletes what is older"
+        )
+        do = f"set {kept:g}, or leave it unset, to keep what is there; `tonypi backup` first"
+        found.append(Finding("warning", "settings", what, do))
+    if facts.unused:
+        what = f"{', '.join(facts.unused)}: set, and not used by this stack"
+        do = "nothing, or unset them; docs/configuration.md names what is used instead"
+        found.append(Finding("warning", "settings", what, do))
+    if facts.remembered:
+        what = f"as given at an earlier start: {', '.join(facts.remembered)}"
+        do = "nothing; say them again to change them, or take their lines out of stack.env"
+        found.append(Finding("note", "settings", what, do))
+    return found
 
 
 def _builds(facts: Facts) -> bool:

@@ -10,7 +10,10 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-FILE = "stack.env"
+from glue import settings
+from glue.settings import envfile
+
+FILE = settings.STACK_ENV
 
 LATER = (
     "GLUE_OPERATOR_PASSWORD",
@@ -47,12 +50,7 @@ def generate() -> dict[str, str]:
 
 def read(home: Path, file: str = FILE) -> dict[str, str]:
     """What ``stack.env`` (or another ``file`` there) holds; empty before the first start."""
-    try:
-        lines = (home / file).read_text().splitlines()
-    except FileNotFoundError:
-        return {}
-    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    return {name.strip(): value.strip() for name, value in pairs}
+    return envfile.read(home / file, None).values
 
 
 def write(home: Path, values: Mapping[str, str]) -> None:
@@ -65,7 +63,7 @@ def write(home: Path, values: Mapping[str, str]) -> None:
         file.write(
             "# Ports and secrets of this home, made by `tonypi up`. Keep it with the data.\n"
         )
-        file.writelines(f"{name}={value}\n" for name, value in sorted(values.items()))
+        file.writelines(f"{n}={envfile.quoted(value)}\n" for n, value in sorted(values.items()))
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)

@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from glue.settings import Postgres
+from glue.store import libpq
 
 Pool = AsyncConnectionPool[AsyncConnection]
 
@@ -93,6 +94,7 @@ def unavailable() -> Iterator[None]:
     except (PoolTimeout, PoolClosed, TooManyRequests) as error:
         raise StoreUnavailable(
             f"no connection to PostgreSQL: {error}; is it running, and are PGHOST, PGPORT right?"
+            f"{libpq.remark()}"
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise StoreUnavailable(f"PostgreSQL: {str(error).strip()}; try again") from error

@@ -51,7 +51,7 @@ def test_compose_reads_it_and_stops_without_secrets(tmp_path: Path) -> None:
     refused = config(tmp_path, "config")
     assert refused.returncode != 0
     assert "`make up`" in refused.stderr
-    compose.write_env(tmp_path, {})
+    compose.write_env(tmp_path, {}, {})
     with (tmp_path / ".env").open("a") as env:
         env.write("GLUE_PULL_INTERVAL=20\nFLEET_TZ=Asia/Tokyo\nMQTT_BROKER_PORT=1999\n")
     read = config(tmp_path, "--profile", "simulator", "config")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
 
-from glue.series import admin
+from glue.series import admin, retention
 from glue.series.query import Query
 from glue.settings import Broker, Influx
 from glue.stack import probe
@@ -96,10 +97,16 @@ async def test_preparing_twice_keeps_accounts_and_follows_the_retention(
     first = await asyncio.to_thread(admin.prepare, influx)
     try:
         longer = influx.model_copy(update={"retention": 9})
-        assert await asyncio.to_thread(admin.prepare, longer) == first
+        changed = await asyncio.to_thread(admin.prepare, longer)
+        assert changed == replace(first, kept_days=9)
+        assert await kept_for(influx) == timedelta(days=9)
+        # What nobody set is left as it is: a shorter one would delete points.
+        assert influx.retention is None
+        assert await asyncio.to_thread(admin.prepare, influx) == changed
+        assert await retention.keep(influx) == retention.Kept(9 * 86400, 9 * 86400)
         assert await kept_for(influx) == timedelta(days=9)
     finally:
-        await asyncio.to_thread(admin.prepare, influx)
+        await asyncio.to_thread(admin.prepare, influx.model_copy(update={"retention": 7}))
 
 
 async def test_a_wrong_administrator_is_named(each_influx: Influx) -> None:

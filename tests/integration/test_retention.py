@@ -102,8 +102,9 @@ async def test_the_buckets_retention_is_held_to_its_setting(
     settings: Settings, database: Postgres
 ) -> None:
     week, month = 7 * 86_400, 30 * 86_400
-    longer = settings.model_copy(
-        update={"influx": settings.influx.model_copy(update={"retention": 30})}
+    longer, shorter = (
+        settings.model_copy(update={"influx": settings.influx.model_copy(update={"retention": n})})
+        for n in (30, 7)
     )
     try:
         async with store.open_pool(database) as pool:
@@ -111,8 +112,9 @@ async def test_the_buckets_retention_is_held_to_its_setting(
             assert outcome is not None and outcome.bucket == bucket.Kept(week, month)
             assert (await beaten(pool))["bucket_days_before"] == 7
         assert await kept(longer) == bucket.Kept(month, month)
+        assert await kept(settings) == bucket.Kept(month, month), "nobody asked for less"
     finally:
-        assert (await kept(settings)).now == week
+        assert (await kept(shorter)).now == week
     assert await kept(settings) == bucket.Kept(week, week)
     # The points are still to be read: no policy and no bucket took the place of the first.
     async with Query(settings.influx) as series:

@@ -5,6 +5,7 @@ The tests of this file share one stack; each starts it where it does not run, so
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -18,9 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
+from glue.environment import exported
+from glue.series import Query, retention
 from glue.stack import home as homes
 from glue.stack import leftovers, probe
 from glue.stack.home import Home
@@ -69,6 +73,35 @@ class Stack:
         return found
 
 
+NASTY = "Pa$word-%41 #1 'q' \"d\" \\ $HOME ${HOME} $$ ;"
+"""What a shell, Compose, Grafana, Telegraf and a URL would each take apart."""
+IN_GRAFANA, IN_INFLUXDB = NASTY.replace("${", "{"), NASTY.replace(" ", "_")
+"""A ${ in Grafana's own settings, and a space in InfluxDB's tokens, are refused by name."""
+GIVEN_ONCE = {
+    **dict.fromkeys(("PGPASSWORD", "POSTGRES_PASSWORD", "GRAFANA_READER_PASSWORD"), NASTY),
+    **dict.fromkeys(("MQTT_PASSWORD", "MQTT_TELEGRAF_PASSWORD", "MQTT_ROBOTS_PASSWORD"), NASTY),
+    **dict.fromkeys(("GLUE_WEBHOOK_SECRET", "GLUE_ADMIN_PASSWORD", "GLUE_JWT_SECRET"), NASTY),
+    **dict.fromkeys(("GF_SECURITY_ADMIN_PASSWORD", "GRAFANA_OAUTH_CLIENT_SECRET"), IN_GRAFANA),
+    "GF_DATABASE_PASSWORD": "Pa$word-%41#1;",
+    "INFLUXDB_TOKEN": f"tonypi:{IN_INFLUXDB}",
+    "INFLUXDB_TELEGRAF_TOKEN": f"telegraf:{IN_INFLUXDB}",
+    "INFLUXDB_GRAFANA_TOKEN": f"grafana:{IN_INFLUXDB}",
+    "INFLUXDB_RETENTION_DAYS": "90",
+    "FLEET_TZ": "Asia/Tokyo",
+    "GF_SMTP_HOST": "mail.example:25",
+    "GF_DATABASE_HOST": "elsewhere:5432",
+}
+"""To the first start alone: the tests that follow prove that it is remembered."""
+OF_SOMETHING_ELSE = {
+    **dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:9"),
+    "PGSERVICE": "elsewhere",
+    "PGOPTIONS": "-c search_path=elsewhere",
+    "PGSSLMODE": "verify-full",
+    "PGHOSTADDR": "192.0.2.1",
+}
+"""What somebody's shell exports for other programs."""
+
+
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     folder = Path(tempfile.mkdtemp(prefix="tonypi-stack-"))
@@ -89,6 +122,7 @@ def stack() -> Iterator[Stack]:
         "INFLUXDB_URL": f"http://127.0.0.1:{ports[2]}",
         "GRAFANA_URL": f"http://127.0.0.1:{ports[3]}",
         "GLUE_PORT": ports[4],
+        **OF_SOMETHING_ELSE,
     }
     made = Stack(Home(folder / "home"), environ)
     yield made
@@ -109,7 +143,8 @@ def until(question: Callable[[], bool], within: float) -> bool:
 def running(stack: Stack) -> Stack:
     """The stack, with every part serving."""
     if not homes.is_running(stack.home):
-        done = stack.run("up")
+        first = {} if stack.home.path.exists() else GIVEN_ONCE
+        done = Stack(stack.home, stack.environ | first).run("up")
         assert done.returncode == 0, done.stdout + done.stderr
     # A part that the tests before have killed may just be starting.
     assert until(lambda: stack.run("status").returncode == 0, 60), stack.run("status").stdout
@@ -143,8 +178,10 @@ def test_status_before_the_first_start_says_so(stack: Stack) -> None:
 
 
 def test_up_starts_everything_and_shows_the_password(stack: Stack) -> None:
-    done = stack.run("up")
+    done = Stack(stack.home, stack.environ | GIVEN_ONCE).run("up")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "PGSERVICE, PGSSLMODE" in done.stdout, "said, and without effect"
+    assert "GF_DATABASE_HOST" in done.stdout
     secret = stack.home.site(stack.environ).settings.glue.admin_password.get_secret_value()
     assert secret in done.stdout
     assert f"http://127.0.0.1:{stack.environ['GLUE_PORT']}/docs" in done.stdout
@@ -232,6 +269,50 @@ def test_up_after_a_kill_finds_its_data(running: Stack) -> None:
     done = running.run("up")
     assert done.returncode == 0, done.stdout + done.stderr
     assert has_robot(running)
+
+
+def test_what_was_given_to_the_first_start_is_remembered(running: Stack) -> None:
+    settings = running.home.site(running.environ).settings
+    kept = exported(settings) | settings.grafanas_own
+    once = {"INFLUXDB_RETENTION_DAYS"}
+    assert {name: kept.get(name) for name in set(GIVEN_ONCE) - once} == {
+        name: value for name, value in GIVEN_ONCE.items() if name not in once
+    }
+    # The bucket itself remembers how long it keeps points.
+    assert settings.influx.retention is None
+    kept_s = 90 * 86400
+    assert asyncio.run(retention.keep(settings.influx)) == retention.Kept(kept_s, kept_s)
+    assert settings.influx.kept_days == 90
+    shorter = Stack(running.home, running.environ | {"INFLUXDB_RETENTION_DAYS": "7"})
+    told = shorter.run("up", "--dry-run").stdout
+    assert "shortens the history from 90 days" in told, "before anything is deleted"
+
+
+def test_every_program_takes_its_secrets_as_they_are(running: Stack) -> None:
+    """Telegraf wrote what the simulator sent, through a broker that asks for passwords; Grafana
+    reads both of its data sources."""
+    settings = running.home.site(running.environ).settings
+
+    async def points() -> int:
+        async with Query(settings.influx) as query:
+            found = await query.query("SELECT count(cpu_percent) FROM performance")
+        return int(found[0].last("count")) if found else 0
+
+    assert until(lambda: asyncio.run(points()) > 0, 30), running.run("logs", "telegraf").stdout
+    assert (
+        "allow_anonymous false"
+        in (running.home.path / "data" / "mosquitto" / "mosquitto.conf").read_text()
+    )
+    if "grafana" not in running.status()["parts"]:
+        pytest.skip("there is no Grafana on this machine")
+    login = (settings.grafana.admin_user, settings.grafana.admin_password.get_secret_value())
+    with httpx.Client(base_url=settings.grafana.url, auth=login, trust_env=False) as client:
+        for uid in ("postgres", "influxdb"):
+            health = client.get(f"/api/datasources/uid/{uid}/health", timeout=30)
+            assert health.json()["status"] == "OK", health.text
+        in_force = client.get("/api/admin/settings").json()
+    assert in_force["smtp"]["host"] == GIVEN_ONCE["GF_SMTP_HOST"]
+    assert in_force["database"]["host"] != GIVEN_ONCE["GF_DATABASE_HOST"]
 
 
 def test_purge_asks_first(running: Stack) -> None:

@@ -18,7 +18,7 @@ import yaml
 from glue import environment
 from glue import settings as settings_module
 from glue.settings import GROUPS, PROJECT, Settings
-from glue.stack import compose, containers, secrets
+from glue.stack import compose, containers
 from glue.stack.home import Home
 from glue.stack.parts import grafana, mosquitto, postgres
 
@@ -83,7 +83,9 @@ def test_every_variable_is_a_setting_or_listed():
 
 def test_what_a_service_is_given_are_settings_of_ours_or_of_its_image():
     settings = {str(f.validation_alias) for g in GROUPS.values() for f in g.model_fields.values()}
-    of_images = re.compile(r"GF_PATHS_|GRAFANA_DASHBOARDS_DIR|GOMEMLIMIT|INFLUXD_|POSTGRES_INITDB")
+    of_images = re.compile(
+        r"(?i:no_proxy)|GF_PATHS_|GRAFANA_DASHBOARDS_DIR|GOMEMLIMIT|INFLUXD_|POSTGRES_INITDB"
+    )
     for name, service in services().items():
         for variable in service.get("environment", {}):
             known = variable in settings | set(compose.ONLY_HERE) or of_images.match(variable)
@@ -208,6 +210,7 @@ def test_telegraf_is_given_all_it_reads_and_no_other_secret(settings):
     full = settings_module.load(
         {"TONYPI_HOME": "/nowhere", "INFLUXDB_TELEGRAF_TOKEN": "t"}
         | {str(f.validation_alias): "s" for g in GROUPS.values() for f in _secrets(g)}
+        | {"DATABASE_URL": ""}
     )
     given = containers.telegraf_environment(full)
     assert set(given) <= environment.variables(text)
@@ -255,19 +258,50 @@ def test_telegrafs_health_is_its_connection_to_the_broker():
 
 
 def test_env_is_made_once_and_only_completed(tmp_path):
-    compose.write_env(tmp_path, {"PGPASSWORD": "of the native run"})
+    compose.write_env(tmp_path, {"PGPASSWORD": "of the native run"}, {})
     env = tmp_path / ".env"
     assert env.stat().st_mode & 0o777 == 0o600
-    made = secrets.read(tmp_path, ".env")
+    made = compose.read_env(tmp_path, {})
     assert set(made) >= set(containers.REQUIRED)
     assert made["PGPASSWORD"] == "of the native run"
     text = env.read_text()
-    compose.write_env(tmp_path, {})
+    compose.write_env(tmp_path, {}, {})
     assert env.read_text() == text
     env.write_text("# mine\nFLEET_TZ=Asia/Tokyo\nPGPASSWORD=\n")
-    compose.write_env(tmp_path, {})
+    compose.write_env(tmp_path, {}, {})
     assert env.read_text().startswith("# mine\nFLEET_TZ=Asia/Tokyo\n")
-    assert all(secrets.read(tmp_path, ".env")[name] for name in containers.REQUIRED)
+    assert all(compose.read_env(tmp_path, {})[name] for name in containers.REQUIRED)
+
+
+def test_env_remembers_what_a_start_was_given(tmp_path):
+    compose.write_env(tmp_path, {}, {})
+    given = {"GF_SMTP_PASSWORD": "Pa$word '1'", "FLEET_TZ": "Asia/Tokyo", "PGHOST": "elsewhere"}
+    (remark,) = compose.write_env(tmp_path, {}, given | {"HOME": "/root"})
+    assert remark == "kept in .env: FLEET_TZ, GF_SMTP_PASSWORD"
+    there = compose.read_env(tmp_path, {})
+    assert {name: there.get(name) for name in given} == given | {"PGHOST": None}
+    assert compose.write_env(tmp_path, {}, given) == []
+
+
+def test_grafana_in_a_container_gets_its_own_settings_and_ours_where_it_must(tmp_path):
+    own = {"GF_SMTP_HOST": "mail:25", "GF_DATABASE_HOST": "elsewhere", "GF_PATHS_DATA": "/x"}
+    full = settings_module.load(
+        {"TONYPI_HOME": str(tmp_path), "GF_FEATURE_TOGGLES_ENABLE": "mine", **own}
+        | {"GLUE_EVALUATION_INTERVAL": "1", "PGHOST": "postgres"}
+    )
+    given = containers.grafana_environment(full)
+    assert given["GF_SMTP_HOST"] == "mail:25"
+    assert given["GF_DATABASE_HOST"] == "postgres:5432"
+    assert given["GF_FEATURE_TOGGLES_ENABLE"] == "mine,configurableSchedulerTick"
+    assert "GF_PATHS_DATA" not in given
+    assert grafana.overruled(full) == ["GF_DATABASE_HOST", "GF_PATHS_DATA"]
+
+
+def test_a_proxy_of_dockers_client_is_not_asked_for_what_is_in_here():
+    for name, service in services().items():
+        for variable in ("NO_PROXY", "no_proxy"):
+            without = service["environment"][variable].split(",")
+            assert {"127.0.0.1", "postgres", "influxdb", "grafana", "glue"} <= set(without), name
 
 
 def test_a_taken_port_is_replaced_and_told(tmp_path, monkeypatch):
@@ -276,8 +310,8 @@ def test_a_taken_port_is_replaced_and_told(tmp_path, monkeypatch):
         listener.listen()
         usual = listener.getsockname()[1]
         monkeypatch.setitem(compose.PORTS, "GLUE_PORT", ("the glue", usual))
-        (remark,) = [r for r in compose.write_env(tmp_path, {}) if "GLUE_PORT" in r]
-    port = secrets.read(tmp_path, ".env")["GLUE_PORT"]
+        (remark,) = [r for r in compose.write_env(tmp_path, {}, {}) if "GLUE_PORT" in r]
+    port = compose.read_env(tmp_path, {})["GLUE_PORT"]
     assert int(port) > usual and port in remark
     assert compose.addresses({"GLUE_PORT": port})["API"] == f"http://127.0.0.1:{port}/docs"
 

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from glue.cli import compose as command
-from glue.stack import secrets
+from glue.stack import compose as compose_stack
 from glue.stack.home import Home
 from glue.stack.progress import Progress
 
@@ -32,7 +32,7 @@ def test_passwords_are_shown_once(client, tmp_path, capfd):
     home = Home(tmp_path / "home")
     assert command.up(home, Progress(), False, tmp_path)
     first = capfd.readouterr().out
-    values = secrets.read(tmp_path, ".env")
+    values = compose_stack.read_env(tmp_path, {})
     assert values["GF_SECURITY_ADMIN_PASSWORD"] in first
     assert values["GLUE_ADMIN_PASSWORD"] in first
     assert "http://127.0.0.1:" in first

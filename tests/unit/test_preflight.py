@@ -76,12 +76,21 @@ def test_a_machine_that_tells_nothing_is_not_suspected() -> None:
         ({"running_checkout": "/old/clone"}, "warning", "home", "/old/clone"),
         ({"cluster_version": 13}, "error", "data", "PostgreSQL 13"),
         ({"duckdb": "/usr/bin/duckdb"}, "note", "security", "/usr/bin/duckdb is here"),
+        ({"elsewhere": ("PGHOST (or DATABASE_URL)",)}, "error", "settings", "PGHOST (or"),
+        ({"unused": ("PGSERVICE",)}, "warning", "settings", "PGSERVICE"),
+        ({"remembered": ("FLEET_TZ",)}, "note", "settings", "FLEET_TZ"),
+        ({"kept_days": 90.0, "retention_days": 7}, "warning", "settings", "from 90 days"),
     ],
 )
 def test_each_finding(change: dict[str, object], level: str, about: str, words: str) -> None:
     found = findings(replace(GOOD, **change))  # type: ignore[arg-type]
     wanted = [f for f in found if (f.level, f.about) == (level, about)]
     assert any(words in f"{f.what} {f.do}" for f in wanted), found
+
+
+def test_a_history_that_is_not_shortened_is_not_spoken_of() -> None:
+    for kept, asked in ((7.0, 90), (90.0, 90), (90.0, None), (None, 7)):
+        assert findings(replace(GOOD, kept_days=kept, retention_days=asked)) == []
 
 
 def test_little_space_for_builds_matters_only_where_something_is_built() -> None:

@@ -28,9 +28,52 @@ def test_secrets_come_from_files_and_hide_themselves(elsewhere):
     assert "s3cret" not in repr(made)
 
 
+def test_a_space_at_the_end_of_a_secret_file_is_the_secrets(elsewhere):
+    (elsewhere / "secret").write_text(" s3cret \r\n")
+    for pointer in ("GF_SECURITY_ADMIN_PASSWORD_FILE", "GF_SECURITY_ADMIN_PASSWORD__FILE"):
+        made = load({"TONYPI_HOME": str(elsewhere), pointer: str(elsewhere / "secret")})
+        assert made.grafana.admin_password.get_secret_value() == " s3cret "
+
+
+def test_a_variable_that_is_not_set_is_refused_in_a_setting_of_ours_alone(elsewhere):
+    (elsewhere / ".env").write_text("GRAFANA_READER_PASSWORD=Pa$word-2026\nOTHERS=$nothing\n")
+    with pytest.raises(SettingsError, match=r"GRAFANA_READER_PASSWORD.*single quotes") as error:
+        load({"TONYPI_HOME": str(elsewhere)})
+    assert "word-2026" not in str(error.value)
+    made = load({"TONYPI_HOME": str(elsewhere), "GRAFANA_READER_PASSWORD": "Pa$word"})
+    assert made.postgres.reader_password.get_secret_value() == "Pa$word"
+
+
+def test_grafanas_own_settings_are_taken_along(elsewhere):
+    (elsewhere / ".env").write_text("GF_SMTP_HOST=mail:25\nGF_SMTP_PASSWORD='a $b'\n")
+    made = load({"TONYPI_HOME": str(elsewhere), "GF_SMTP_HOST": "other:25", "HOME": "/root"})
+    assert made.grafanas_own == {"GF_SMTP_HOST": "other:25", "GF_SMTP_PASSWORD": "a $b"}
+
+
+def test_what_is_kept_of_an_environment():
+    given = {
+        *("FLEET_TZ=Asia/Tokyo", "GF_SMTP_HOST=mail", "PGHOST=", "HOME=/root", "GLUE_DEMO=1"),
+        *("INFLUXDB_URL=http://h:8086/", "DATABASE_URL=postgres://db:5433/r"),
+        *("TONYPI_HOME=/srv", "INFLUXDB_RETENTION_DAYS=90"),
+    }
+    assert settings.kept(dict(pair.split("=", 1) for pair in given)) == {
+        **{"FLEET_TZ": "Asia/Tokyo", "GF_SMTP_HOST": "mail", "INFLUXDB_URL": "http://h:8086"},
+        **{"PGHOST": "db", "PGPORT": "5433", "PGDATABASE": "r"},
+    }
+
+
 @pytest.mark.parametrize(
     ("environ", "named"),
     [
+        ({"PGPASSWORD": "two\nlines"}, "PGPASSWORD: it has a control character"),
+        ({"INFLUXDB_TOKEN": "u:two words"}, "INFLUXDB_TOKEN"),
+        ({"INFLUXDB_GRAFANA_TOKEN": "a:b:c"}, "INFLUXDB_GRAFANA_TOKEN"),
+        ({"GLUE_WEBHOOK_SECRET": "sécret"}, "GLUE_WEBHOOK_SECRET"),
+        ({"GF_SECURITY_ADMIN_PASSWORD": "Pa${word}"}, "GF_SECURITY_ADMIN_PASSWORD"),
+        ({"GF_SECURITY_ADMIN_PASSWORD": "$__file{/x}"}, "GF_SECURITY_ADMIN_PASSWORD"),
+        ({"GRAFANA_OAUTH_CLIENT_SECRET": "a$__env{X}"}, "GRAFANA_OAUTH_CLIENT_SECRET"),
+        ({"GF_DATABASE_PASSWORD": "two words"}, "GF_DATABASE_PASSWORD"),
+        ({"MQTT_USERNAME": "a:b"}, "MQTT_USERNAME"),
         ({"PGPORT": "many"}, "PGPORT"),
         ({"PGPORT": "70000"}, "PGPORT"),
         ({"FLEET_TZ": "Mars/Base"}, "Europe/Berlin"),

@@ -14,9 +14,10 @@ import pytest
 
 from glue.environment import exported
 from glue.settings import load
+from glue.stack import facts, keeper, lan, leftovers, pidfiles, process, secrets
 from glue.stack import home as homes
-from glue.stack import keeper, leftovers, pidfiles, process, secrets
 from glue.stack.home import Home
+from glue.stack.parts import mosquitto
 
 
 @pytest.fixture
@@ -71,6 +72,56 @@ def test_a_named_port_is_taken_as_it_is(home: Home) -> None:
     homes.prepare(home, {"INFLUXDB_URL": "http://127.0.0.1:28086"})
     homes.prepare(home, {"INFLUXDB_URL": "http://127.0.0.1:38086"})
     assert secrets.read(home.path)["INFLUXDB_URL"] == "http://127.0.0.1:38086"
+
+
+def test_what_is_given_to_a_start_is_in_force_at_the_next(home: Home) -> None:
+    first = {"FLEET_TZ": "Asia/Tokyo", "GF_SMTP_PASSWORD": "Pa$word '1'", "PGDATABASE": "fleet"}
+    homes.prepare(home, first | {"TONYPI_HOME": "/elsewhere", "GLUE_DEMO": "1"})
+    homes.prepare(home, {})
+    settings = home.site({}).settings
+    assert (settings.fleet.tz, settings.postgres.database) == ("Asia/Tokyo", "fleet")
+    assert settings.grafanas_own == {"GF_SMTP_PASSWORD": "Pa$word '1'"}
+    assert not settings.glue.demo
+    homes.prepare(home, {"FLEET_TZ": "UTC"})
+    assert home.site({}).settings.fleet.tz == "UTC"
+    known = secrets.read(home.path)
+    named = ("GF_SMTP_PASSWORD", "PGDATABASE")
+    assert facts.remembered(known, {"FLEET_TZ": "UTC"}) == named, "said at each start"
+
+
+def test_a_password_given_for_the_broker_is_asked_for_on_loopback_too(home: Home) -> None:
+    homes.prepare(home, {})
+    assert not lan.asks(home.site({}).settings)
+    homes.prepare(home, {"MQTT_PASSWORD": "Pa$word"})
+    homes.prepare(home, {})
+    settings = home.site({}).settings
+    assert lan.asks(settings) and not lan.is_open(settings.stack.bind)
+    assert (settings.broker.username, settings.broker.password.get_secret_value()) == (
+        "glue",
+        "Pa$word",
+    )
+    config = "".join(mosquitto.part(home.site({})).files.values())
+    assert "allow_anonymous false" in config and "user robots" in config
+    homes.prepare(home, {"MQTT_REQUIRE_PASSWORD": "false"})
+    assert not lan.asks(home.site({}).settings)
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"PGHOST": "db.example"}, "PGHOST (or DATABASE_URL)"),
+        ({"DATABASE_URL": "postgres://db.example/robots"}, "PGHOST (or DATABASE_URL)"),
+        ({"INFLUXDB_URL": "http://series.example:8086"}, "INFLUXDB_URL"),
+        ({"MQTT_BROKER_HOST": "mqtt://broker.example"}, "MQTT_BROKER_HOST"),
+        ({"PGHOST": "localhost", "INFLUXDB_URL": "http://localhost:8086/"}, None),
+    ],
+)
+def test_a_system_elsewhere_is_named_where_one_of_our_own_would_start(
+    environ: dict[str, str], named: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = facts.elsewhere(load({"TONYPI_HOME": str(tmp_path)} | environ))
+    assert found == ((named,) if named else ())
 
 
 def test_purge_leaves_what_is_not_ours(home: Home) -> None:

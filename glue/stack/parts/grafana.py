@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from glue.core import oidc
 from glue.core.provisioning import INTERVAL_VARIABLE
 from glue.environment import mentioned
-from glue.settings import Settings
+from glue.settings import Settings, SettingsError
 from glue.stack import lan, probe, public
 from glue.stack.part import Part, Site
 from glue.stack.programs import ProgramMissing, grafana_binary, path_without
@@ -25,6 +25,8 @@ SQL_PROGRAM = "duckdb"
 """What Grafana runs for SQL expressions. In 11.0 every viewer can send one, it can read files of
 the machine (CVE-2024-9264), and no setting switches it off; without the program none works."""
 METRICS_USER = "metrics"
+TOGGLES = "GF_FEATURE_TOGGLES_ENABLE"
+FROM_FILE = "__FILE"
 
 
 def part(
@@ -50,7 +52,7 @@ def part(
         ),
         env={
             **mentioned(site.settings, shipped.rglob("*.yml")),
-            **environment(site.settings, site.checkout, data),
+            **_from_files(environment(site.settings, site.checkout, data)),
             "GF_PATHS_PROVISIONING": str(shipped),
             "PATH": path_without(SQL_PROGRAM, os.environ.get("PATH", "")),
             **(env or {}),
@@ -68,7 +70,22 @@ def part(
 
 
 def environment(settings: Settings, checkout: Path, data: Path) -> dict[str, str]:
-    """Grafana's environment: its database, its paths, its administrator, what is provisioned."""
+    """Grafana's environment: what a person set of its own settings, and over that its database, its
+    paths, its administrator, where it is reached, what is provisioned."""
+    ours = _ours(settings, checkout, data)
+    both = settings.grafanas_own.get(TOGGLES, ""), ours.get(TOGGLES, "")
+    joined = {TOGGLES: ",".join(filter(None, both))} if all(both) else {}
+    return {**settings.grafanas_own, **ours, **joined}
+
+
+def overruled(settings: Settings) -> list[str]:
+    """Names of Grafana's own settings that a person set and that must be ours."""
+    in_force = environment(settings, Path(), Path())
+    given = settings.grafanas_own
+    return sorted(n for n in given if n != TOGGLES and in_force[n].rstrip("/") != given[n])
+
+
+def _ours(settings: Settings, checkout: Path, data: Path) -> dict[str, str]:
     postgres, grafana = settings.postgres, settings.grafana
     return {
         "GF_DATABASE_TYPE": "postgres",
@@ -84,6 +101,8 @@ def environment(settings: Settings, checkout: Path, data: Path) -> dict[str, str
         "GF_SERVER_HTTP_ADDR": public.grafana_listens(settings),
         "GF_SERVER_HTTP_PORT": str(probe.port_of(grafana.url, 3000)),
         "GF_SERVER_ROOT_URL": f"{public.grafana(settings)}/",
+        # Below a path of a proxy it is the proxy that takes the path off, for we ask without it.
+        "GF_SERVER_SERVE_FROM_SUB_PATH": "false",
         "GF_SECURITY_ADMIN_USER": grafana.admin_user,
         "GF_SECURITY_ADMIN_EMAIL": grafana.admin_email,
         "GF_SECURITY_ADMIN_PASSWORD": grafana.admin_password.get_secret_value(),
@@ -105,6 +124,16 @@ def _metrics(settings: Settings) -> dict[str, str]:
         "GF_METRICS_BASIC_AUTH_USERNAME": METRICS_USER,
         "GF_METRICS_BASIC_AUTH_PASSWORD": password,
     }
+
+
+def _from_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """``environ`` with what ``GF_…__FILE`` points to, as the image's own script does it."""
+    read = {name: Path(path) for name, path in environ.items() if name.endswith(FROM_FILE)}
+    try:
+        contents = {n.removesuffix(FROM_FILE): p.read_text().strip() for n, p in read.items()}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"unusable setting: {', '.join(read)}: {error}") from None
+    return {**environ, **contents}
 
 
 def _sign_on(settings: Settings) -> dict[str, str]:
@@ -136,7 +165,7 @@ def _pace(interval: float) -> dict[str, str]:
         return {INTERVAL_VARIABLE: every}
     return {
         INTERVAL_VARIABLE: every,
-        "GF_FEATURE_TOGGLES_ENABLE": "configurableSchedulerTick",
+        TOGGLES: "configurableSchedulerTick",
         "GF_UNIFIED_ALERTING_SCHEDULER_TICK_INTERVAL": every,
         "GF_UNIFIED_ALERTING_MIN_INTERVAL": every,
     }

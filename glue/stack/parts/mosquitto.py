@@ -28,24 +28,25 @@ PASSWORD_ROUNDS = 101
 
 
 def part(site: Site) -> Part:
-    """The broker: on loopback without a password, beyond it with one for each of its users."""
+    """The broker: on loopback without a password unless one is asked for, beyond it with one for
+    each of its users."""
     broker, bind = site.settings.broker, site.settings.stack.bind
     data = site.data("mosquitto")
     config, passwords, acl = (data / name for name in ("mosquitto.conf", "passwords", "acl"))
     user = _user()
-    opened = lan.is_open(bind)
+    guarded = lan.asks(site.settings)
     addresses = [bind] if bind in (lan.ANY, lan.LOOPBACK) else [lan.LOOPBACK, bind]
     text = configuration(
-        broker.port, str(data), user, addresses, *((str(passwords), str(acl)) if opened else ())
+        broker.port, str(data), user, addresses, *((str(passwords), str(acl)) if guarded else ())
     )
-    guarded = {passwords: _passwords(broker), acl: access(broker.username)} if opened else {}
+    secret = {passwords: _passwords(broker), acl: access(broker.username)} if guarded else {}
     return Part(
         name="mosquitto",
         command=(str(site.programs.need("mosquitto")), "-c", str(config)),
         cwd=data,
         user=user,
         folders=(data,),
-        files={config: text, **guarded},
+        files={config: text, **secret},
         ready=lambda: probe.answers_mqtt(broker.port),
         ready_within=30,
         hung_after=120,
@@ -55,10 +56,11 @@ def part(site: Site) -> Part:
 
 def _passwords(broker: Broker) -> str:
     known = {
-        broker.username: broker.password,
         lan.TELEGRAF: broker.telegraf_password,
         lan.SIMULATOR: broker.simulator_password,
         lan.ROBOTS: broker.robots_password,
+        # Last: a person may have given the glue one of these names.
+        broker.username: broker.password,
     }
     lines = (
         password_line(user, password.get_secret_value(), secrets.token_bytes(12))
@@ -78,10 +80,10 @@ def access(glue: str) -> str:
         "topic read tonypi/emergency_stop/#",
     )
     told = {
-        glue: ("topic readwrite #", "topic read $SYS/#"),
         lan.TELEGRAF: ("topic read tonypi/#", "topic read $SYS/#"),
         lan.SIMULATOR: robot,
         lan.ROBOTS: robot,
+        glue: ("topic readwrite #", "topic read $SYS/#"),
     }
     return "".join(f"user {user}\n" + "\n".join(rules) + "\n\n" for user, rules in told.items())
 
