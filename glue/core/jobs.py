@@ -2,12 +2,14 @@
 
 Reports may be repeated, come late, in the wrong order, or not at all, so each is weighed against
 the robot's latest job: what is older than the job's newest report changes nothing; progress without
-a start opens a job; a new start ends the job before it. A job that a person has asked for is there
-before the robot speaks of it: the robot's first report of it begins it.
+a start opens a job; a new start ends the job before it, until that one's own end comes late. A job
+that a person has asked for is there before the robot speaks of it: the robot's first report of it
+begins it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -21,6 +23,8 @@ REPEATED = timedelta(seconds=60)
 BEHIND = timedelta(minutes=14)
 """A robot's clock may be so far behind (``FLEET_CLOCK_BEHIND`` at most) when it begins what was
 asked for."""
+LATE = timedelta(hours=1)
+"""So long after a job was superseded, a report of its task without a start time may be of it."""
 SUPERSEDED = "superseded: the robot went on to another job without ending this one"
 
 
@@ -68,7 +72,22 @@ def asked(
     return Job(robot_id, at, at, items_total=items_total, task_name=task_name, details=details)
 
 
-def report(latest: Job | None, said: JobReport) -> tuple[Job | None, Job | None]:
+def report(recent: Sequence[Job], said: JobReport) -> list[Job]:
+    """Give the ``recent`` jobs of a robot (its latest last) as they are after the report; one that
+    does not change is the same object."""
+    latest = recent[-1] if recent else None
+    earlier = next((job for job in reversed(recent[:-1]) if _names(said, job)), None)
+    if latest is not None and earlier is not None and not _is_of(latest, said):
+        return [_late(job, said) if job is earlier else job for job in recent]
+    if latest is not None and latest.active and _ends_another(latest, said):
+        # Its start was lost; what the robot does now is what it began last.
+        repeated = any(said.at <= job.told + LATE and _repeats(job, said) for job in recent)
+        return list(recent) if repeated else [*recent[:-1], _opened(said), latest]
+    changed, new = _reported(latest, said)
+    return [job for job in (*recent[:-1], changed or latest, new) if job is not None]
+
+
+def _reported(latest: Job | None, said: JobReport) -> tuple[Job | None, Job | None]:
     """(the ``latest`` job as it is now, None if unchanged; a new job, None if there is none)."""
     if latest is None:
         return None, _opened(said)
@@ -133,6 +152,43 @@ def _same(latest: Job, said: JobReport) -> bool:
     return abs(datetime.fromisoformat(told) - datetime.fromisoformat(again)) <= SAME_START
 
 
+def _is_of(job: Job, said: JobReport) -> bool:
+    """Whether the report names this job: by its beginning or, where it gives none, by its task."""
+    if _same(job, said):
+        return True
+    if said.start is not None:
+        return abs(said.start - job.start_time) <= SAME_START
+    return said.task_name is None or said.task_name == job.task_name
+
+
+def _names(said: JobReport, job: Job) -> bool:
+    """Whether the report is of ``job``, which is not the latest: by its beginning or, soon after
+    another superseded it, by its task."""
+    if not _is_of(job, said):
+        return False
+    if said.start is not None or _same(job, said):
+        return True
+    late = said.at <= (job.end_time or job.told) + LATE
+    return job.reason == SUPERSEDED and said.word != "started" and late
+
+
+def _late(job: Job, said: JobReport) -> Job:
+    """An earlier job after a late report: its own end, where we only know that another began."""
+    if job.reason != SUPERSEDED or _outcome(said) == "active":
+        return job
+    ended = _moved(replace(job, status="active", reason=None), said)
+    # Without a time of its end, it ended when the next began.
+    end = said.end or min(job.end_time or said.at, said.at)
+    return replace(ended, end_time=max(end, ended.start_time))
+
+
+def _ends_another(latest: Job, said: JobReport) -> bool:
+    """Whether the report is the end of a task that the robot had before the active ``latest``."""
+    if _outcome(said) == "active" or latest.awaited or latest.task_name is None:
+        return False
+    return said.start is None and said.task_name is not None and not _is_of(latest, said)
+
+
 def _another(latest: Job, said: JobReport) -> bool:
     """Whether the report is of another job than the active ``latest``."""
     if _same(latest, said):
@@ -141,7 +197,7 @@ def _another(latest: Job, said: JobReport) -> bool:
         # An earlier start only corrects ours, where progress had opened the job.
         return said.start > latest.start_time + SAME_START
     if said.word != "started":
-        return False
+        return not _is_of(latest, said) and latest.task_name is not None
     fresh = latest.items_done == 0 and said.at - latest.start_time <= REPEATED
     return not (fresh and said.task_name == latest.task_name)
 

@@ -176,8 +176,8 @@ class Consumer:
     async def _write(self, conn: Any, work: Work) -> None:
         await robots.heard(conn, work.heard.values())
         if work.reports:
-            latest = await jobs.latest(conn, {said.robot_id for said in work.reports})
-            await jobs.write(conn, jobs_after(latest, work.reports))
+            recent = await jobs.recent(conn, {said.robot_id for said in work.reports})
+            await jobs.write(conn, jobs_after(recent, work.reports))
         await commands.answered(conn, work.answers)
         await logs.add(conn, work.lines)
         await refusals.count(conn, work.refusals)

@@ -125,28 +125,18 @@ def introduced(batch: Sequence[Opened], unknown: Set[str], clocks: RobotClocks) 
 
 
 def jobs_after(
-    latest: Mapping[str, jobs.Job], reports: Sequence[JobReport | Scan]
+    recent: Mapping[str, Sequence[jobs.Job]], reports: Sequence[JobReport | Scan]
 ) -> list[jobs.Job]:
-    """The jobs to store, in their final state."""
-    history = {robot_id: [job] for robot_id, job in latest.items()}
+    """The jobs to store, in their final state. ``recent`` are each robot's, the latest last."""
+    history = {robot_id: list(of_robot) for robot_id, of_robot in recent.items()}
     for said in reports:
         of_robot = history.setdefault(said.robot_id, [])
-        last = of_robot[-1] if of_robot else None
-        new = None
-        if isinstance(said, Scan):
-            moved = jobs.scanned(last, said)
-        else:
-            moved, new = jobs.report(last, said)
-        if moved is not None:
+        if isinstance(said, JobReport):
+            of_robot[:] = jobs.report(of_robot, said)
+        elif (moved := jobs.scanned(of_robot[-1] if of_robot else None, said)) is not None:
             of_robot[-1] = moved
-        if new is not None:
-            of_robot.append(new)
-    return [
-        job
-        for robot_id, of_robot in history.items()
-        for job in of_robot
-        if job is not latest.get(robot_id)
-    ]
+    unchanged = {id(job) for of_robot in recent.values() for job in of_robot}
+    return [job for of_robot in history.values() for job in of_robot if id(job) not in unchanged]
 
 
 def _beat(work: Work, one: Opened, interval: float) -> None:

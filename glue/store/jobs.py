@@ -17,11 +17,13 @@ from glue.store.queries import load
 sql = load("jobs")
 
 
-async def latest(conn: AsyncConnection, ids: Collection[str]) -> dict[str, Job]:
-    """Each robot's active job, else the one that started last."""
+async def recent(conn: AsyncConnection, ids: Collection[str]) -> dict[str, list[Job]]:
+    """Each robot's few latest jobs, in the order of their start, the active one last."""
+    found: dict[str, list[Job]] = {}
     async with conn.cursor(row_factory=dict_row) as cursor:
-        rows = await (await cursor.execute(sql.latest, {"ids": list(ids)})).fetchall()
-    return {row["robot_id"]: _job(row) for row in rows}
+        for row in await (await cursor.execute(sql.recent, {"ids": list(ids)})).fetchall():
+            found.setdefault(row["robot_id"], []).append(_job(row))
+    return found
 
 
 async def write(conn: AsyncConnection, jobs: Iterable[Job]) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from glue.core.events import JobReport, Scan
 from glue.core.jobs import SUPERSEDED, Job, asked
 from glue.events.fold import jobs_after
@@ -22,8 +24,8 @@ def after(*reports: JobReport | Scan, latest: Job | None = None) -> list[Job]:
     """All jobs of the robot, each report as a batch of its own: as hard as it gets."""
     stored: dict[int, Job] = {1: latest} if latest else {}
     for report in reports:
-        newest = max(stored.values(), key=lambda j: (j.active, j.start_time), default=None)
-        for job in jobs_after({"r1": newest} if newest else {}, [report]):
+        recent = sorted(stored.values(), key=lambda j: (j.active, j.start_time))
+        for job in jobs_after({"r1": recent}, [report]):
             number = job.id or len(stored) + 1
             stored[number] = replace(job, id=number)
     return [stored[n] for n in sorted(stored)]
@@ -107,6 +109,98 @@ def test_a_new_start_ends_the_job_before_it():
     # In one batch as well, and progress of a job whose start was lost.
     jobs = jobs_after({}, [said("started", 0, 0), said("working", 90, 80, items_done=2)])
     assert states(jobs) == [("failed", 0, 0), ("active", 80, 2)]
+
+
+def named(jobs: list[Job]) -> list[tuple[str | None, str, str | None]]:
+    return sorted(
+        (j.task_name or "", j.status, j.reason)  # type: ignore[misc]
+        for j in jobs
+    )
+
+
+LATE_END = [
+    # Known by its task, its beginning, or the beginning on the robot's own clock.
+    said("completed", 90, task_name="A", items_done=4),
+    said("completed", 90, 0, task_name="A", items_done=4),
+    said("completed", 90, 0, items_done=4),
+    # Said before B began, and late on its way; with its time.
+    said("completed", 50, task_name="A", items_done=4),
+    said("completed", 90, task_name="A", items_done=4, end=at(50)),
+]
+
+
+@pytest.mark.parametrize("end", LATE_END)
+def test_an_end_that_comes_after_the_next_start_ends_its_own_job(end):
+    reports = [
+        said("started", 0, 0, task_name="A"),
+        said("started", 60, 60, task_name="B"),
+        said("working", 70, task_name="A", items_done=3),
+        end,
+        end,
+        said("working", 95, task_name="B", items_done=1),
+    ]
+    for jobs in (after(*reports), jobs_after({}, reports)):
+        a, b = jobs
+        assert named(jobs) == [("A", "completed", None), ("B", "active", None)]
+        assert (a.items_done, b.items_done) == (4, 1)
+        assert a.end_time == (at(50) if end.end or end.at == at(50) else at(60))
+    # The next one has ended as well, by then.
+    jobs = after(*reports[:3], said("completed", 80, task_name="B"), end)
+    assert named(jobs) == [("A", "completed", None), ("B", "completed", None)]
+
+
+@pytest.mark.parametrize(
+    ("word", "more", "status", "reason"),
+    [
+        ("cancelled", {}, "failed", "cancelled"),
+        ("failed", {"reason": "dropped"}, "failed", "dropped"),
+        ("completed", {"success": False}, "failed", None),
+    ],
+)
+def test_a_late_end_says_how_the_job_ended(word, more, status, reason):
+    jobs = after(
+        said("started", 0, task_name="A"),
+        said("started", 60, task_name="B"),
+        said(word, 61, task_name="A", **more),
+    )
+    assert named(jobs) == [("A", status, reason), ("B", "active", None)]
+
+
+def test_the_end_of_a_task_whose_start_was_lost_leaves_the_active_job_alone():
+    jobs = after(said("started", 60, task_name="B"), said("completed", 61, task_name="A"))
+    assert named(jobs) == [("A", "completed", None), ("B", "active", None)]
+    # Repeated, and then B goes on.
+    jobs = after(
+        said("started", 60, task_name="B"),
+        said("completed", 61, task_name="A"),
+        said("completed", 62, task_name="A"),
+        said("completed", 70, task_name="B"),
+    )
+    assert named(jobs) == [("A", "completed", None), ("B", "completed", None)]
+
+
+def test_progress_of_another_task_is_another_job_and_a_task_may_be_named_late():
+    jobs = after(said("started", 0, task_name="A"), said("working", 60, task_name="B"))
+    assert named(jobs) == [("A", "failed", SUPERSEDED), ("B", "active", None)]
+    (job,) = after(said("started", 0), said("completed", 60, task_name="A"))
+    assert named([job]) == [("A", "completed", None)]
+
+
+def test_the_same_task_begun_again_is_another_job_and_its_end_is_its_own():
+    jobs = after(
+        said("started", 0, task_name="A"),
+        said("started", 90, task_name="A"),
+        said("completed", 99, task_name="A"),
+    )
+    assert [(j.status, j.reason) for j in jobs] == [("failed", SUPERSEDED), ("completed", None)]
+    # Long after A was superseded, its task is done again.
+    jobs = after(
+        said("started", 0, task_name="A"),
+        said("started", 60, task_name="B"),
+        said("working", 9000, task_name="A"),
+    )
+    assert [j.task_name for j in jobs if j.active] == ["A"]
+    assert len(jobs) == 3
 
 
 def test_a_second_job_after_the_first_is_a_row_of_its_own():

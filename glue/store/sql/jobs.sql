@@ -1,13 +1,14 @@
--- name: latest
--- Each robot's latest job: the active one, else the one that started last; an older row as its
--- repair will have it.
+-- name: recent
+-- Each robot's few latest jobs, the active one last; an older row as its repair will have it.
 SELECT m.id, m.robot_id, m.start_time, m.end_time, m.items_total, m.items_done, m.percent_complete,
        m.last_item, m.status, m.task_name, m.phase, m.reason, coalesce(m.details, '{}') AS details
-  FROM (SELECT DISTINCT ON (robot_id) j
-          FROM jobs j
-         WHERE robot_id = ANY(%(ids)s)
-         ORDER BY robot_id, (status = 'active') DESC, start_time DESC, id DESC) AS newest,
-       LATERAL jobs_mended(newest.j) AS m;
+  FROM unnest(%(ids)s::text[]) AS of(robot_id),
+       LATERAL (SELECT j FROM jobs j
+                 WHERE j.robot_id = of.robot_id
+                 ORDER BY (j.status = 'active') DESC, j.start_time DESC, j.id DESC
+                 LIMIT 4) AS newest,
+       LATERAL jobs_mended(newest.j) AS m
+ ORDER BY m.robot_id, (m.status = 'active'), m.start_time, m.id;
 
 -- name: change
 UPDATE jobs j
