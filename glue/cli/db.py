@@ -20,6 +20,9 @@ app = typer.Typer(help="The database's tables and views.", no_args_is_help=True)
 NOT_EMPTY = 2
 """Exit code of a plan that has something to do."""
 
+EXAMPLES = 3
+"""Rows of one kind that are listed where nobody asked for all."""
+
 
 def register(root: typer.Typer) -> None:
     root.add_typer(app, name="db")
@@ -75,6 +78,7 @@ def upgrade(
 def repair(
     plan: Annotated[bool, typer.Option("--plan", help="Show, change nothing.")] = False,
     apply: Annotated[bool, typer.Option("--apply", help="Do it, in one transaction.")] = False,
+    all_rows: Annotated[bool, typer.Option("--all", help="List every value.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Mend what an adopted database brought along. What was is kept in repaired_values.
@@ -98,20 +102,32 @@ def repair(
         rows = [asdict(o) | {"kind": o.kind} for o in offences]
         typer.echo(json.dumps({"applied": apply, "offences": rows}))
     else:
-        _list(offences, "mended" if apply else "would mend")
+        _list(
+            offences, "mended" if apply else "would mend", len(offences) if all_rows else EXAMPLES
+        )
     if plan and offences:
         raise typer.Exit(NOT_EMPTY)
 
 
-def _list(offences: list[Offence], verb: str) -> None:
-    from glue.core.repair import counted
+def _list(offences: list[Offence], verb: str, most: int) -> None:
+    """Print each kind with its count and at most ``most`` rows of it."""
+    from glue.core.repair import by_kind
 
-    for offence in offences:
-        typer.echo(f"{offence.kind} of row {offence.row_id}: {offence.what} ({offence.why})")
     if not offences:
         typer.echo("nothing to mend")
         return
-    typer.echo(f"{verb} {len(offences)} values of {len(counted(offences))} kinds")
+    kinds = by_kind(offences)
+    for (kind, why), found in kinds.items():
+        typer.echo(f"{len(found)} {kind}: {why}")
+        _few([f"  row {one.row_id}: {one.what}" for one in found], most, "--all lists them")
+    typer.echo(f"{verb} {len(offences)} values of {len(kinds)} kinds")
+
+
+def _few(lines: list[str], most: int, rest: str) -> None:
+    for line in lines[:most]:
+        typer.echo(line)
+    if len(lines) > most:
+        typer.echo(f"  and {len(lines) - most} more ({rest})")
 
 
 def _tell(found: mending.Survey, adopted: bool) -> None:
@@ -121,11 +137,12 @@ def _tell(found: mending.Survey, adopted: bool) -> None:
     if adopted:
         for kind in found.changed:
             typer.echo(f"changed {kind.count} {kind.kind}: {kind.why}")
-        for pair in found.taken_over:
-            typer.echo(
-                f"limits of {pair['robot_id']} taken over: {pair['metric']}"
-                f" {pair['warning']:g} / {pair['critical']:g}"
-            )
+        pairs = [
+            f"limits of {pair['robot_id']} taken over: {pair['metric']}"
+            f" {pair['warning']:g} / {pair['critical']:g}"
+            for pair in found.taken_over
+        ]
+        _few(pairs, EXAMPLES, "`tonypi db upgrade --json` lists them")
         for table, count in found.unregistered.items():
             typer.echo(f"{count} {table} of robots that are not registered stay as they are")
     for kind in counted(found.offences):

@@ -47,12 +47,20 @@ class Kind:
     ids: tuple[str, ...]
 
 
-def counted(offences: Iterable[Offence]) -> list[Kind]:
-    """By kind and reason, in the order of the first of each."""
-    found: dict[tuple[str, str], list[str]] = {}
+def by_kind(offences: Iterable[Offence]) -> dict[tuple[str, str], list[Offence]]:
+    """Group by (kind, reason), in the order of the first of each."""
+    found: dict[tuple[str, str], list[Offence]] = {}
     for offence in offences:
-        found.setdefault((offence.kind, offence.why), []).append(offence.row_id)
-    return [Kind(kind, len(ids), why, tuple(ids)) for (kind, why), ids in found.items()]
+        found.setdefault((offence.kind, offence.why), []).append(offence)
+    return found
+
+
+def counted(offences: Iterable[Offence]) -> list[Kind]:
+    """Count by kind and reason, in the order of the first of each."""
+    return [
+        Kind(kind, len(found), why, tuple(one.row_id for one in found))
+        for (kind, why), found in by_kind(offences).items()
+    ]
 
 
 def reason(table: str, column: str) -> str:

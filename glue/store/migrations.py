@@ -27,6 +27,7 @@ from glue.store.pool import StoreError
 
 FOLDER = PROJECT / "postgres" / "migrations"
 CHECKS = PROJECT / "postgres" / "checks.sql"
+SEQUENCES = PROJECT / "postgres" / "sequences.sql"
 MIGRATION_TABLE = "_yoyo_migration"
 LOCK = "tonypi:upgrade"
 LOCK_WAIT = 120.0
@@ -114,17 +115,26 @@ def _upgrade(dsn: str, naive_times: str, told: Callable[[Applied], None]) -> Upg
     backend = _Backend(_uri(dsn), MIGRATION_TABLE)
     with closing(backend.connection):
         backend.ensure_internal_schema_updated()
+        # Before, because migrations insert rows; after, because they make numbering that was lost.
+        _number(backend)
         done = set(backend.get_applied_migration_hashes())
         applied = []
         for migration in migrations:
             if migration.hash not in done:
                 applied.append(_apply(backend, migration, naive_times))
                 told(applied[-1])
+        _number(backend)
         for hook in migrations.post_apply:
             with backend.transaction():
                 backend.execute(_text(hook))
     already = tuple(m.id for m in migrations if m.hash in done)
     return Upgrade(tuple(applied), already, dry_run=False)
+
+
+def _number(backend: _Backend) -> None:
+    with backend.transaction():
+        backend.execute("SET LOCAL lock_timeout = '30s'")
+        backend.execute(SEQUENCES.read_text(encoding="utf-8"))
 
 
 def _apply(backend: _Backend, migration: Migration, naive_times: str) -> Applied:

@@ -173,6 +173,11 @@ def test_the_commands_report_plan_and_mend(
     older: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", older.dsn)
+    with psycopg.connect(older.dsn) as conn:
+        conn.execute(
+            "INSERT INTO system_logs (level, category, message)"
+            " SELECT 'LOUD', 'system', 'x' FROM generate_series(1, 9)"
+        )
     run = CliRunner().invoke
     early = run(app, ["repair", "--plan"])
     assert (early.exit_code, "tonypi db upgrade" in early.output) == (1, True)
@@ -185,6 +190,12 @@ def test_the_commands_report_plan_and_mend(
     assert {k["kind"]: k["ids"] for k in told["to_mend"]}["robots.robot_id"] == ["5"]
     assert told["unregistered"]["alerts"] == 1
 
+    shown = run(app, ["repair", "--plan"]).output
+    assert "10 system_logs.level: " in shown
+    assert shown.count(": 'LOUD' becomes 'INFO'") == 2
+    assert "\n  and 7 more (--all lists them)\n" in shown
+    listed = run(app, ["repair", "--plan", "--all"]).output
+    assert (listed.count(": 'LOUD' becomes 'INFO'"), "more (" in listed) == (9, False)
     before = ids(older)
     planned = run(app, ["repair", "--plan", "--json"])
     assert planned.exit_code == 2
@@ -199,6 +210,53 @@ def test_the_commands_report_plan_and_mend(
     assert (again.exit_code, again.output) == (0, "nothing to mend\n")
     logged = rows(older, "SELECT message FROM system_logs WHERE category = 'database'")
     assert [r["message"].startswith("tonypi db repair: mended") for r in logged] == [True]
+
+
+NUMBERED = tuple(table for table in TABLES if table != "users")
+BEHIND = """
+-- Rows were copied with their ids, or the data was restored alone.
+SELECT setval('robots_id_seq', 1, false);
+-- Numbered by a sequence of another name that belongs to nobody, and is behind.
+ALTER SEQUENCE jobs_id_seq OWNED BY NONE;
+ALTER SEQUENCE jobs_id_seq RENAME TO numbers_of_jobs;
+SELECT setval('numbers_of_jobs', 1);
+-- Without a default; the sequence stays behind alone.
+ALTER TABLE alerts ALTER COLUMN id DROP DEFAULT;
+ALTER SEQUENCE alerts_id_seq OWNED BY NONE;
+-- Without any.
+ALTER TABLE alert_thresholds ALTER COLUMN id DROP DEFAULT;
+DROP SEQUENCE alert_thresholds_id_seq;
+-- An identity column.
+ALTER TABLE reports ALTER COLUMN id DROP DEFAULT;
+DROP SEQUENCE reports_id_seq;
+ALTER TABLE reports ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY;
+-- One sequence for two tables.
+ALTER TABLE system_logs ALTER COLUMN id SET DEFAULT nextval('robots_id_seq');
+DROP SEQUENCE system_logs_id_seq;
+"""
+
+
+@pytest.mark.parametrize("when", ["before it is adopted", "afterwards"])
+def test_numbering_goes_on_after_the_highest_id_and_is_owned(older: Postgres, when: str) -> None:
+    if when == "afterwards":
+        migrations.upgrade(older.dsn)
+    with psycopg.connect(older.dsn) as conn:
+        for table in NUMBERED:
+            conn.execute(f"UPDATE {table} SET id = 5000 WHERE id = (SELECT max(id) FROM {table})")
+        conn.execute(BEHIND)
+    for _ in range(2):
+        migrations.upgrade(older.dsn)
+        with psycopg.connect(older.dsn) as conn:
+            for table in NUMBERED:
+                upcoming, highest = conn.execute(
+                    f"SELECT nextval(pg_get_serial_sequence('{table}', 'id')), max(id) FROM {table}"
+                ).fetchone() or (0, 0)
+                assert upcoming > highest >= 5000, table
+            made = conn.execute(
+                "INSERT INTO system_logs (level, category, message)"
+                " VALUES ('INFO', 'system', 'x') RETURNING id"
+            ).fetchone()
+            assert made and made[0] > 5000
 
 
 def test_a_repair_loses_nothing(adopted: Postgres) -> None:
