@@ -285,7 +285,7 @@ def _table(facts: dict[str, Any]) -> None:
 
 def _last(refused: dict[str, Any]) -> str:
     if not refused.get("last_at"):
-        return ""
+        return f" ({refused['last_detail']})" if refused.get("last_detail") else ""
     return f", last {refused['last_at']:%Y-%m-%d %H:%M:%S} UTC: {refused['last_detail']}"
 
 

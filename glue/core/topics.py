@@ -229,6 +229,8 @@ class TopicModel(_Part):
     """The whole file."""
 
     root: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    mistaken_roots: tuple[Annotated[str, Field(pattern=r"^/?[A-Za-z0-9_]+$")], ...] = ()
+    """Roots that robots publish under by mistake: subscribed to so that it is seen."""
     most_bytes: int = Field(ge=256, le=1024 * 1024)
     events: tuple[Name, ...]
     heartbeat: Heartbeat
@@ -236,6 +238,8 @@ class TopicModel(_Part):
 
     @model_validator(mode="after")
     def _apart(self) -> TopicModel:
+        if self.root in self.mistaken_roots:
+            raise ValueError(f"{self.root!r} is the root and cannot be a mistaken one")
         families = [topic.family for topic in self.topics.values()]
         for name, topic in self.topics.items():
             if topic.path[0] != self.root:

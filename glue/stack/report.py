@@ -22,6 +22,12 @@ from glue.sync import report as sync
 
 Facts = dict[str, Any]
 
+HINTS = {
+    "unknown_topic": "topics begin with tonypi/ in small letters, without a slash before it or two"
+    " in a row, as in tonypi/sensors/<robot id>"
+}
+"""What to do about a reason of Telegraf's, where its name does not say it."""
+
 
 def parts(home: Home) -> Facts:
     """``running``, ``supervisor`` (its pid) and one entry a part, from the supervisor's record."""
@@ -98,7 +104,7 @@ async def refused_metrics(settings: Settings) -> list[Facts]:
                 reason=series.tags.get("reason", ""),
                 count=int(series.last("count") or 0),
                 last_at=None,
-                last_detail=None,
+                last_detail=HINTS.get(series.tags.get("reason", "")),
             ),
         )
         for series in found

@@ -53,7 +53,8 @@ def refused_readings() -> table.Panel:
         look.listing(
             31,
             "Refused readings by topic",
-            "What Telegraf refused in this time range, by topic and reason.",
+            "What Telegraf refused in this time range, by topic and reason. Unknown topic: topics"
+            " begin with tonypi/, in small letters, without a slash before it or two in a row.",
             [query],
             span=8,
             height=8,

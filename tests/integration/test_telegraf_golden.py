@@ -10,6 +10,7 @@ import json
 import os
 import re
 import time
+import tomllib
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,7 +63,8 @@ def output(
     config.write_text(with_file_output(CONFIG.read_text(), target))
     golden.autumn_zone(tmp_path / "zones", run.start - timedelta(minutes=30))
     session = f"golden-{uuid.uuid4().hex[:8]}"
-    wire.open_session(mosquitto, session)
+    inputs = tomllib.loads(CONFIG.read_text())["inputs"]["mqtt_consumer"]
+    wire.open_session(mosquitto, session, inputs[0]["topics"])
     messages = []
     for case in golden.cases():
         messages += [*run.messages(case), run.marker(case)]

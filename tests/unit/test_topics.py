@@ -58,6 +58,10 @@ FIELD = "topics.battery.points.0.fields"
     [
         ("type: int", "type: integer", f"t.yml:16: {FIELD}.cells.type: Input should be"),
         ("range: [1, 20]", "range: [20, 1]", f"t.yml:18: {FIELD}.cells.range: the lowest value"),
+        ("range: [1, 20]", "range: [1]", f"t.yml:18: {FIELD}.cells.range: a range is [lowest, "),
+        ("range: [1, 20]", "range: [1, 20, 19]", f"t.yml:18: {FIELD}.cells.range: values are "),
+        ("most_bytes:", "mistaken_roots: [fleet]\nmost_bytes:", "t.yml:1: the model: 'fleet' is "),
+        ("most_bytes:", "mistaken_roots: ['a/#']\nmost_bytes:", "t.yml:2: mistaken_roots.0: "),
         ("range: [1, 20]", "range: [one, 20]", f"t.yml:18: {FIELD}.cells.range.0: "),
         ("range: [1, 20]", "rang: [1, 20]", f"t.yml:18: {FIELD}.cells.rang: is not known here"),
         ("            unit: cells\n", "", f"t.yml:15: {FIELD}.cells: a field of type int needs"),
