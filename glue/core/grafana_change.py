@@ -9,7 +9,16 @@ from typing import Any, Literal
 from glue.core.grafana_state import Level, Subject
 
 Kind = Literal[
-    "organisation", "files", "user", "role", "team", "member", "folder", "permissions", "mark"
+    "organisation",
+    "files",
+    "user",
+    "role",
+    "team",
+    "member",
+    "folder",
+    "permissions",
+    "mark",
+    "sessions",
 ]
 Verb = Literal["add", "adopt", "change", "remove", "reload"]
 

@@ -24,6 +24,8 @@ ORDER = (
     "folder change",
     "files",
     "user",
+    # Nobody waits longer than needed for these to end.
+    "sessions",
     "team",
     # Who leaves the organisation leaves its teams with it.
     "member remove",
@@ -57,6 +59,7 @@ def plan(wanted: State, running: State, owned: Owned) -> Plan:
         *teams,
         *_folders(wanted, _called_ours(running, renamed), owned, foreign),
         *marks.changes(wanted.marks, running.marks),
+        *_sign_outs(wanted, running, owned),
     ]
     changes = [one for one in found if isinstance(one, Change)]
     gone = [
@@ -71,6 +74,14 @@ def plan(wanted: State, running: State, owned: Owned) -> Plan:
         tuple(one for one in gone if one.kind != "role"),
         (*people.other_admins(running, owned), *running.others),
     )
+
+
+def _sign_outs(wanted: State, running: State, owned: Owned) -> Iterator[Change]:
+    there = {account.id for account in running.accounts.values()}
+    for login, since in wanted.sign_outs.items():
+        number = owned.get(("user", login), 0)
+        if number in there:
+            yield Change("sessions", "remove", login, before=since, key=number)
 
 
 def _files(wanted: State, running: State) -> Iterator[Change]:

@@ -81,7 +81,8 @@ Definitions = Mapping[str, Mapping[str, Any]]
 class State:
     """All of it. Keys: login, team name, folder uid, mark key, kind of files. ``root`` is Grafana's
     own administrator, wanted only; ``organisations`` are those that it is in, by name; ``others``
-    tells of what may act in Grafana and is not ours."""
+    tells of what may act in Grafana and is not ours. ``sign_outs``: logins of ours whose sessions
+    in Grafana are to be ended, and since when (as text)."""
 
     accounts: Mapping[str, Account] = field(default_factory=dict)
     teams: Mapping[str, Team] = field(default_factory=dict)
@@ -91,3 +92,4 @@ class State:
     root: Account | None = None
     organisations: frozenset[str] = frozenset()
     others: tuple[str, ...] = ()
+    sign_outs: Mapping[str, str] = field(default_factory=dict)

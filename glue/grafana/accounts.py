@@ -77,8 +77,12 @@ class Accounts(Client):
         organisation) does that to who is in no other.
         """
         if after is None:
-            await self.write("POST", f"/admin/users/{account_id}/logout")
+            await self.sign_out(account_id)
         await self._put_role(account_id, login, before, after)
+
+    async def sign_out(self, account_id: int) -> None:
+        """Ends all sessions of the user."""
+        await self.write("POST", f"/admin/users/{account_id}/logout")
 
     async def delete_account(self, account_id: int) -> None:
         """Removes the user from Grafana, with teams, sessions and permissions."""

@@ -43,6 +43,17 @@ async def shown(conn: AsyncConnection, accounts: Iterable[Account]) -> None:
     await conn.execute(sql.forget_gone, {"ids": [row["id"] for row in rows]})
 
 
+async def sign_outs(conn: AsyncConnection) -> dict[str, str]:
+    """By name: since when that user's sessions in Grafana are to be ended."""
+    rows = await (await conn.execute(sql.sign_outs)).fetchall()
+    return {name: at.isoformat() for name, at in rows}
+
+
+async def signed_out(conn: AsyncConnection, name: str, since: str) -> None:
+    """It is done, unless it was asked for again ``since`` then."""
+    await conn.execute(sql.signed_out, {"name": name, "since": since})
+
+
 async def disown(conn: AsyncConnection, kind: str, name: str) -> None:
     await conn.execute(sql.disown, {"kind": kind, "name": name})
 

@@ -147,8 +147,18 @@ async def end(conn: AsyncConnection, user_id: str, session_id: str, reason: str)
     return await (await conn.execute(sql.end_one, named)).fetchone() is not None
 
 
+async def end_elsewhere(conn: AsyncConnection, user_id: str, session_id: str, reason: str) -> bool:
+    """As :func:`end`, of a session that the caller may not sit at: where it was a browser's, the
+    user's sessions in Grafana end as well, since nobody can tell which of them that browser has."""
+    if not await end(conn, user_id, session_id, reason):
+        return False
+    await conn.execute(sql.sign_out_browsers, {"user_id": user_id, "session_id": session_id})
+    return True
+
+
 async def end_all(conn: AsyncConnection, user_id: str, reason: str) -> int:
-    """How many went on until now."""
+    """How many went on until now. Those in Grafana end, too (migration 0030)."""
+    await conn.execute(sql.sign_out_of_grafana, {"user_id": user_id})
     ended = await conn.execute(sql.end_all, {"user_id": user_id, "reason": reason})
     return sum(1 for (live,) in await ended.fetchall() if live)
 
@@ -165,4 +175,6 @@ def end_everybodys(admin_dsn: str, database: str, reason: str) -> int:
     with unavailable(), psycopg.connect(dsn, connect_timeout=10) as conn:
         if conn.execute(sql.are_kept).fetchone() != (True,):
             return 0
+        if conn.execute(sql.grafana_sign_outs_are_kept).fetchone() == (True,):
+            conn.execute(sql.sign_everybody_out_of_grafana)
         return conn.execute(sql.end_everybodys, {"reason": reason}).rowcount

@@ -58,6 +58,8 @@ class Writer:
                 await grafana.edit_account(number, account)
             case "user", "remove":
                 await grafana.delete_account(number)
+            case "sessions", _:
+                await grafana.sign_out(number)
             case "role", _:
                 await grafana.set_role(
                     number, self._login(number, name), change.before, change.after
@@ -93,6 +95,8 @@ class Writer:
                 await grafana_objects.own(conn, "folder", str(change.key), 0)
             return
         match change.verb:
+            case "remove" if change.kind == "sessions":
+                await grafana_objects.signed_out(conn, change.name, change.before)
             case "add" if (change.kind, change.name) in self.made:
                 number = self.made[change.kind, change.name]
                 await grafana_objects.own(conn, change.kind, change.name, number, self._of(change))

@@ -33,7 +33,7 @@ from glue.sync.states import Looked, look
 
 log = structlog.get_logger()
 
-TABLES = ("users", "robots", "alert_thresholds")
+TABLES = ("users", "robots", "alert_thresholds", "grafana_objects")
 ROUNDS = 5
 """Looks in one go: a reload makes a folder, whose permissions the next look finds wanting."""
 SETTLE_S = 0.1

@@ -53,6 +53,7 @@ async def look(
         people = await users.listed(conn)
         changes = await fleet_changes.since(conn, since, MARKED)
         owned = await grafana_objects.owned(conn)
+        sign_outs = await grafana_objects.sign_outs(conn)
     files = await asyncio.to_thread(defined, checkout, settings)
     rules_uid = await grafana.rule_folder(RULES[0].uid) or await grafana.folder_uid(RULE_FOLDER)
     accounts = desired.accounts(people)
@@ -62,6 +63,7 @@ async def look(
         folders=desired.folders(rules_uid),
         marks=core_changes.marks(changes),
         files=files,
+        sign_outs=sign_outs,
     )
     return Looked(wanted, await _running(grafana, wanted, owned, since, now), owned)
 

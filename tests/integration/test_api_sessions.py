@@ -136,6 +136,34 @@ async def test_logging_out_ends_this_session_alone(api: Api) -> None:
     assert is_problem(await call(api, here, "POST", "/auth/logout"), 401)
 
 
+@pytest.mark.parametrize("kind", ["browser", "script"])
+async def test_a_browser_ended_from_elsewhere_is_signed_out_of_grafana(api: Api, kind: str) -> None:
+    """What a script has was never a way into Grafana; a log-out is of one browser alone."""
+    token = await log_in(api)
+    await api.rows(
+        "INSERT INTO grafana_objects (kind, name, grafana_id, user_id)"
+        " SELECT 'user', 'ada', 7, id FROM users WHERE username = 'ada'"
+    )
+
+    async def asked() -> bool:
+        (row,) = await api.rows("SELECT sign_out_at FROM grafana_objects WHERE name = 'ada'")
+        return row["sign_out_at"] is not None
+
+    other = await log_in(api)
+    (row,) = await api.rows("SELECT id::text FROM sessions ORDER BY created_at DESC LIMIT 1")
+    if kind == "browser":
+        await api.rows("DELETE FROM refresh_tokens WHERE session_id::text = %(id)s", id=row["id"])
+    else:
+        assert (await call(api, other, "POST", "/auth/logout")).status_code == 204
+        other = await log_in(api)
+        (row,) = await api.rows("SELECT id::text FROM sessions ORDER BY created_at DESC LIMIT 1")
+    ended = await call(api, token, "DELETE", f"/auth/sessions/{row['id']}")
+    assert ended.status_code == 204
+    assert await asked() == (kind == "browser")
+    await call(api, token, "POST", "/auth/sessions/revoke-all")
+    assert await asked()
+
+
 async def test_sessions_are_listed_and_ended_one_by_one_or_all(api: Api) -> None:
     phone = await log_in(api, **{"user-agent": "phone " + "x" * 500})
     desk = await log_in(api, **{"user-agent": "desk"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def count(synced: Synced, query: str) -> int:
         return int(row[0])
 
 
-async def test_one_role_changed_is_exactly_three_writes(synced: Synced) -> None:
+async def test_one_role_changed_is_exactly_four_writes(synced: Synced) -> None:
     synced.add_user("ann", "operator")
     synced.add_user("ben", "viewer")
     async with synced.reconciler() as reconciler:
@@ -71,11 +72,13 @@ async def test_one_role_changed_is_exactly_three_writes(synced: Synced) -> None:
         synced.proxy.forget()
         outcome = await reconciler.apply()
     assert done(outcome) == [
+        *done(outcome)[:1],
         "- member ann in TonyPi operators: was ann",
         "~ role ann: Editor → Viewer",
         "+ member ann in TonyPi viewers: ann",
     ]
-    assert [method for method, _ in synced.proxy.writes] == ["DELETE", "PATCH", "POST"]
+    assert done(outcome)[0].startswith("- sessions ann: was ")
+    assert [method for method, _ in synced.proxy.writes] == ["POST", "DELETE", "PATCH", "POST"]
     assert synced.roles()["ann"] == "Viewer"
 
 
@@ -95,6 +98,51 @@ async def test_who_is_deactivated_is_signed_out_and_out_of_the_organisation(sync
         await reconciler.apply()
     assert synced.roles()["cai"] == "Editor"
     assert synced.user_id("cai") == number
+
+
+PASSWORD = "correct horse battery"
+
+
+def _signed_in(synced: Synced, login: str) -> httpx.Client:
+    """A browser of that user, in Grafana."""
+    synced.send("PUT", f"/admin/users/{synced.user_id(login)}/password", {"password": PASSWORD})
+    browser = httpx.Client(base_url=synced.settings.grafana.url)
+    answer = browser.post("/login", json={"user": login, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    assert browser.get("/api/user").status_code == 200
+    return browser
+
+
+ENDS = {
+    "password": "UPDATE users SET password_hash = '!2' WHERE username = 'dee'",
+    "role": "UPDATE users SET role = 'operator' WHERE username = 'dee'",
+    "deactivation": "UPDATE users SET is_active = false WHERE username = 'dee'",
+    "all sessions": "SELECT sign_out_of_grafana(id::text) FROM users WHERE username = 'dee'",
+}
+
+
+@pytest.mark.parametrize("statement", ENDS.values(), ids=ENDS)
+async def test_what_ends_a_persons_sessions_ends_those_in_grafana(
+    synced: Synced, statement: str
+) -> None:
+    synced.add_user("dee")
+    synced.add_user("eli")
+    async with synced.reconciler() as reconciler:
+        await reconciler.apply()
+        with closing(_signed_in(synced, "dee")) as dee, closing(_signed_in(synced, "eli")) as eli:
+            synced.row(statement)
+            # Grafana is not well: it stays to be done.
+            synced.proxy.break_next("refuse", lambda _, path: path.endswith("/logout"))
+            with pytest.raises(GrafanaUnavailable):
+                await reconciler.apply()
+            assert dee.get("/api/user").status_code == 200
+            outcome = await reconciler.apply()
+            assert not outcome.left.drift
+            assert dee.get("/api/user").status_code == 401
+            assert eli.get("/api/user").status_code == 200
+        synced.proxy.forget()
+        await reconciler.apply()
+        assert synced.proxy.writes == []
 
 
 async def test_what_is_changed_by_hand_is_set_back(synced: Synced) -> None:

@@ -75,6 +75,16 @@ def test_an_empty_grafana_gets_everything_in_the_order_of_need() -> None:
     assert not any("gone" in line for line in lines(found))
 
 
+def test_sessions_end_of_those_whose_account_is_ours_and_there() -> None:
+    want = wanted(ADA, BOB, sign_outs={"bob": "2026-01-31", "eve": "2026-01-31"})
+    running, owned = in_step(want)
+    (change,) = plan(want, running, owned).changes
+    assert (change.kind, change.verb, change.name) == ("sessions", "remove", "bob")
+    assert change.key == running.accounts["bob"].id
+    gone = replace(running, accounts={"ada": running.accounts["ada"]})
+    assert not [one for one in plan(want, gone, owned).changes if one.kind == "sessions"]
+
+
 def test_a_role_changed_is_one_role_and_two_teams() -> None:
     running, owned = in_step(wanted(ADA, BOB))
     found = plan(wanted(ADA, replace(BOB, role="viewer")), running, owned)

@@ -156,9 +156,10 @@ async def list_sessions(request: Request, user: access.Viewer) -> list[Session]:
     "/sessions/{session_id}", status_code=204, responses=documented(401, 403, 404, 422, 503)
 )
 async def end_session(request: Request, user: access.Viewer, session_id: UUID) -> None:
-    """End one of your sessions: its access and refresh tokens are over at once."""
+    """End one of your sessions: its access and refresh tokens are over at once. With one of a
+    browser all your sessions in Grafana end, in a moment."""
     async with store.transaction(request.app.state.pool) as conn:
-        if not await sessions.end(conn, user.id, str(session_id), "ended by its user"):
+        if not await sessions.end_elsewhere(conn, user.id, str(session_id), "ended by its user"):
             raise NotFound("You have no session with this id that goes on.")
         message = f"{user.username} ended a session of theirs"
         details = {"username": user.username, "session": str(session_id)}
@@ -167,7 +168,7 @@ async def end_session(request: Request, user: access.Viewer, session_id: UUID) -
 
 @router.post("/sessions/revoke-all", responses=documented(401, 403, 503))
 async def end_all_sessions(request: Request, user: access.Viewer) -> Ended:
-    """End all your sessions, this one too: log in again after it."""
+    """End all your sessions, this one and those in Grafana too: log in again after it."""
     async with store.transaction(request.app.state.pool) as conn:
         ended = await sessions.end_all(conn, user.id, "all ended by their user")
         message = f"{user.username} ended all of their {ended} sessions"

@@ -154,7 +154,7 @@ async def reset_password(
     body: NewPassword | None = None,
     if_match: etag.IfMatch = None,
 ) -> PasswordMade:
-    """Give another password. All sessions of the user end at once."""
+    """Give another password. All sessions of the user end at once, those in Grafana in a moment."""
     async with store.transaction(request.app.state.pool) as conn:
         found = _there(await users.by_id(conn, user_id))
     password, generated = _password(body.password if body else None, found.username)

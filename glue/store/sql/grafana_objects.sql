@@ -17,6 +17,13 @@ UPDATE grafana_objects o SET email = s.email, external = s.external
 -- name: forget_gone
 DELETE FROM grafana_objects WHERE kind = 'user' AND grafana_id <> ALL (%(ids)s);
 
+-- name: sign_outs
+SELECT name, sign_out_at FROM grafana_objects WHERE kind = 'user' AND sign_out_at IS NOT NULL;
+
+-- name: signed_out
+UPDATE grafana_objects SET sign_out_at = NULL
+ WHERE kind = 'user' AND name = %(name)s AND sign_out_at <= %(since)s::timestamptz;
+
 -- name: disown
 DELETE FROM grafana_objects WHERE kind = %(kind)s AND name = %(name)s;
 

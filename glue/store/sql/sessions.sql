@@ -85,6 +85,14 @@ UPDATE sessions SET ended_at = now(), end_reason = %(reason)s
  WHERE user_id = %(user_id)s AND ended_at IS NULL
 RETURNING expires_at > now() AS live;
 
+-- name: sign_out_of_grafana
+SELECT sign_out_of_grafana(%(user_id)s);
+
+-- name: sign_out_browsers
+-- Where the session was a browser's: it came in with a password alone, not with refresh tokens.
+SELECT sign_out_of_grafana(%(user_id)s)
+ WHERE NOT EXISTS (SELECT FROM refresh_tokens WHERE session_id = %(session_id)s);
+
 -- name: forget
 -- What is over, kept for as long as addresses are remembered.
 DELETE FROM sessions
@@ -95,6 +103,12 @@ DELETE FROM sessions
 
 -- name: are_kept
 SELECT to_regclass('sessions') IS NOT NULL;
+
+-- name: grafana_sign_outs_are_kept
+SELECT to_regprocedure('sign_out_of_grafana(text)') IS NOT NULL;
+
+-- name: sign_everybody_out_of_grafana
+UPDATE grafana_objects SET sign_out_at = clock_timestamp() WHERE kind = 'user';
 
 -- name: end_everybodys
 UPDATE sessions SET ended_at = now(), end_reason = %(reason)s WHERE ended_at IS NULL;
