@@ -24,6 +24,7 @@ from glue.core.metrics import METRICS
 from glue.core.pipeline_rules import PIPELINE_RULES
 from glue.core.routes import Occasion
 from glue.core.rules import BY_METRIC
+from glue.core.storable import storable
 
 LISTED = 20
 """Items that a message names; the others are a count."""
@@ -306,7 +307,7 @@ def _compiled(text: str) -> Template:
 
 def _render(text: str, values: dict[str, Any]) -> str:
     try:
-        return _text(_rendered(text, values)[:LONGEST]).strip()
+        return str(storable(_rendered(text, values)[:LONGEST])).strip()
     except MemoryError:
         raise
     except TemplateError as error:
@@ -325,11 +326,6 @@ def _rendered(text: str, values: dict[str, Any]) -> str:
         if length > LONGEST:
             break
     return "".join(parts)
-
-
-def _text(text: str) -> str:
-    """Without what neither PostgreSQL nor a mail server takes: NUL, halves of characters."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A robot's JSON made safe to store, and fields of it read with their plausible ranges.
+"""JSON of others made safe to store, and fields of a robot's read with their plausible ranges.
 
 PostgreSQL refuses NUL characters, lone surrogates, NaN and infinities; one of them would make a
 whole batch fail, so they are taken out here. What is JSON and what is not is decided as Telegraf's
@@ -11,6 +11,8 @@ import json
 import math
 from dataclasses import dataclass, field
 from typing import Any
+
+from glue.core.storable import storable
 
 MOST_BYTES = 65_536
 """As ``most_bytes`` of the topic model: larger messages are refused unread."""
@@ -48,7 +50,7 @@ def read(payload: bytes) -> tuple[dict[str, Any], frozenset[str]]:
         raise Refused("not_json", f"{str(error)[:100]}: {payload[:60]!r}") from None
     if not isinstance(doc, dict):
         raise Refused("wrong_type", f"an object is expected, this is {type(doc).__name__}")
-    cleaned: dict[str, Any] = _clean(doc, DEEPEST)
+    cleaned: dict[str, Any] = clean(doc)
     numbers = (key for key, value in doc.items() if isinstance(value, int | float))
     return cleaned, frozenset(key for key in numbers if cleaned.get(key) is None)
 
@@ -60,17 +62,21 @@ def _finite(text: str) -> float:
     return number
 
 
-def _clean(value: Any, depth: int) -> Any:
+def clean(value: Any, depth: int = DEEPEST) -> Any:
+    """``value`` of JSON as PostgreSQL keeps it: None for a number that it does not take and for
+    what is nested deeper than ``depth``."""
     if isinstance(value, str):
-        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-    if value == math.inf or (isinstance(value, int) and abs(value) > 2**63):
+        return storable(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, int) and abs(value) > 2**63:
         return None
     if isinstance(value, dict | list) and depth == 0:
         return None
     if isinstance(value, dict):
-        return {_clean(k, depth): _clean(v, depth - 1) for k, v in value.items()}
+        return {clean(k, depth): clean(v, depth - 1) for k, v in value.items()}
     if isinstance(value, list):
-        return [_clean(one, depth - 1) for one in value]
+        return [clean(one, depth - 1) for one in value]
     return value
 
 

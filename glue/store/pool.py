@@ -2,18 +2,25 @@
 
 ``async with open_pool(settings.postgres) as pool`` opens it; PostgreSQL may be away then and come
 later: only who needs a connection meanwhile gets :class:`StoreUnavailable`, within seconds. Rows
-are tuples unless a cursor asks for something else; times are UTC.
+are tuples unless a cursor asks for something else; times are UTC. Characters that PostgreSQL does
+not keep are replaced on their way there, whoever sent the text (:mod:`glue.core.storable`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.adapt import Buffer
+from psycopg.types.json import set_json_dumps
+from psycopg.types.string import StrDumperUnknown
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
+from glue.core.storable import storable
 from glue.settings import Postgres
 from glue.store import libpq
 
@@ -69,9 +76,31 @@ def open_pool(settings: Postgres) -> Pool:
         timeout=WAIT,
         reconnect_timeout=RECONNECT_WITHIN,
         check=check,
+        configure=_configure,
         name="tonypi",
     )
     return pool
+
+
+class _StorableText(StrDumperUnknown):
+    """Text without what PostgreSQL does not keep."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        try:
+            return super().dump(obj)
+        except (psycopg.DataError, UnicodeEncodeError):
+            return super().dump(storable(obj))
+
+
+def _storable_json(value: Any) -> str:
+    text = json.dumps(value)
+    # Escapes of the two kinds in question; what is made of whole characters stays the same.
+    return json.dumps(storable(value)) if "\\u0000" in text or "\\ud" in text else text
+
+
+async def _configure(conn: AsyncConnection) -> None:
+    conn.adapters.register_dumper(str, _StorableText)
+    set_json_dumps(_storable_json, conn)
 
 
 @asynccontextmanager

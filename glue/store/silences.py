@@ -28,7 +28,7 @@ async def keep(conn: AsyncConnection, found: Sequence[Silence], at: datetime) ->
     rows = [
         {
             "id": one.id,
-            "matchers": [_storable(vars(matcher)) for matcher in one.matchers],
+            "matchers": [vars(matcher) for matcher in one.matchers],
             "starts_at": one.starts_at.isoformat(),
             "ends_at": one.ends_at.isoformat(),
             "created_by": one.created_by,
@@ -37,7 +37,7 @@ async def keep(conn: AsyncConnection, found: Sequence[Silence], at: datetime) ->
         }
         for one in found
     ]
-    await conn.execute(sql.keep, {"rows": Jsonb([_storable(row) for row in rows]), "at": at})
+    await conn.execute(sql.keep, {"rows": Jsonb(rows), "at": at})
 
 
 async def looked_after(conn: AsyncConnection) -> list[LookedAfter]:
@@ -50,11 +50,6 @@ async def looked_after(conn: AsyncConnection) -> list[LookedAfter]:
         if known:
             found.append(LookedAfter(row["id"], known, row["by"] or "somebody"))
     return found
-
-
-def _storable(row: dict[str, Any]) -> dict[str, Any]:
-    # PostgreSQL keeps no NUL, which Grafana does.
-    return {k: v.replace("\x00", "") if isinstance(v, str) else v for k, v in row.items()}
 
 
 def _silence(row: dict[str, Any]) -> Silence:

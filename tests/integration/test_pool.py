@@ -7,6 +7,7 @@ import time
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from glue import store
 from glue.settings import Postgres
@@ -33,6 +34,21 @@ async def test_a_transaction_is_kept_as_a_whole_or_not_at_all(database: Postgres
         with pytest.raises(ZeroDivisionError):
             await fail()
         assert await count(pool) == 2
+
+
+async def test_text_that_postgresql_does_not_keep_is_replaced_whoever_sent_it(
+    database: Postgres,
+) -> None:
+    odd, kept = "a\x00b\ud800c\ud83d\ude00", "a\ufffdb\ufffdc😀"
+    backslash = "\\u0000"
+    async with store.open_pool(database) as pool, store.transaction(pool) as conn:
+        row = await (
+            await conn.execute(
+                "SELECT %s::text, %s::text[], %s::jsonb",
+                (odd, [odd, "é"], Jsonb({odd: [odd, {"n": 1}], "as it is": backslash})),
+            )
+        ).fetchone()
+    assert row == (kept, [kept, "é"], {kept: [kept, {"n": 1}], "as it is": backslash})
 
 
 async def test_times_are_utc_whatever_the_server_says(database: Postgres) -> None:

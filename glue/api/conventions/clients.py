@@ -44,7 +44,7 @@ def of(request: Request) -> Client:
             " one address",
             do="name the proxy in GLUE_TRUSTED_PROXIES, where it is one of yours",
         )
-    agent = request.headers.get("user-agent", "")[:LONGEST_AGENT].replace("\x00", "")
+    agent = request.headers.get("user-agent", "")[:LONGEST_AGENT]
     through_proxy = any(name in request.headers for name in PROXY_HEADERS)
     from_here = demo.from_here(peer, request.headers.get("host", ""), through_proxy)
     return Client(address[:100], agent, from_here)
