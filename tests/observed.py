@@ -49,7 +49,7 @@ def play(*observations):
 
 
 def kinds(changes):
-    return [(c.kind, c.episode.severity) for c in changes]
+    return [(c.kind, c.severity) for c in changes]
 
 
 def close_by_hand(known, when, who="olga"):

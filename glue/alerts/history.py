@@ -30,6 +30,8 @@ class Source(Protocol):
         self, since_ms: int, until_ms: int, limit: int
     ) -> list[dict[str, Any]]: ...
 
+    async def rule_uids(self) -> dict[int, str]: ...
+
 
 @dataclass(frozen=True)
 class Read:
@@ -46,6 +48,7 @@ class History:
     def __init__(self, pool: store.Pool, source: Source) -> None:
         self._pool = pool
         self._source = source
+        self._uids: dict[int, str] = {}
 
     async def read(self, now: datetime) -> Read:
         """All that happened since the last reading. Raises ``GrafanaError``, ``StoreUnavailable``.
@@ -58,8 +61,17 @@ class History:
             return Read((), now, now)
         since = datetime.fromisoformat(last.details["since"])
         rows = await pages(self._source, alert_history.window(last.at, since, now))
-        found = alert_history.observations(alert_history.turns(rows), now)
+        turns = alert_history.turns(rows, await self._rules(rows))
+        found = alert_history.observations(turns, now)
         return Read(list(found), since, now)
+
+    async def _rules(self, rows: list[dict[str, Any]]) -> dict[int, str]:
+        """The uids of the rules of ``rows``, asked for when there is one that was not there before;
+        '' of one that is gone."""
+        ids = {row.get("alertId", 0) for row in rows}
+        if not ids <= self._uids.keys():
+            self._uids = dict.fromkeys(ids, "") | await self._source.rule_uids()
+        return self._uids
 
     async def done(self, read: Read) -> None:
         """What ``read`` holds is recorded. Raises ``StoreUnavailable``."""

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -19,6 +20,7 @@ from glue.alerts import lookup
 from glue.alerts.hold import Hold
 from glue.core import episodes, hysteresis
 from glue.core.episodes import Change, Known
+from glue.core.foreign_alerts import FOREIGN
 from glue.core.occurrences import Observation
 from glue.series import Query, SeriesError
 from glue.store import alerts as rows
@@ -68,6 +70,8 @@ class Intake:
         async with store.transaction(self._pool) as conn:
             before = await rows.known(conn, since)
             news = _news(before, seen)
+            if not news:
+                await _note_repeats(conn, seen)
         if not news:
             return Outcome([], len(seen))
         facts = await lookup.facts(self._pool, news)
@@ -80,6 +84,7 @@ class Intake:
             changes = _with_ids(changes, known, await rows.new_ids(conn, _opened(changes)))
             fired = [o for pair in known.values() for o in pair.occurrences if held.get(o.id) != o]
             await rows.write(conn, changes, fired)
+            await _note_repeats(conn, seen)
         for change in changes:
             _log(change)
         return Outcome(changes, len(seen))
@@ -89,11 +94,19 @@ class Intake:
     ) -> list[Observation]:
         try:
             async with asyncio.timeout(LOOKUP_TIMEOUT):
-                found = await lookup.ask(self._series, news)
+                found = await lookup.ask(self._series, {one.pair for one in news})
         except (SeriesError, TimeoutError) as error:
             log.warning("alert.lookup_failed", error=str(error) or type(error).__name__)
             found = lookup.Found()
         return [lookup.complete(o, facts, found, before[o.pair]) for o in news]
+
+
+async def _note_repeats(conn: Any, seen: Iterable[Observation]) -> None:
+    """Alerts of rules that are not ours live on being repeated."""
+    theirs = [o for o in seen if o.firing and o.metric.startswith(FOREIGN)]
+    if theirs:
+        at = max(o.seen_at for o in theirs)
+        await rows.repeated(conn, {o.metric for o in theirs}, at)
 
 
 def _since(seen: Iterable[Observation]) -> dict[Pair, datetime]:

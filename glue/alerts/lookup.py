@@ -62,12 +62,21 @@ async def facts(pool: store.Pool, news: Sequence[Observation]) -> Facts:
     return Facts(circumstances, limits, found)
 
 
-async def ask(series: Query, news: Iterable[Observation]) -> Found:
+async def reading_now(pool: store.Pool, series: Query, pair: Pair) -> float | None:
+    """What the rule of ``pair`` reads now, in the rule's unit; None where there is no rule or no
+    reading. Raises ``SeriesError``, ``StoreError``."""
+    rule = BY_METRIC.get(pair[0])
+    if rule and isinstance(rule.reading, TableReading):
+        return (await rule_inputs.table(pool, rule.reading)).get(pair[1])
+    return (await ask(series, [pair])).newest.get(pair)
+
+
+async def ask(series: Query, pairs: Iterable[Pair]) -> Found:
     """The newest value per (metric, robot) and where it was worst."""
     wanted: dict[str, set[str]] = {}
-    for observation in news:
-        if observation.robot_id or _reading(observation.metric):
-            wanted.setdefault(observation.metric, set()).add(observation.robot_id)
+    for metric, robot_id in pairs:
+        if robot_id or _reading(metric):
+            wanted.setdefault(metric, set()).add(robot_id)
     newest: dict[Pair, float] = {}
     source: dict[Pair, str] = {}
     charging: set[str] = set()
@@ -115,7 +124,7 @@ def complete(seen: Observation, facts: Facts, found: Found, known: Known) -> Obs
     if value is None:
         value = found.newest.get(seen.pair, facts.readings.get(seen.pair))
     reading = _reading(seen.metric)
-    field_name = f"{reading.measurement}.{reading.field}" if reading else seen.metric
+    part = f"{reading.measurement}.{reading.field}" if reading else seen.source or seen.metric
     rule = BY_KEY.get((seen.metric, seen.severity))
     words = texts(rule, seen.robot_id, value, limit) if rule else None
     return replace(
@@ -123,7 +132,7 @@ def complete(seen: Observation, facts: Facts, found: Found, known: Known) -> Obs
         value=value,
         limit=limit,
         recovery=in_force.recovery if in_force and in_force.limit == limit else None,
-        source=found.source.get(seen.pair, field_name),
+        source=found.source.get(seen.pair, part),
         title=words.title if words else seen.title,
         message=words.message if words else seen.message,
         reason=seen.reason if seen.firing else _why(seen, facts, found, known, value),

@@ -85,11 +85,15 @@ async def comment(conn: Any, alert: dict[str, Any], who: str, text: str) -> None
 
 async def resolve(conn: Any, alert: dict[str, Any], who: str, comment: str | None) -> None:
     """Close an alert that is held to resolve. While its rule goes on firing it stays closed, until
-    the rule has reported normal once. Raises :class:`AlreadyResolved`."""
+    the rule has reported normal once; a stale one opens again when its sender repeats it. Raises
+    :class:`AlreadyResolved`."""
     now = datetime.now(UTC)
     episodes.close_by_hand(_episode(alert), who, now)
-    await rows.set_resolved(conn, alert["id"], who, now, comment)
-    await _note(conn, alert, "resolved", now, who, comment or "by hand")
+    reason = "not repeated" if alert["stale_since"] else "by hand"
+    row = await rows.set_resolved(conn, alert["id"], who, now, reason, comment)
+    if alert["stale_since"]:
+        await rows.end_occurrences(conn, alert["id"], now, reason)
+    await _note(conn, row, "resolved", now, who, comment or reason)
 
 
 def _episode(alert: dict[str, Any]) -> Episode:

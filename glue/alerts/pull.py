@@ -22,7 +22,7 @@ from glue.core import charge as charging
 from glue.core.charge import Charge, Look
 from glue.core.endings import missing
 from glue.core.episodes import Change
-from glue.core.grafana_alerts import FOREIGN, State, read_state
+from glue.core.grafana_alerts import State, read_state
 from glue.core.occurrences import Observation, Occurrence
 from glue.core.provisioning import CONTACT_POINT
 from glue.grafana import Grafana, GrafanaError
@@ -35,9 +35,9 @@ log = structlog.get_logger()
 AT_ONCE = 1000
 """Observations out of the history recorded in one transaction."""
 
-LOOKS_WITHOUT_RULE = 2
-"""In so many looks one after another Grafana must not list a rule of somebody else's, before its
-alerts are over: a rule that is being replaced is away for a moment."""
+LOOKS_UNLISTED = 2
+"""In so many looks one after another Grafana must not list an instance of somebody else's rule that
+it did list, before its alert is over: a rule that is being replaced is away for a moment."""
 
 
 class Watch:
@@ -57,13 +57,14 @@ class Watch:
         self._clock = clock
         self._every = settings.glue.pull_interval
         self._interval = timedelta(seconds=settings.glue.evaluation_interval)
+        self._stale_after = timedelta(seconds=settings.rules.stale_after)
         self.charge: Charge = charging.at_start(clock(), grafana is not None)
         self._wanted = asyncio.Event()
         self._trouble = ""
         self._post_errors: list[str] = []
         self._history = History(pool, grafana) if grafana is not None else None
         self._history_trouble = ""
-        self._without_rule: dict[tuple[str, str, str], int] = {}
+        self._unlisted: dict[tuple[str, str, str], int] = {}
 
     def look_soon(self) -> None:
         """Look without waiting for the period: a post was cut off."""
@@ -114,11 +115,14 @@ class Watch:
 
     async def _record(self, state: State) -> Outcome:
         changes = await self._catch_up()
+        now = self._clock()
         async with store.transaction(self._pool) as conn:
+            await rows.repeated(conn, {metric for metric, _, _ in state.held}, now, listed=True)
             held = await rows.firing(conn)
+            claimed = await rows.listed(conn)
         fires = {(*o.pair, o.severity) for o in state.firing} | state.held
         gone = missing(held, fires, state.evaluated_at)
-        gone += [(one, self._clock()) for one in self._rule_is_gone(held, state)]
+        gone += [(one, now) for one in self._no_longer_listed(held, claimed, state)]
         # An instance that Grafana lists as normal has recovered; one it does not list at all has
         # lost its series or its limit.
         over = [_ended(one, at, vanished=not state.is_normal(one)) for one, at in gone]
@@ -146,15 +150,17 @@ class Watch:
         await self._history.done(read)
         return changes
 
-    def _rule_is_gone(self, held: list[Occurrence], state: State) -> list[Occurrence]:
-        """What fires by a rule of somebody else's that is not there any more."""
-        foreign = [one for one in held if one.metric.startswith(FOREIGN)]
-        self._without_rule = {
-            one.key: self._without_rule.get(one.key, 0) + 1
-            for one in foreign
-            if not state.lists_rule_of(one)
+    def _no_longer_listed(
+        self, held: list[Occurrence], listed: set[str], state: State
+    ) -> list[Occurrence]:
+        """What fires by somebody else's rule that Grafana listed and lists no more. Of what it
+        never listed it says nothing: another organisation's, say, or Alertmanager's."""
+        self._unlisted = {
+            one.key: self._unlisted.get(one.key, 0) + 1
+            for one in held
+            if one.metric in listed and one.metric not in state.others
         }
-        return [one for one in foreign if self._without_rule.get(one.key, 0) >= LOOKS_WITHOUT_RULE]
+        return [one for one in held if self._unlisted.get(one.key, 0) >= LOOKS_UNLISTED]
 
     async def _beat(self, look: Look) -> None:
         details: dict[str, Any] = {
@@ -168,6 +174,9 @@ class Watch:
                 if not self._post_errors:
                     await heartbeats.beat(conn, "webhook", look.at, {})
             await heartbeats.beat(conn, "evaluator", look.at, details)
+            stale = await rows.mark_stale(conn, look.at - self._stale_after, look.at)
+        for alert_id, metric, repeated_at in stale:
+            log.warning("alert.stale", alert_id=alert_id, metric=metric, repeated_at=repeated_at)
 
     def _say(self, event: str, trouble: str) -> None:
         # Once, not at every period.

@@ -28,7 +28,8 @@ async def grafana(request: Request) -> dict[str, int]:
     """Body: Alertmanager's webhook format with Grafana's additions. Bearer secret required.
 
     401 wrong secret, 413 larger than ``GLUE_WEBHOOK_MAX_BYTES``, 400 not such a body, 503 when
-    PostgreSQL is away. Unreadable alerts among readable ones are counted in ``refused``.
+    PostgreSQL is away. Unreadable alerts among readable ones are counted in ``refused``. What
+    Grafana's Test button sends is no alert.
     """
     settings = request.app.state.settings.glue
     _check_secret(request, settings.webhook_secret.get_secret_value())
@@ -39,6 +40,8 @@ async def grafana(request: Request) -> dict[str, int]:
         raise _refused(400, str(error)) from None
     for reason in post.refused:
         log.warning("webhook.alert_refused", reason=reason)
+    if post.tests:
+        log.info("webhook.test", receiver=str(body.get("receiver", ""))[:100])
     if post.truncated:
         log.warning("webhook.truncated", alerts=post.truncated)
         request.app.state.watch.look_soon()

@@ -22,6 +22,7 @@ def install(templates: jinja2.Environment) -> None:
         "ago": _ago,
         "local": _local,
         "number": number,
+        "quantity": quantity,
         "duration": duration,
         "linked": linked,
         "zip": zip,
@@ -58,6 +59,13 @@ def linked(query: QueryParams, **changes: str) -> str:
 def number(value: float | None) -> str:
     """Without needless digits."""
     return NOTHING if value is None else f"{value:.6g}"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """With its unit; seconds as a duration."""
+    if value is None:
+        return NOTHING
+    return duration(value) if unit == "s" else f"{value:.4g} {unit}".strip()
 
 
 @jinja2.pass_context

@@ -3,9 +3,9 @@
 It is a list of annotations (``/api/annotations?type=alert``), one for each instance of a rule that
 changed its state, newest first. All instances of an evaluation bear one time, in milliseconds. The
 labels stand nowhere but in the text, behind the rule's title: ``CPU load warning {alertname=CPU
-load warning, metric=cpu, robot_id=r1, severity=warning} - R=71.000000, W=70.000000``. A state may
-have a reason behind it (``Alerting (Error, KeepLast)``, ``Normal (MissingSeries)``): only the state
-itself tells whether an alert began or ended.
+load warning, metric=cpu, robot_id=r1, severity=warning} - R=71.000000, W=70.000000``; the rule is
+named by its id (``alertId``). A state may have a reason behind it (``Alerting (Error, KeepLast)``,
+``Normal (MissingSeries)``): only the state itself tells whether an alert began or ended.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from glue.core import hysteresis
 from glue.core.occurrences import Observation
 from glue.core.robot_id import is_robot_id
 from glue.core.rule import Rule, texts
-from glue.core.rules import BY_KEY
+from glue.core.rules import BY_UID
 
 OVERLAP = timedelta(minutes=2)
 """Read again before the last look and beyond this one: Grafana writes its history a little after
@@ -32,7 +32,7 @@ FIRING = {"Alerting", "Recovering"}
 VANISHED = {"MissingSeries", "NoData"}
 """Reasons that say the series is gone, there and in the annotation ``grafana_state_reason``."""
 
-_TEXT = re.compile(r"^(?P<title>.*?) \{(?P<labels>.*)\} - ", re.DOTALL)
+_TEXT = re.compile(r"^.*? \{(?P<labels>.*)\} - ", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -70,23 +70,27 @@ class Turn:
     limit: float | None
 
 
-def turns(rows: Iterable[Mapping[str, Any]]) -> list[Turn]:
-    """What the annotations say of our rules, oldest first. Other rules are recorded from their
-    posts alone, for not every one is meant for us."""
-    found = [turn for row in rows if (turn := _turn(row)) is not None]
+def turns(rows: Iterable[Mapping[str, Any]], rules: Mapping[int, str]) -> list[Turn]:
+    """What the annotations say of our rules, oldest first; ``rules`` are the uids of Grafana's
+    rules by the id that an annotation has. Other rules are recorded from their posts alone, for
+    not every one is meant for us."""
+    found = [
+        turn
+        for row in rows
+        if (rule := BY_UID.get(rules.get(row.get("alertId", 0), "")))
+        and (turn := _turn(rule, row)) is not None
+    ]
     return sorted(found, key=lambda turn: turn.at)
 
 
-def _turn(row: Mapping[str, Any]) -> Turn | None:
+def _turn(rule: Rule, row: Mapping[str, Any]) -> Turn | None:
     was, _, _ = str(row.get("prevState") or "").partition(" (")
     now, _, reason = str(row.get("newState") or "").partition(" (")
     text = _TEXT.match(str(row.get("text") or ""))
     if text is None or (was in FIRING) == (now in FIRING) or not row.get("time"):
         return None
-    labels = text["labels"]
-    rule = BY_KEY.get((_label(labels, "metric"), _label(labels, "severity")))
-    robot_id = _label(labels, "robot_id")
-    if rule is None or rule.title != text["title"] or (robot_id and not is_robot_id(robot_id)):
+    robot_id = _label(text["labels"], "robot_id")
+    if robot_id and not is_robot_id(robot_id):
         return None
     vanished = reason.rstrip(")") in VANISHED
     data = row.get("data")

@@ -57,8 +57,9 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Episode:
-    """One row of ``alerts``: ``reason`` and ``resolved_at`` stand once it is over.
-    ``acknowledged_as``: the severity it had then."""
+    """One row of ``alerts``: ``reason`` and ``resolved_at`` stand once it is over. ``severity`` is
+    the current one, once it is over the last; ``worst`` the highest ever. ``acknowledged_as``: the
+    severity it had then."""
 
     id: int
     metric: str
@@ -71,6 +72,12 @@ class Episode:
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     acknowledged_as: str | None = None
+    worst: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The severity that people see: of what is over the highest."""
+        return self.worst or self.severity if self.resolved_at else self.severity
 
     @property
     def cut(self) -> datetime | None:
@@ -224,14 +231,15 @@ def _episode(
     ]
     by = min(seen_by, key=lambda e: (e.acknowledged_at, e.id), default=None)
     last = max(group, key=lambda o: (o.ended_at or o.starts_at, RANK.get(o.severity, 1)))
-    highest = max(firing or [last], key=lambda o: RANK.get(o.severity, 1))
+    current, worst = _highest(firing or [last]), _highest(group)
     now = Episode(
-        *(alert_id, first.metric, first.robot_id, highest.severity, first.starts_at),
+        *(alert_id, first.metric, first.robot_id, current, first.starts_at),
         resolved_at=None if firing else last.ended_at,
         reason=None if firing else last.reason or "recovered",
         acknowledged_at=by.acknowledged_at if by else None,
         acknowledged_by=by.acknowledged_by if by else None,
         acknowledged_as=by.acknowledged_as if by else None,
+        worst=worst,
     )
     if was and firing and _is_unseen(was, now):
         now = replace(now, acknowledged_at=None, acknowledged_by=None, acknowledged_as=None)
@@ -241,6 +249,10 @@ def _episode(
     severity = was.severity if was else now.severity
     at, who = cut.resolved_at, cut.resolved_by
     return replace(now, severity=severity, resolved_at=at, reason="by hand", resolved_by=who)
+
+
+def _highest(some: Iterable[Occurrence]) -> str:
+    return max((o.severity for o in some), key=lambda severity: RANK.get(severity, 1))
 
 
 def _is_unseen(was: Episode, now: Episode) -> bool:
@@ -265,18 +277,18 @@ def _changes(was: Episode | None, now: Episode, seen: Observation, *, late: bool
     """What to record of an episode that was ``was``. ``late``: ``seen`` tells of an occurrence
     inside of it, begin and end, of which nobody had heard."""
 
-    def change(kind: Kind, at: datetime, severity: str = now.severity) -> Change:
+    def change(kind: Kind, at: datetime, severity: str = now.shown) -> Change:
         return Change(kind, now, at, severity, seen)
 
     over = [change("resolved", now.resolved_at)] if now.resolved_at else []
     if was is None:
         return [change("opened", now.starts_at), *over]
     found = []
-    higher = RANK.get(seen.severity, 1) > RANK.get(was.severity, 1)
+    higher = RANK.get(seen.severity, 1) > RANK.get(was.shown, 1)
     if late and higher:
         found.append(change("raised", seen.starts_at, seen.severity))
         if now.severity != seen.severity:
-            found.append(change("lowered", seen.stopped_at))
+            found.append(change("lowered", seen.stopped_at, now.severity))
     elif was.resolved_at is not None and now.resolved_at is None:
         found.append(change("reopened", max(seen.starts_at, was.resolved_at)))
     elif now.severity != was.severity and not now.resolved_at:

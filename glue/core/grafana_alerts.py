@@ -1,27 +1,26 @@
 """What Grafana says, in its own shapes, as observations.
 
 Two shapes: the body of a webhook post (Alertmanager's format with Grafana's additions), and the
-state of the rules (``/api/prometheus/grafana/api/v1/rules``). Rules of our own are recognised by
-their labels; any other rule that somebody routes to our contact point is recorded as well, under
-its own name, because an alert that reached us must not be lost.
+state of the rules (``/api/prometheus/grafana/api/v1/rules``). Alerts of our own rules are known by
+the rule's uid; any other that somebody routes to our contact point is recorded as well, under its
+own name (:mod:`glue.core.foreign_alerts`), because an alert that reached us must not be lost.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from glue.core import foreign_alerts, payload
 from glue.core.alert_history import FIRING, VANISHED
-from glue.core.occurrences import RANK, Observation, Occurrence, Origin
+from glue.core.foreign_alerts import TROUBLE
+from glue.core.occurrences import Observation, Occurrence
 from glue.core.robot_id import is_robot_id
-from glue.core.rule import texts
-from glue.core.rules import BY_KEY, BY_UID
-
-FOREIGN = "rule:"
-"""What the metric of a rule of somebody else's begins with; its name follows."""
+from glue.core.rule import Rule, texts
+from glue.core.rules import BY_UID
 
 _ZERO = "0001-01-01"
 
@@ -32,26 +31,28 @@ class MalformedPost(ValueError):
 
 @dataclass(frozen=True)
 class Post:
-    """One webhook post: what it says, what could not be read, how many alerts Grafana cut off."""
+    """One webhook post: what it says, what could not be read, how many alerts Grafana cut off.
+    ``tests`` counts those of Grafana's Test button, which are no alerts."""
 
     observations: list[Observation]
     vanished: set[tuple[str, str, str]]
     refused: list[str]
     truncated: int
+    tests: int = 0
 
 
 @dataclass(frozen=True)
 class State:
     """Grafana's state of our rules: what fires, and when each rule was last evaluated.
 
-    ``evaluated`` is of our rules, by ``metric/severity``. ``others`` is the same of everybody
-    else's, by metric, None for one that was not evaluated yet: their intervals say nothing about
-    whether ours are evaluated.
+    ``evaluated`` is of our rules, by ``metric/severity``. ``others`` is the same of the instances
+    of everybody else's rules, by metric: their intervals say nothing about whether ours are
+    evaluated.
     """
 
     firing: list[Observation]
     evaluated: dict[str, datetime]
-    others: dict[str, datetime | None]
+    others: dict[str, datetime]
     normal: set[tuple[str, str, str]]
     """Back on the safe side; one whose series is gone is not."""
     held: set[tuple[str, str, str]]
@@ -75,10 +76,6 @@ class State:
         evaluated the state says no more than that it can be again."""
         return one.key in self.normal or one.metric.startswith(_TROUBLE_METRICS)
 
-    def lists_rule_of(self, one: Occurrence) -> bool:
-        """Whether the rule behind ``one``, of somebody else's, is still there."""
-        return one.metric in self.others
-
     @property
     def trouble(self) -> str:
         """Why Grafana cannot be said to evaluate our rules; '' when it does."""
@@ -95,82 +92,117 @@ def read_post(body: Any, received_at: datetime) -> Post:
     alerts = body.get("alerts") if isinstance(body, dict) else None
     if not isinstance(alerts, list):
         raise MalformedPost("alerts: a list of alerts is expected")
-    post = Post([], set(), [], _count(body.get("truncatedAlerts")))
+    observations: list[Observation] = []
+    vanished: set[tuple[str, str, str]] = set()
+    refused = []
+    tests = 0
+    is_test = bool(_TEST_GROUP.search(str(body.get("groupKey"))))
     for position, alert in enumerate(alerts):
         try:
-            seen, vanished = _pushed(alert, received_at)
+            if is_test or _is_test(alert):
+                tests += 1
+                continue
+            seen, is_gone = _pushed(payload.clean(alert), body.get("orgId"), received_at)
         except (MalformedPost, TypeError, AttributeError) as error:
-            post.refused.append(f"alerts[{position}]: {error}")
+            refused.append(f"alerts[{position}]: {error}")
             continue
-        post.observations.append(seen)
-        if vanished:
-            post.vanished.add((*seen.pair, seen.severity))
-    post.observations.sort(key=lambda o: o.starts_at)
-    return post
+        observations.append(seen)
+        if is_gone:
+            vanished.add((*seen.pair, seen.severity))
+    observations.sort(key=lambda o: o.starts_at)
+    return Post(observations, vanished, refused, _count(body.get("truncatedAlerts")), tests)
+
+
+_TEST_GROUP = re.compile(r"-[0-9a-f]{16}-\d{10,}$")
+"""How the ``groupKey`` of Grafana's Test button ends; an alert's own ends with its labels."""
+
+
+def _is_test(alert: Any) -> bool:
+    labels = alert.get("labels")
+    named = isinstance(labels, dict) and (labels.get("alertname"), labels.get("instance"))
+    return named == ("TestAlert", "Grafana") and not foreign_alerts.rule_uid(
+        alert.get("generatorURL")
+    )
 
 
 def read_state(body: Mapping[str, Any]) -> State:
-    """The observations in Grafana's rule state; rules of others are passed over."""
+    """The observations in Grafana's rule state. It must have been asked for with internal labels,
+    which name the rule's uid. Of others' rules it says only what is over."""
     state = State([], {}, {}, set(), set(), set(), [])
     found = set()
     for rule in _rules(body):
-        ours = BY_KEY.get(_key(rule.get("labels") or {}))
         evaluated = _time(rule.get("lastEvaluation"), None)
-        if ours is None or rule.get("name") != ours.title:
-            _read_foreign(rule, evaluated, state)
+        instances = rule.get("alerts") or []
+        uid = next((str(_labels(one).get(_UID_LABEL, "")) for one in instances), "")
+        ours = BY_UID.get(uid)
+        if evaluated is None or not uid:
             continue
-        if evaluated is None:
+        if ours is None:
+            for instance in instances:
+                _read_foreign(uid, str(rule.get("name")), instance, evaluated, state)
             continue
         found.add(ours.uid)
         # With execErrState KeepLast a failing rule counts as healthy; its instances tell.
-        if any("Error" in str(alert.get("state")) for alert in rule.get("alerts") or []):
+        if any("Error" in str(one.get("state")) for one in instances):
             state.failing.add(ours.title)
         state.evaluated[f"{ours.metric}/{ours.severity}"] = evaluated
-        for alert in rule.get("alerts") or []:
-            _read_instance(alert, evaluated, state)
+        for instance in instances:
+            _read_instance(ours, instance, evaluated, state)
     state.missing_rules.extend(sorted(BY_UID.keys() - found))
     return state
 
 
-def _read_foreign(rule: Mapping[str, Any], evaluated: datetime | None, state: State) -> None:
-    """A rule of somebody else's is recorded from its posts; its state only tells that it ended.
-    That it cannot be evaluated is posted as an alert of its own."""
-    name = {"alertname": rule.get("name")}
-    posted = {alert: {"alertname": alert, "rulename": rule.get("name")} for alert in _TROUBLE}
-    for labels in (name, *posted.values()):
-        state.others[_key(labels)[0]] = evaluated
-    for alert in rule.get("alerts") or []:
-        labels = alert.get("labels") or {}
-        base = str(alert.get("state", "")).partition(" (")[0]
-        metric, severity = _key({**labels, **posted.get(_POSTED_AS.get(base, ""), name)})
-        where = state.normal if base == "Normal" else state.held
-        where.add((metric, str(labels.get("robot_id", "")), severity))
+_UID_LABEL = "__alert_rule_uid__"
 
 
-_POSTED_AS = {"Error": "DatasourceError", "NoData": "DatasourceNoData"}
-_TROUBLE = tuple(_POSTED_AS.values())
-_TROUBLE_METRICS = tuple(f"{FOREIGN}{name.lower()}_" for name in _TROUBLE)
+def _read_foreign(
+    uid: str, name: str, instance: Mapping[str, Any], evaluated: datetime, state: State
+) -> None:
+    """An instance of somebody else's rule is recorded from its posts; its state only tells that it
+    ended. That the rule cannot be evaluated is posted as an alert of its own."""
+    labels = _labels(instance)
+    base = str(instance.get("state", "")).partition(" (")[0]
+    posted = {"Error": TROUBLE[0], "NoData": TROUBLE[1]}.get(base)
+    # What was posted as trouble is over once the rule can be evaluated, and the other way round.
+    for alertname in (None, *TROUBLE):
+        named = {"alertname": alertname, "rulename": name} if alertname else {"alertname": name}
+        key = _foreign_key(uid, {**labels, **named})
+        state.others[key[0]] = evaluated
+        if alertname == posted:
+            (state.normal if base == "Normal" else state.held).add(key)
 
 
-def _read_instance(alert: Mapping[str, Any], evaluated: datetime, state: State) -> None:
-    labels = alert.get("labels") or {}
-    name, _, reason = str(alert.get("state", "")).partition(" (")
-    metric, severity = _key(labels)
-    key = metric, str(labels.get("robot_id", "")), severity
-    if key[1] and not is_robot_id(key[1]):
+def _foreign_key(uid: str, labels: Mapping[str, Any]) -> tuple[str, str, str]:
+    severity = foreign_alerts.severity_of(labels.get("severity", ""))
+    return foreign_alerts.metric_of(uid, labels), _robot_of(labels), severity
+
+
+def _robot_of(labels: Mapping[str, Any]) -> str:
+    robot_id = str(labels.get("robot_id", ""))
+    return robot_id if is_robot_id(robot_id) else ""
+
+
+_TROUBLE_METRICS = tuple(f"{foreign_alerts.FOREIGN}{name.lower()}_" for name in TROUBLE)
+
+
+def _labels(instance: Mapping[str, Any]) -> Mapping[str, Any]:
+    return instance.get("labels") or {}
+
+
+def _read_instance(
+    rule: Rule, instance: Mapping[str, Any], evaluated: datetime, state: State
+) -> None:
+    robot_id = str(_labels(instance).get("robot_id", ""))
+    if robot_id and not is_robot_id(robot_id):
         return
+    name, _, reason = str(instance.get("state", "")).partition(" (")
+    key = rule.metric, robot_id, rule.severity
     if name == "Pending":
         state.held.add(key)
     elif name in FIRING or name == "firing":
-        seen = _observation(
-            labels,
-            firing=True,
-            starts_at=_time(alert.get("activeAt"), evaluated) or evaluated,
-            ended_at=None,
-            seen_at=evaluated,
-            origin="pull",
-        )
-        state.firing.append(seen)
+        starts_at = _time(instance.get("activeAt"), evaluated) or evaluated
+        seen = Observation(*key, True, starts_at, seen_at=evaluated, origin="pull")
+        state.firing.append(_of_ours(seen, rule))
     elif reason.rstrip(")") not in VANISHED:
         state.normal.add(key)
 
@@ -180,7 +212,9 @@ def _rules(body: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
         yield from group.get("rules") or []
 
 
-def _pushed(alert: Mapping[str, Any], received_at: datetime) -> tuple[Observation, bool]:
+def _pushed(
+    alert: Mapping[str, Any], org_id: Any, received_at: datetime
+) -> tuple[Observation, bool]:
     labels = alert.get("labels")
     if not isinstance(labels, dict):
         raise MalformedPost("labels: an object is expected")
@@ -190,86 +224,62 @@ def _pushed(alert: Mapping[str, Any], received_at: datetime) -> tuple[Observatio
     starts_at = _time(alert.get("startsAt"), None)
     if starts_at is None:
         raise MalformedPost("startsAt: a time is expected")
+    uid = foreign_alerts.rule_uid(alert.get("generatorURL"), org_id)
+    rule = BY_UID.get(uid) if labels.get("alertname") not in TROUBLE else None
+    robot_id = labels.get("robot_id", "")
+    if rule and robot_id and not is_robot_id(robot_id):
+        raise MalformedPost(f"labels.robot_id: {robot_id!r} is no robot id")
+    metric, robot_id, severity = (
+        (rule.metric, str(robot_id), rule.severity) if rule else _foreign_key(uid, labels)
+    )
     firing = status == "firing"
     values = {k: v for k, v in (alert.get("values") or {}).items() if isinstance(v, int | float)}
     annotations = alert.get("annotations") or {}
-    seen = _observation(
-        labels,
-        firing=firing,
-        starts_at=starts_at,
+    links = ("generatorURL", "panelURL", "silenceURL")
+    seen = Observation(
+        metric,
+        robot_id,
+        severity,
+        firing,
+        starts_at,
+        received_at,
+        "push",
         ended_at=None if firing else _time(alert.get("endsAt"), received_at),
-        seen_at=received_at,
-        origin="push",
         value=values.get("R"),
         limit=values.get("W"),
         fingerprint=str(alert.get("fingerprint", ""))[:64],
-        annotations=annotations,
         details={
             "labels": labels,
             "values": values,
-            "links": {
-                k: alert[k] for k in ("generatorURL", "panelURL", "silenceURL") if k in alert
-            },
+            "links": {name: alert[name] for name in links if name in alert},
         },
     )
+    seen = _of_ours(seen, rule) if rule else _of_theirs(seen, uid, labels, annotations)
     return seen, annotations.get("grafana_state_reason") in VANISHED
 
 
-def _observation(
-    labels: Mapping[str, Any],
-    *,
-    firing: bool,
-    starts_at: datetime,
-    ended_at: datetime | None,
-    seen_at: datetime,
-    origin: Origin,
-    value: float | None = None,
-    limit: float | None = None,
-    fingerprint: str = "",
-    annotations: Mapping[str, str] | None = None,
-    details: Mapping[str, Any] | None = None,
-) -> Observation:
-    metric, severity = _key(labels)
-    robot_id = labels.get("robot_id", "")
-    if robot_id and not is_robot_id(robot_id):
-        raise MalformedPost(f"labels.robot_id: {robot_id!r} is no robot id")
-    rule = BY_KEY.get((metric, severity))
-    notes = annotations or {}
-    if rule is None:
-        title = str(notes.get("summary") or labels.get("alertname") or "Alert")
-        message = str(notes.get("description") or notes.get("Error") or title)
-    else:
-        title, message = vars(texts(rule, robot_id, value, limit)).values()
-    return Observation(
-        metric=metric,
-        robot_id=robot_id,
-        severity=severity,
-        firing=firing,
-        starts_at=starts_at,
-        ended_at=ended_at,
-        seen_at=seen_at,
-        origin=origin,
-        value=value,
-        limit=limit,
-        alert_type=rule.alert_type if rule else "system",
-        title=title[:200],
-        message=message,
-        rule_uid=rule.uid if rule else str(labels.get("__alert_rule_uid__", "")),
-        fingerprint=fingerprint,
-        details=details or {},
+def _of_ours(seen: Observation, rule: Rule) -> Observation:
+    words = texts(rule, seen.robot_id, seen.value, seen.limit)
+    return replace(
+        seen,
+        alert_type=rule.alert_type,
+        title=words.title[:200],
+        message=words.message,
+        rule_uid=rule.uid,
     )
 
 
-def _key(labels: Mapping[str, Any]) -> tuple[str, str]:
-    """(metric, severity). A rule that is not ours gets a metric made of its name."""
-    metric, severity = str(labels.get("metric", "")), str(labels.get("severity", ""))
-    if (metric, severity) in BY_KEY:
-        return metric, severity
-    name = str(labels.get("rulename") or labels.get("alertname") or "unnamed")
-    if labels.get("rulename"):  # DatasourceError and DatasourceNoData carry the rule's name here
-        name = f"{labels.get('alertname')} {name}"
-    slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-    return f"{FOREIGN}{slug}"[:50], severity if severity in RANK else "warning"
+def _of_theirs(
+    seen: Observation, uid: str, labels: Mapping[str, Any], notes: Mapping[str, Any]
+) -> Observation:
+    title = str(notes.get("summary") or labels.get("alertname") or "Alert")
+    return replace(
+        seen,
+        title=title[:200],
+        message=str(notes.get("description") or notes.get("Error") or title),
+        source=str(labels.get("instance") or foreign_alerts.name_of(labels))[:100],
+        rule_uid=uid,
+    )
 
 
 def _time(text: Any, default: datetime | None) -> datetime | None:

@@ -21,7 +21,14 @@ from typing import Any, Literal
 
 Origin = Literal["push", "pull", "standby", "person", "events"]
 Reason = Literal[
-    "recovered", "no data", "charging", "limit changed", "maintenance", "robot removed", "by hand"
+    "recovered",
+    "no data",
+    "charging",
+    "limit changed",
+    "maintenance",
+    "robot removed",
+    "by hand",
+    "not repeated",
 ]
 
 RANK: Mapping[str, int] = {"info": 0, "warning": 1, "critical": 2}
@@ -111,7 +118,7 @@ def fold(held: Held, seen: Observation) -> Held:
     if seen.firing:
         held = _begin(held, seen.starts_at, seen)
         # A post does not say when it was evaluated, only when the occurrence began.
-        return held if seen.origin == "push" else _fires(held, seen)
+        return _repeated(held, seen) if seen.origin == "push" else _fires(held, seen)
     if seen.by_look:
         return _normal(held, seen)
     if seen.starts_at < seen.stopped_at and _by_grafana(seen.origin):
@@ -152,6 +159,16 @@ def _fires(held: Held, seen: Observation) -> Held:
     if following is not None and not following.start_known:
         return _with(held, replace(following, starts_at=at), following)
     return _with(held, replace(_new(seen, at, following), start_known=False))
+
+
+def _repeated(held: Held, seen: Observation) -> Held:
+    """A person took it for over, because it was not repeated for long; its sender says that it is
+    not."""
+    for known in held:
+        ended = known.ended_at if known.reason == "not repeated" else None
+        if known.starts_at == seen.starts_at and ended and ended < seen.seen_at:
+            return _with(held, replace(known, ended_at=None, ended_by=None, reason=None), known)
+    return held
 
 
 def _normal(held: Held, seen: Observation) -> Held:

@@ -16,6 +16,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from glue.core import foreign_alerts
 from glue.core.flapping import Flap
 from glue.core.silences import Silence
 from glue.core.silences import covers as silences_it
@@ -85,7 +86,9 @@ def covers(mute: Mute, alert: Subject, now: datetime) -> bool:
         (mute.until is None or now < mute.until)
         and _any(mute.robots, (alert.robot_id,))
         and _any(mute.groups, alert.groups)
-        and _any(mute.metrics, (alert.metric,))
+        and (
+            not mute.metrics or any(foreign_alerts.names(one, alert.metric) for one in mute.metrics)
+        )
         and _any(mute.types, (alert.alert_type,))
     )
 

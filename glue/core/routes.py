@@ -16,6 +16,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from glue.core.episodes import RANK
+from glue.core.foreign_alerts import names
 
 Occasion = Literal["opened", "raised", "resolved", "escalated", "repeated"]
 
@@ -121,7 +122,7 @@ def fits(route: Route, transition: Transition, now: datetime) -> bool:
         route.enabled
         and (not route.severities or transition.severity in route.severities)
         and (not route.types or transition.alert_type in route.types)
-        and (not route.metrics or transition.metric in route.metrics)
+        and (not route.metrics or names(route.metrics, transition.metric))
         and (not route.robots or any(fnmatchcase(transition.robot_id, one) for one in route.robots))
         and (not route.groups or not route.groups.isdisjoint(transition.groups))
         and (route.hours is None or route.hours.end_of(now) is not None)

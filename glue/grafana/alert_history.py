@@ -24,3 +24,8 @@ class AlertHistory(Client):
         }
         rows: list[dict[str, Any]] = await self.get("/annotations", list, asked)
         return rows
+
+    async def rule_uids(self) -> dict[int, str]:
+        """The uid of every rule by the id that stands in its history."""
+        rules: list[dict[str, Any]] = await self.get("/v1/provisioning/alert-rules", list)
+        return {int(rule["id"]): str(rule["uid"]) for rule in rules}

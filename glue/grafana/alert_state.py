@@ -15,9 +15,11 @@ class AlertState(Client):
         """State of every rule and instance, from Grafana's state manager.
 
         Not from its Alertmanager: that one misses what is not posted (an instance that fires again
-        within 30 s of its last send).
+        within 30 s of its last send). The internal labels have the uid of each instance's rule.
         """
-        state: dict[str, Any] = await self.get("/prometheus/grafana/api/v1/rules", dict)
+        state: dict[str, Any] = await self.get(
+            "/prometheus/grafana/api/v1/rules", dict, {"includeInternalLabels": "true"}
+        )
         if not isinstance(state.get("data"), dict):
             raise GrafanaError(f"{self.url} does not answer as Grafana does; is GRAFANA_URL right?")
         return state

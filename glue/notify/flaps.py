@@ -8,6 +8,7 @@ from typing import Any
 
 from glue.core import flapping
 from glue.core.flapping import Flap, FlapRule
+from glue.core.foreign_alerts import rule_of
 from glue.core.routes import Transition
 from glue.settings import Settings
 from glue.store import flaps
@@ -20,7 +21,7 @@ def rules_of(settings: Settings) -> Rules:
     """What is called flapping here."""
 
     def rule(metric: str) -> FlapRule:
-        openings, within = settings.rules.flapping(metric)
+        openings, within = settings.rules.flapping(rule_of(metric))
         return FlapRule(openings, timedelta(seconds=within))
 
     return rule

@@ -61,6 +61,16 @@ class Rules(Group):
         pattern=r"^(\s*[A-Za-z0-9_:]+\s*=\s*\d{1,4}\s*/\s*[1-9]\d{1,4}\s*(,|$))*$",
     )
 
+    stale_after: int = setting(
+        86400,
+        "RULE_STALE_AFTER",
+        "An open alert of a rule that is not ours is shown as stale when its sender has not"
+        " repeated it for so long: senders repeat every few hours.",
+        "s",
+        ge=300,
+        le=31_536_000,
+    )
+
     def flapping(self, metric: str) -> tuple[int, int]:
         """So many openings within so many seconds of the metric are flapping."""
         for one in filter(str.strip, self.flap_metrics.split(",")):

@@ -71,17 +71,20 @@ async def write(
             await conn.execute(sql.remove, {"id": gone})
     kept = [c for c in changes if c.episode.id not in joined]
     last = {c.episode.id: c for c in kept}
-    moved = {c.episode.id: c for c in kept if c.kind in ("raised", "lowered")}
+    moved = {c.episode.id: c for c in kept if c.kind in ("raised", "lowered", "reopened")}
     first = {c.episode.id: c for c in kept if c.kind == "opened"}
     rows = [_changed(c, moved.get(i)) for i, c in last.items() if i not in first]
     if rows:
         await conn.execute(sql.close_or_change, {"rows": Jsonb(rows)})
-    rows = [_opened(c, last[c.episode.id]) for c in first.values()]
+    rows = [_opened(c, moved.get(i, c), last[i]) for i, c in first.items()]
     if rows:
         await conn.execute(sql.open, {"rows": Jsonb(rows)})
     rows = [_entry(c, joined) for c in changes]
     if rows:
         await conn.execute(sql.add_to_timeline, {"rows": Jsonb(rows)})
+    over = [i for i, c in last.items() if c.episode.shown != c.episode.severity]
+    if over:
+        await conn.execute(sql.at_their_worst, {"ids": over})
     await _keep(conn, list(occurrences))
 
 
@@ -132,10 +135,41 @@ async def set_acknowledged(
 
 
 async def set_resolved(
-    conn: AsyncConnection, alert_id: int, who: str, at: datetime, comment: str | None
+    conn: AsyncConnection, alert_id: int, who: str, at: datetime, reason: str, comment: str | None
 ) -> dict[str, Any]:
-    named = {"id": alert_id, "who": who, "at": at, "comment": comment}
-    return await _returned(conn, sql.resolve, named)
+    """The row, at its worst; what it is made of goes on."""
+    named = {"id": alert_id, "who": who, "at": at, "reason": reason, "comment": comment}
+    row = await _returned(conn, sql.resolve, named)
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        worse = await (await cursor.execute(sql.at_their_worst, {"ids": [alert_id]})).fetchone()
+    return worse or row
+
+
+async def end_occurrences(conn: AsyncConnection, alert_id: int, at: datetime, reason: str) -> None:
+    """What still fires of the alert is over, ``at`` the latest."""
+    await conn.execute(sql.end_occurrences, {"id": alert_id, "at": at, "reason": reason})
+
+
+async def repeated(
+    conn: AsyncConnection, metrics: Collection[str], at: datetime, *, listed: bool = False
+) -> None:
+    """Open alerts of these metrics, of rules that are not ours, still fire ``at``; ``listed``: our
+    Grafana says so."""
+    if metrics:
+        await conn.execute(sql.repeated, {"metrics": list(metrics), "at": at, "listed": listed})
+
+
+async def listed(conn: AsyncConnection) -> set[str]:
+    """Metrics of what fires by rules that are not ours and that our Grafana has listed."""
+    return {row[0] for row in await (await conn.execute(sql.listed)).fetchall()}
+
+
+async def mark_stale(
+    conn: AsyncConnection, before: datetime, at: datetime
+) -> list[tuple[int, str, datetime]]:
+    """Those last repeated ``before``: id, metric, when."""
+    cursor = await conn.execute(sql.mark_stale, {"before": before, "at": at})
+    return await cursor.fetchall()
 
 
 async def close_others(
@@ -144,7 +178,9 @@ async def close_others(
     """Close the robot's open alerts of metrics other than ``ruled``; gives their ids."""
     named = {"robot_id": robot_id, "ruled": list(ruled), "who": who, "reason": reason}
     cursor = await conn.execute(sql.close_others, named)
-    return [row[0] for row in await cursor.fetchall()]
+    ids = [row[0] for row in await cursor.fetchall()]
+    await conn.execute(sql.at_their_worst, {"ids": ids})
+    return ids
 
 
 async def hold_many(conn: AsyncConnection, ids: Collection[int]) -> dict[int, bool]:
@@ -205,6 +241,7 @@ def _changed(last: Change, moved: Change | None) -> dict[str, Any]:
         {
             "id": episode.id,
             "severity": episode.severity,
+            "worst": episode.worst or episode.severity,
             "starts_at": episode.starts_at,
             "raised": moved is not None and moved.kind == "raised",
             "value": seen.value if seen else None,
@@ -217,19 +254,21 @@ def _changed(last: Change, moved: Change | None) -> dict[str, Any]:
     )
 
 
-def _opened(change: Change, last: Change) -> dict[str, Any]:
-    seen = change.cause
+def _opened(change: Change, moved: Change, last: Change) -> dict[str, Any]:
+    """``moved``: what it became at once; it speaks of that limit."""
+    seen, became = change.cause, moved.cause
     return _plain(
         {
             "id": change.episode.id,
             "robot_id": seen.robot_id,
             "alert_type": seen.alert_type,
             "severity": last.episode.severity,
+            "worst": last.episode.worst or last.episode.severity,
             "title": seen.title,
-            "message": seen.message,
+            "message": became.message,
             "source": seen.source,
-            "value": seen.value,
-            "threshold": seen.limit,
+            "value": became.value,
+            "threshold": became.limit,
             "resolved": last.episode.resolved_at is not None,
             "resolved_at": last.episode.resolved_at,
             "resolve_reason": last.episode.reason,
@@ -264,7 +303,7 @@ def _entry(change: Change, joined: Mapping[int, int]) -> dict[str, Any]:
             "origin": seen.origin,
             "actor": None,
             "note": _note(change),
-            "details": None,
+            "details": {"message": seen.message} if change.kind in ("opened", "raised") else None,
         }
     )
 

@@ -26,10 +26,11 @@ OPENED = f"{ANY_ROBOT_SQL} AND $__timeFilter(began_at)"
 EMPTY = "No alert began in this time range"
 COLOURS = {"Critical": look.CRITICAL, "Warning": look.WARNING, "Info": look.INFO}
 BY_SEVERITY = ", ".join(
-    f"count(*) FILTER (WHERE severity = '{name.lower()}') AS \"{name}\"" for name in COLOURS
+    f"count(*) FILTER (WHERE worst_severity = '{name.lower()}') AS \"{name}\"" for name in COLOURS
 )
+"""By the highest severity that each reached."""
 NOT_NONE = ", ".join(
-    f"nullif(count(*) FILTER (WHERE severity = '{name.lower()}'), 0) AS \"{name}\""
+    f"nullif(count(*) FILTER (WHERE worst_severity = '{name.lower()}'), 0) AS \"{name}\""
     for name in COLOURS
 )
 """The same for bars, on which a 0 says nothing."""
@@ -39,6 +40,7 @@ STANDING = (
     "CASE attention WHEN 'acknowledged' THEN 'acknowledged by ' || coalesce(t.acknowledged_by, '?')"
     " WHEN 'flapping' THEN 'flapping, opened ' || flap_openings || ' times'"
     " WHEN 'muted' THEN 'muted: ' || quiet_reason ELSE state END"
+    " || CASE WHEN stale_since IS NOT NULL THEN ', stale' ELSE '' END"
 )
 """SQL for who looks after an open alert, or why nobody is told."""
 WHO = "coalesce(robot_name, 'the stack')"
@@ -170,7 +172,7 @@ def _opened() -> timeseries.Panel:
     return shapes.counts(
         10,
         "Alerts that began",
-        "How many alerts began in each interval, by the severity that they reached.",
+        "How many alerts began in each interval, by the highest severity that they reached.",
         [query],
         colours=COLOURS,
         empty=EMPTY,
@@ -211,7 +213,8 @@ def _metrics() -> barchart.Panel:
     query = SQL(
         "Metrics",
         f"""
-        SELECT CASE metric {cases} ELSE coalesce(metric, alert_type) END AS "Metric", {NOT_NONE}
+        SELECT CASE metric {cases} ELSE coalesce(rule_metric, alert_type) END AS "Metric",
+        {NOT_NONE}
         FROM grafana.alerts WHERE {OPENED} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {NOISIEST}
         """,
     )

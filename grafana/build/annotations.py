@@ -31,7 +31,8 @@ class _Queried(AnnotationQuery):
 
 @dataclass(frozen=True)
 class Alerts(Builder[AnnotationQuery]):
-    """Alerts of a metric that touch the time range; an open one reaches to now.
+    """Alerts of a metric that touch the time range, by their highest severity; an open one reaches
+    to now.
 
     One query a metric and severity: Grafana knows a colour and panels for a query, not for a row.
     ``panels`` are the numbers of those that they are drawn over; unless said, the rule's own.
@@ -57,9 +58,10 @@ class Alerts(Builder[AnnotationQuery]):
     def _query(self) -> str:
         return f"""
         SELECT coalesce(starts_at, created_at) AS "time", coalesce(resolved_at, now()) AS "timeend",
-        title AS "text", severity || ',' || state AS "tags"
+        title AS "text", worst_severity || ',' || state AS "tags"
         FROM grafana.alerts
-        WHERE {THIS_ROBOT_SQL} AND metric = '{self.metric}' AND severity = '{self.severity}'
+        WHERE {THIS_ROBOT_SQL} AND metric = '{self.metric}'
+        AND worst_severity = '{self.severity}'
         AND coalesce(starts_at, created_at) <= $__timeTo()
         AND coalesce(resolved_at, now()) >= $__timeFrom()
         ORDER BY 1 DESC LIMIT 200

@@ -18,12 +18,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from glue.core.metrics import METRICS
+from glue.core.rules import BY_KEY
 from glue.series import admin
 from glue.settings import Settings
 from glue.stack.parts import influxdb, mosquitto
 from tests import programs
 from tests.alert_stack import Record, running_glue
 from tests.bench.memory import cpu, pss, tree
+from tests.posts import rule_url
 
 ROBOTS = 2000
 ALERTS = 20
@@ -84,7 +86,7 @@ def _alert(robot: str, name: str, began: datetime, ended: datetime | None) -> di
         "endsAt": ended.isoformat() if ended else "0001-01-01T00:00:00Z",
         "values": {"R": reading, "W": metric.warning, "L": recovery},
         "fingerprint": f"{hash((robot, name)) & (2**64 - 1):016x}",
-        "generatorURL": "http://127.0.0.1:3000/alerting/grafana/tonypi-cpu-warning/view",
+        "generatorURL": rule_url(BY_KEY[name, "warning"].uid),
     }
 
 

@@ -119,16 +119,34 @@ def foreign_rule(group):
     }
 
 
+def post_as_alertmanager(settings):
+    """An alert that no rule of our Grafana is behind."""
+    alert = {
+        "status": "firing",
+        "labels": {"alertname": "NodeDown", "instance": "pc1"},
+        "startsAt": "2026-11-28T10:00:00Z",
+        "generatorURL": "http://prometheus:9090/graph?g0.expr=up+%3D%3D+0",
+    }
+    secret = settings.glue.webhook_secret.get_secret_value()
+    return httpx.post(
+        settings.grafana.webhook_url,
+        json={"alerts": [alert]},
+        headers={"Authorization": f"Bearer {secret}"},
+    ).json()
+
+
 def test_a_rule_of_others_neither_puts_grafana_out_of_charge_nor_outlives_its_deletion(
     ground, mosquitto, fast_grafana
 ):
+    """What another Alertmanager posts outlives all looks: it is over when its sender says so."""
     there = fast_grafana.grafana
     glue = fast_grafana.glue.model_copy(update={"port": probe.free_port()})
     settings = fast_grafana.model_copy(update={"glue": glue})
     auth = there.admin_user, there.admin_password.get_secret_value()
 
-    def alert(record):
-        found = record.rows("SELECT * FROM alerts WHERE metric = 'rule:door_open' ORDER BY id")
+    def alert(record, rule="door_open"):
+        named = f"rule:{rule}:%"
+        found = record.rows("SELECT * FROM alerts WHERE metric LIKE %s ORDER BY id", named)
         return found[-1] if found else None
 
     with (
@@ -146,16 +164,21 @@ def test_a_rule_of_others_neither_puts_grafana_out_of_charge_nor_outlives_its_de
             "/v1/provisioning/folder/foreign/rule-groups/slow", json=group
         ).raise_for_status()
         assert wait_until(lambda: alert(record) is not None, 40), "its post reaches us"
+        assert alert(record)["rule_uid"] == made.json()["uid"]
+        assert post_as_alertmanager(fast_grafana)["opened"] == 1
         ends = time.monotonic() + 12 * INTERVAL
         while time.monotonic() < ends:
             assert record.evaluator() == "grafana"
             time.sleep(0.5)
         assert not alert(record)["resolved"]
+        assert alert(record)["listed"], "our Grafana has claimed it"
         proxy.break_next("refuse", lambda method, path: True, times=10**6, status=503)
         uid = made.json()["uid"]
         client.delete(f"/v1/provisioning/alert-rules/{uid}").raise_for_status()
         assert wait_until(lambda: alert(record)["resolved"], 20), "two looks without the rule"
         assert alert(record)["resolve_reason"] == "no data"
+        node = alert(record, "nodedown")
+        assert (node["resolved"], node["listed"]) == (False, False)
 
 
 def test_standby_takes_over_from_a_killed_grafana_and_hands_back_the_same_episode(

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from glue import store
 from glue.alerts import people
 from glue.alerts.intake import Intake
+from glue.alerts.pull import Watch
 from glue.core.occurrences import Observation
 from glue.series import Query
 from glue.store import alerts
@@ -121,7 +122,7 @@ async def test_one_row_rises_falls_and_ends_with_its_timeline(settings, intake, 
         ("opened", "warning"),
         ("raised", "critical"),
         ("lowered", "warning"),
-        ("resolved", "warning"),
+        ("resolved", "critical"),
     ]
 
 
@@ -191,6 +192,57 @@ async def test_resolved_by_hand_stays_so_until_normal_was_reported(pool, intake,
     await intake.take([observed(firing=False, at=later, starts=start)])
     await intake.take([observed(at=later + timedelta(seconds=10))])
     assert [a["resolved"] for a in rows()] == [True, False]
+
+
+async def test_what_is_not_repeated_is_stale_can_be_closed_and_opens_again_when_repeated(
+    settings, pool, intake, rows
+):
+    settings = settings.model_copy(
+        update={"rules": settings.rules.model_copy(update={"stale_after": 3600})}
+    )
+    start = datetime.now(UTC) - timedelta(hours=5)
+    at = [start]
+    watch = Watch(settings, pool, None, intake, clock=lambda: at[0])
+
+    async def repeat(hours: float) -> None:
+        at[0] = start + timedelta(hours=hours)
+        seen = observed("", at=at[0], starts=start, metric="rule:node_down:0123456789ab")
+        await intake.take([seen])
+        await watch.look()
+
+    async def look(hours: float) -> None:
+        at[0] = start + timedelta(hours=hours)
+        await watch.look()
+
+    def state() -> tuple[bool, bool]:
+        [alert] = rows()
+        return alert["resolved"], alert["stale_since"] is not None
+
+    await repeat(0)
+    await repeat(0.9)
+    await look(1.8)
+    assert state() == (False, False), "repeated within the hour"
+    await look(2)
+    assert state() == (False, True)
+    await repeat(2.1)
+    assert state() == (False, False)
+    await look(4)
+    [alert] = rows()
+    await resolve(pool, alert["id"], "olga", None)
+    [alert] = rows()
+    assert (alert["resolve_reason"], alert["resolved_by"]) == ("not repeated", "olga")
+    at[0] = datetime.now(UTC) + timedelta(seconds=1)
+    await intake.take([observed("", at=at[0], starts=start, metric="rule:node_down:0123456789ab")])
+    [alert] = rows()
+    assert (alert["resolved"], alert["resolved_by"], alert["stale_since"]) == (False, None, None)
+    kinds = [t["kind"] for t in rows("SELECT kind FROM alert_timeline ORDER BY id")]
+    assert kinds == ["opened", "stale", "stale", "resolved", "opened"]
+
+
+async def test_alerts_of_our_own_rules_are_never_stale(settings, pool, intake, rows):
+    await intake.take([observed("r1", at=datetime.now(UTC) - timedelta(days=30))])
+    await Watch(settings, pool, None, intake).look()
+    assert [a["stale_since"] for a in rows()] == [None]
 
 
 async def test_acknowledging_twice_keeps_the_first_name(pool, intake, rows):

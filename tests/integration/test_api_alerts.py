@@ -107,16 +107,40 @@ async def test_every_column_filters(api: Api) -> None:
     assert is_problem(answer, 422) and "R9 is no robot" in answer.text
 
 
+async def test_instances_of_a_rule_of_others_are_counted_together(api: Api) -> None:
+    for digest in ("0123456789ab", "ba9876543210"):
+        await api.add_alert(metric=f"rule:disk_full:{digest}", robot_id=None)
+    await api.add_alert(metric="rule:disk_full", robot_id=None)
+    got = (await api.get("viewer", "/alerts/statistics", since=START.isoformat())).json()
+    assert got["by_metric"] == [{"name": "rule:disk_full", "alerts": 3, "open": 3}]
+    assert len(await ids(api, metric="rule:disk_full")) == 3
+    assert len(await ids(api, metric="rule:disk_full:0123456789ab")) == 1
+
+
+async def test_what_is_stale_or_was_worse_is_told_and_filtered(api: Api) -> None:
+    stale = await api.add_alert(
+        severity="warning", worst_severity="critical", repeated_at=START, stale_since=START
+    )
+    await api.add_alert(severity="critical", resolved=True, resolved_at=START, stale_since=START)
+    assert await ids(api, stale=True) == await ids(api, severity="warning") == [stale]
+    assert stale in await ids(api, worst_severity="critical")
+    shown = (await api.get("viewer", f"/alerts/{stale}")).json()
+    assert (shown["severity"], shown["worst_severity"]) == ("warning", "critical")
+    assert shown["stale_since"] == shown["repeated_at"] is not None
+
+
 async def test_statistics_of_a_range(api: Api) -> None:
     def at(minutes: int) -> datetime:
         return START + timedelta(minutes=minutes)
 
     await api.add_alert(created_at=at(0), metric="cpu", robot_id="r1")
-    for seen, over in ((1, 2), (3, 10), (8, None)):
+    # The second fell to a warning before it was over, the third has fallen.
+    for seen, over, last in ((1, 2, "critical"), (3, 10, "warning"), (8, None, "warning")):
         await api.add_alert(
             created_at=at(0),
             robot_id="r2",
-            severity="critical",
+            severity=last,
+            worst_severity="critical",
             acknowledged=True,
             acknowledged_at=at(seen),
             resolved=over is not None,
@@ -128,7 +152,7 @@ async def test_statistics_of_a_range(api: Api) -> None:
     )
     assert answer.status_code == 200, answer.text
     got = answer.json()
-    assert got["open_now"] == {"critical": 1, "warning": 1, "info": 1}
+    assert got["open_now"] == {"critical": 0, "warning": 2, "info": 1}
     assert (got["alerts"], got["open"]) == (4, 2)
     assert got["by_severity"] == [
         {"name": "critical", "alerts": 3, "open": 1},

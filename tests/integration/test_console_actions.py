@@ -47,6 +47,43 @@ async def test_an_alert_is_acknowledged_commented_and_resolved_by_hand(console: 
     assert f'value="{later}"' not in operator.page.text
 
 
+async def test_an_alerts_page_tells_the_present_reading_and_units(console: Console) -> None:
+    api = console.api
+    await api.rows(
+        "INSERT INTO heartbeats (name, beat_at, listened) VALUES ('events', now(), 1900)"
+        " ON CONFLICT (name) DO UPDATE SET listened = 1900, beat_at = now()"
+    )
+    await api.rows(
+        "UPDATE robots SET heard_at = 1000, last_seen = now(), status = 'online',"
+        " clean_offline = false WHERE robot_id = 'tonypi_01'"
+    )
+    alert = await api.add_alert(
+        robot_id="tonypi_01", metric="silence", value=63.9996, threshold=60.0, title="Silent"
+    )
+    viewer = await console.as_("viewer")
+    facts = re.sub(r"<[^>]*>", " ", (await viewer.get(f"/alerts/{alert}")).text)
+    assert re.search(r"Now\s+15 min\s+When it opened or changed\s+1 min, limit 1 min", facts)
+
+
+async def test_an_alert_that_is_stale_or_was_worse_says_so(console: Console) -> None:
+    alert = await console.api.add_alert(
+        title="Node down",
+        metric="rule:node_down:0123456789ab",
+        severity="warning",
+        worst_severity="critical",
+        repeated_at=datetime.now(UTC) - timedelta(days=2),
+        stale_since=datetime.now(UTC) - timedelta(days=1),
+    )
+    operator = await console.as_("operator")
+    listed = (await operator.get("/alerts")).text
+    assert "was critical" in listed and "stale" in listed
+    assert "was critical" in (await operator.get(f"/alerts/{alert}")).text
+    assert "Last repeated" in operator.text and "2 d ago" in operator.text
+    await operator.send("Resolve by hand</button>", comment="")
+    (row,) = await console.api.rows("SELECT * FROM alerts WHERE id = %(id)s", id=alert)
+    assert (row["severity"], row["resolve_reason"]) == ("critical", "not repeated")
+
+
 async def test_an_alert_is_muted_for_a_while_and_told_again(console: Console) -> None:
     alert = await console.api.add_alert(title="Servo hot", metric="servo_temp")
     operator = await console.as_("operator")

@@ -15,6 +15,7 @@ from tests.integration.test_alert_intake import (  # noqa: F401
     series,
     write_servos,
 )
+from tests.posts import rule_url
 
 
 def posted(robot, status, value, starts, **more):
@@ -27,6 +28,7 @@ def posted(robot, status, value, starts, **more):
         "endsAt": (starts + timedelta(seconds=30)).isoformat(),
         "values": {"R": value, "W": 60, "L": 57, "M": (value - 60) / 3},
         "fingerprint": "f1",
+        "generatorURL": rule_url("tonypi-servo-temp-warning"),
         **more,
     }
     return read_post({"alerts": [alert]}, datetime.now(UTC))

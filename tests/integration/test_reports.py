@@ -219,10 +219,12 @@ async def test_records_are_counted_by_robot_day_task_and_reason(fleet: Fleet) ->
         old=fleet.day - timedelta(hours=1),
     )
     await fleet.rows(
-        "INSERT INTO alerts (robot_id, alert_type, severity, title, metric, created_at,"
-        " acknowledged, acknowledged_at, resolved, resolved_at) VALUES"
-        " ('r1', 'servo', 'critical', 'x', 'servo_temp', %(at)s, true, %(ack)s, true, %(end)s),"
-        " (NULL, 'system', 'warning', 'x', 'events_stopped', %(at)s, false, NULL, false, NULL)",
+        "INSERT INTO alerts (robot_id, alert_type, severity, worst_severity, title, metric,"
+        " created_at, acknowledged, acknowledged_at, resolved, resolved_at) VALUES"
+        " ('r1', 'servo', 'warning', 'critical', 'x', 'servo_temp', %(at)s, true, %(ack)s, true,"
+        "  %(end)s),"
+        " (NULL, 'system', 'warning', NULL, 'x', 'events_stopped', %(at)s, false, NULL, false,"
+        "  NULL)",
         at=at,
         ack=at + timedelta(minutes=2),
         end=at + timedelta(minutes=10),
@@ -233,6 +235,7 @@ async def test_records_are_counted_by_robot_day_task_and_reason(fleet: Fleet) ->
     assert found["jobs.success"].value == 50
     assert found["jobs.estimate"].value == pytest.approx(200)
     assert found["alerts.total"].value == 2
+    assert found["alerts.critical"].value == 1, "it was, though it fell before it was over"
     assert found["alerts.acknowledge"].value == pytest.approx(120)
     jobs = next(s for s in content.sections if s.key == "jobs")
     assert [t.title for t in jobs.tables] == ["Jobs by task", "Jobs by robot", "Why jobs failed"]

@@ -13,7 +13,9 @@ from psycopg.rows import dict_row
 from glue import store
 from glue.alerts.intake import Intake
 from glue.api.app import create_app
+from glue.core.rules import BY_KEY
 from glue.series import Query
+from tests.posts import rule_url
 
 SECRET = "webhook-secret-of-this-test"
 
@@ -32,8 +34,20 @@ def alert(robot="r1", severity="warning", **changes):
         "endsAt": "0001-01-01T00:00:00Z",
         "fingerprint": f"f{robot}{severity}",
         "values": {"R": 66, "W": 60, "L": 57},
+        "generatorURL": rule_url(BY_KEY["servo_temp", severity].uid),
     }
     return made | changes
+
+
+def foreign(name="Disk almost full", uid="", **changes):
+    """Of a rule that is not ours; without a ``uid``, as Alertmanager posts it."""
+    labels = {"alertname": name} | changes.pop("labels", {})
+    source = rule_url(uid) if uid else "http://prometheus:9090/graph"
+    return alert(labels=labels, values=None, generatorURL=source, **changes)
+
+
+def ended(one):
+    return one | {"status": "resolved", "endsAt": "2026-11-23T20:45:50Z"}
 
 
 @pytest.fixture
@@ -114,16 +128,89 @@ async def test_truncated_posts_ask_for_a_look(hook):
     assert len(hook.looks) == 1
 
 
-async def test_datasource_errors_and_foreign_rules_are_kept(hook):
-    await post(
-        hook,
-        alert(labels={"alertname": "DatasourceError", "rulename": "Their rule"}),
-        alert(labels={"alertname": "Door open"}),
-    )
-    assert [r["metric"] for r in rows(hook)] == [
-        "rule:datasourceerror_their_rule",
-        "rule:door_open",
+def opens(hook):
+    """Title, part and whether it is open, of every alert."""
+    return [(r["title"], r["source"], not r["resolved"]) for r in rows(hook)]
+
+
+async def test_instances_of_one_rule_are_alerts_of_their_own(hook):
+    a, b = (foreign(labels={"instance": one}) for one in ("pc-a", "pc-b"))
+    await post(hook, a, b)
+    await post(hook, ended(a), b)
+    assert opens(hook) == [
+        ("Disk almost full", "pc-a", False),
+        ("Disk almost full", "pc-b", True),
     ]
+
+
+async def test_titles_of_any_script_and_length_are_alerts_of_their_own(hook):
+    long = "The disk of the machine in the corner is almost full"
+    named = [foreign(name) for name in ("温度过高", "电池电量低", long + " a", long + " b")]
+    await post(hook, *named)
+    await post(hook, ended(named[0]), ended(named[2]))
+    assert [(title, is_open) for title, _, is_open in opens(hook)] == [
+        ("温度过高", False),
+        ("电池电量低", True),
+        (long + " a", False),
+        (long + " b", True),
+    ]
+
+
+async def test_labels_that_look_like_ours_make_no_alert_of_ours(hook):
+    labels = {"metric": "memory", "severity": "warning", "instance": "pc1"}
+    await post(hook, foreign("Server memory", uid="theirs", labels=labels))
+    assert opens(hook) == [("Server memory", "pc1", True)]
+
+
+async def test_a_test_of_the_contact_point_is_no_alert(hook):
+    test = foreign("TestAlert", labels={"instance": "Grafana"}) | {"generatorURL": "?orgId=1"}
+    answer = await post(hook, test, receiver="glue", groupKey="glue-57c6d9296de2ad39-1764335400")
+    assert (answer.status_code, answer.json()["refused"]) == (200, 0)
+    assert rows(hook) == []
+
+
+async def test_text_that_postgresql_does_not_keep_costs_no_alert(hook):
+    odd = foreign("a\x00b", labels={"la\ud800bel": "x\x00", "robot_id": "lab pi 1"})
+    answer = await post(hook, odd, alert())
+    assert (answer.status_code, answer.json()["received"]) == (200, 2)
+    first, second = sorted(rows(hook), key=lambda row: row["title"])
+    assert (first["title"], first["robot_id"]) == ("a\ufffdb", None)
+    assert first["details"]["labels"] == {
+        "alertname": "a\ufffdb",
+        "la\ufffdbel": "x\ufffd",
+        "robot_id": "lab pi 1",
+    }
+    assert second["metric"] == "servo_temp"
+
+
+async def test_numbers_that_postgresql_does_not_keep_cost_no_alert(hook):
+    content = json.dumps({"alerts": [alert(), foreign(name="big")]})
+    content = content.replace('"R": 66', '"R": NaN, "B": 1e999, "C": 9' + "9" * 400)
+    assert (await post(hook, content=content)).status_code == 200
+    assert len(rows(hook)) == 2
+
+
+async def test_a_warning_and_a_critical_of_one_post_speak_of_the_critical_limit(hook):
+    hot = alert(severity="critical", values={"R": 80, "W": 75, "L": 72})
+    await post(hook, alert(values={"R": 80, "W": 60, "L": 57}), hot)
+    [row] = rows(hook)
+    assert (row["severity"], row["value"], row["threshold"]) == ("critical", 80, 75)
+    assert row["message"] == "Servo temperature is 80 °C, above the critical limit of 75 °C."
+
+
+async def test_an_alert_that_is_over_shows_and_counts_its_highest_severity(hook):
+    hot = alert(severity="critical", values={"R": 80, "W": 75, "L": 72})
+    cooled = {"R": 56, "W": 60, "L": 57}
+    await post(hook, alert())
+    await post(hook, hot)
+    await post(hook, ended(hot) | {"values": cooled, "endsAt": "2026-11-23T20:45:10Z"})
+    [row] = rows(hook)
+    assert (row["severity"], row["worst_severity"]) == ("warning", "critical"), "it is open"
+    await post(hook, ended(alert()) | {"values": cooled})
+    [row] = rows(hook)
+    assert (row["severity"], row["worst_severity"]) == ("critical", "critical")
+    assert (row["value"], row["threshold"]) == (80, 75)
+    assert row["message"] == "Servo temperature is 80 °C, above the critical limit of 75 °C."
 
 
 async def test_an_unreadable_alert_is_counted_and_the_rest_taken(hook):

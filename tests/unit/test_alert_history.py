@@ -25,6 +25,7 @@ def row(seconds, was, now, robot="r1", rule=RULE, **changes):
     )
     made = {
         "id": changes.pop("id", 1),
+        "alertId": 7,
         "time": int(at(seconds).timestamp() * 1000),
         "prevState": was,
         "newState": now,
@@ -35,7 +36,7 @@ def row(seconds, was, now, robot="r1", rule=RULE, **changes):
 
 
 def told(*rows):
-    return list(observations(turns(rows), at(500)))
+    return list(observations(turns(rows, {7: RULE.uid, 8: "theirs"}), at(500)))
 
 
 def test_a_begin_and_its_end_are_one_observation_with_both_ends_and_the_value():
@@ -69,11 +70,11 @@ def test_a_begin_without_its_end_and_an_end_without_its_begin_are_told_as_such()
 
 
 def test_what_is_not_ours_or_not_readable_is_passed_over():
-    renamed = row(1, "Normal", "Alerting", text=row(1, "", "")["text"].replace("critical {", "x {"))
     assert (
         told(
-            renamed,
-            row(1, "Normal", "Alerting", text="Door open {alertname=Door open, zone=A} - A=1"),
+            row(1, "Normal", "Alerting", alertId=8),
+            row(1, "Normal", "Alerting", alertId=9),
+            row(1, "Normal", "Alerting", text="Door open {zone=A} - A=1", alertId=8),
             row(1, "Normal", "Alerting", text="a note by hand"),
             row(1, "Normal", "Alerting", text=None),
             row(1, None, None),

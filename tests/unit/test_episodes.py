@@ -22,7 +22,7 @@ def test_warning_rises_to_critical_falls_back_and_ends_as_one_episode():
         ("opened", "warning"),
         ("raised", "critical"),
         ("lowered", "warning"),
-        ("resolved", "warning"),
+        ("resolved", "critical"),
     ]
     assert {c.episode.id for c in changes} == {1}
     assert known.episode is None

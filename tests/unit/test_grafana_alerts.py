@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from glue.core.charge import Look, at_start, judge
+from glue.core.foreign_alerts import rule_of
 from glue.core.grafana_alerts import MalformedPost, read_post, read_state
 from glue.core.occurrences import Occurrence
 from glue.core.rules import BY_KEY, RULES
+from tests.posts import rule_url
 
 NOW = datetime(2026, 11, 23, 20, 45, tzinfo=UTC)
 
@@ -26,6 +28,7 @@ def alert(**changes):
         "startsAt": "2026-11-23T20:44:50.123456789Z",
         "endsAt": "0001-01-01T00:00:00Z",
         "fingerprint": "76da2a57fa28e24e",
+        "generatorURL": rule_url("tonypi-servo-temp-critical"),
         "values": {"C": 1, "L": 72, "M": 1.66, "R": 80, "W": 75},
     }
     made |= changes
@@ -62,12 +65,143 @@ def test_a_resolved_alert_tells_when_and_whether_its_series_vanished():
     assert post.vanished == {("servo_temp", "r1", "critical")}
 
 
+PROMETHEUS = "http://prometheus:9090/graph?g0.expr=up+%3D%3D+0"
+
+
+def foreign(labels=None, uid="door", **changes):
+    """Of a rule that is not ours; ``uid`` None: of Prometheus, through Alertmanager."""
+    labels = {"alertname": "Door open", "zone": "A"} if labels is None else labels
+    source = PROMETHEUS if uid is None else rule_url(uid)
+    return alert(**{"labels": labels, "generatorURL": source, "values": None} | changes)
+
+
+def identity(one, **rest):
+    [seen] = only(one, **rest).observations
+    return (*seen.pair, seen.severity)
+
+
 def test_rules_of_others_and_datasource_errors_are_recorded_under_their_own_name():
-    theirs = alert(labels={"alertname": "Door open", "zone": "A"}, values=None)
-    broken = alert(labels={"alertname": "DatasourceError", "rulename": "Door open"})
-    first, second = only(theirs, broken).observations
-    assert (first.metric, first.severity, first.robot_id) == ("rule:door_open", "warning", "")
-    assert second.metric == "rule:datasourceerror_door_open"
+    broken = foreign({"alertname": "DatasourceError", "rulename": "Door open"})
+    theirs, trouble = only(foreign(), broken).observations
+    assert rule_of(theirs.metric) == "rule:door_open"
+    assert (theirs.severity, theirs.robot_id, theirs.rule_uid) == ("warning", "", "door")
+    assert rule_of(trouble.metric) == "rule:datasourceerror_door_open"
+
+
+OWN = {"alertname": "Server memory", "metric": "memory", "severity": "warning", "instance": "pc1"}
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        foreign(OWN),
+        foreign(OWN, uid=None),
+        foreign(OWN, generatorURL="http://["),
+        alert(generatorURL=rule_url("theirs")),
+        alert(generatorURL=rule_url("tonypi-servo-temp-critical", org=2)),
+        alert(labels={"alertname": "DatasourceError", "rulename": "Servo temperature critical"}),
+    ],
+    ids=["labels of ours", "of Prometheus", "no address", "all labels", "another org", "trouble"],
+)
+def test_nothing_in_its_labels_makes_an_alert_ours(one):
+    [seen] = only(one).observations
+    assert seen.metric.startswith("rule:")
+    assert seen.alert_type == "system"
+
+
+def test_the_uid_alone_makes_an_alert_ours():
+    [seen] = only(
+        alert(labels={"robot_id": "r1", "metric": "cpu", "severity": "info"})
+    ).observations
+    assert (*seen.pair, seen.severity) == ("servo_temp", "r1", "critical")
+    assert identity(alert(), orgId=1) == identity(alert())
+    assert identity(alert(), orgId=2)[0].startswith("rule:"), "the post's organisation decides"
+
+
+LONG = "The disk of the machine in the corner is almost full"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (foreign({"alertname": "温度过高"}), foreign({"alertname": "电池电量低"})),
+        (foreign({"alertname": LONG + " (a)"}), foreign({"alertname": LONG + " (b)"})),
+        (foreign({"instance": "pc-a"}), foreign({"instance": "pc-b"})),
+        (foreign(), foreign(uid="of-the-same-title")),
+        (foreign(), foreign(uid=None)),
+        (foreign(), foreign(generatorURL=rule_url("door", org=2))),
+        (foreign({"alertname": "!"}), foreign({"alertname": "?"})),
+        (foreign({"a": "b"}), foreign({"a=b": ""})),
+    ],
+)
+def test_what_differs_in_rule_or_labels_is_another_alert(first, second):
+    one, other = identity(first), identity(second)
+    assert one != other
+    assert all(0 < len(metric) <= 50 for metric, _, _ in (one, other))
+    ended = alert(**second | {"status": "resolved", "endsAt": "2026-11-23T20:45:00Z"})
+    assert identity(ended) == other, "its end is that of the same alert"
+
+
+def test_titles_in_any_script_are_readable_in_the_metric():
+    assert rule_of(identity(foreign({"alertname": "温度过高"}))[0]) == "rule:温度过高"
+
+
+def test_a_label_robot_id_that_is_none_leaves_the_robot_empty():
+    [seen] = only(foreign({"alertname": "Door open", "robot_id": "lab pi 1"})).observations
+    assert (seen.robot_id, seen.details["labels"]["robot_id"]) == ("", "lab pi 1")
+    assert identity(foreign({"robot_id": "r1"}))[1] == "r1"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        *(
+            (one, "critical")
+            for one in ("critical", "Critical", " CRITICAL ", "P1", "page", "Error")
+        ),
+        *(
+            (one, "warning")
+            for one in ("warning", "WARN", "P3", "", "sehr schlimm", None, 7, ["x"])
+        ),
+        *((one, "info") for one in ("info", "Information", "p5", "none")),
+    ],
+)
+def test_severities_of_others_are_ours_whatever_their_case(theirs, ours):
+    assert identity(foreign({"alertname": "x", "severity": theirs}))[2] == ours
+
+
+TEST = {"alertname": "TestAlert", "instance": "Grafana"}
+
+
+@pytest.mark.parametrize(
+    ("one", "rest"),
+    [
+        (alert(labels=TEST, generatorURL="?orgId=1"), {}),
+        (alert(labels={"alertname": "Mine"}), {"groupKey": "glue-57c6d9296de2ad39-1764335400"}),
+    ],
+    ids=["as Grafana fills it in", "with labels of one's own"],
+)
+def test_what_grafanas_test_button_sends_is_no_alert(one, rest):
+    post = only(one, receiver="glue", **rest)
+    assert (post.observations, post.refused, post.tests) == ([], [], 1)
+
+
+def test_a_rule_that_is_called_like_grafanas_test_is_an_alert():
+    key = '{}/{__grafana_receiver__="glue"}:{alertname="TestAlert"}'
+    assert only(foreign(TEST), groupKey=key).tests == 0
+
+
+def test_characters_and_numbers_that_postgresql_does_not_keep_cost_no_alert():
+    odd = {"alertname": "a\x00b", "la\ud800bel": "x\udfff"}
+    first, second = only(foreign(odd, values={"R": 10**400, "B": 1}), alert()).observations
+    assert first.details["labels"] == {"alertname": "a\ufffdb", "la\ufffdbel": "x\ufffd"}
+    assert (first.value, first.details["values"]) == (None, {"B": 1})
+    assert second.metric == "servo_temp"
+    deep = {}
+    for _ in range(100):
+        deep = {"x": deep}
+    post = only(foreign(values=deep), alert())
+    assert (len(post.observations), post.refused) == (2, [])
 
 
 @pytest.mark.parametrize(
@@ -77,7 +211,6 @@ def test_rules_of_others_and_datasource_errors_are_recorded_under_their_own_name
         ({"status": "pending"}, "status"),
         ({"startsAt": None}, "startsAt"),
         ({"labels": {"robot_id": "a/b"}}, "robot_id"),
-        ({"labels": {"robot_id": 7}}, "robot_id"),
         ({"annotations": ["x"]}, "list"),
         ({"values": "x"}, "str"),
     ],
@@ -102,6 +235,7 @@ def test_truncation_is_told():
 
 
 def rule_state(rule, alerts=(), evaluated="2026-11-23T20:44:50Z"):
+    alerts = alerts or [instance(rule, "Normal (NoData)", None)]
     return {
         "name": rule.title,
         "labels": {"metric": rule.metric, "severity": rule.severity},
@@ -115,7 +249,7 @@ def state_of(*rules):
 
 
 def instance(rule, state, robot="r1"):
-    labels = {"metric": rule.metric, "severity": rule.severity, "robot_id": robot}
+    labels = {"__alert_rule_uid__": rule.uid} | ({"robot_id": robot} if robot else {})
     return {"labels": labels, "state": state, "activeAt": "2026-11-23T20:44:10Z", "value": "1e+00"}
 
 
@@ -161,54 +295,63 @@ def test_a_rule_that_only_keeps_its_last_state_is_not_evaluating():
     assert RULES[0].title in state.trouble
 
 
-def test_a_rule_of_others_with_a_long_interval_does_not_make_ours_look_late():
-    theirs = {
-        "name": "Door open",
-        "labels": {},
-        "lastEvaluation": "2026-11-23T20:44:00Z",  # every minute, Grafana's usual interval
-        "alerts": [],
-    }
-    every, now = timedelta(seconds=10), datetime(2026, 11, 23, 20, 44, 55, tzinfo=UTC)
-    state = state_of(*(rule_state(rule) for rule in RULES), theirs)
-    assert state.oldest == datetime(2026, 11, 23, 20, 44, 50, tzinfo=UTC)
-    assert state.evaluated_at(held("rule:door_open")) == now - timedelta(seconds=55)
-    look = Look(now, state.oldest, state.trouble)
-    assert judge(at_start(now, has_grafana=True), look, every).evaluator == "grafana"
-
-
 def held(metric, robot="", severity="warning"):
     return Occurrence(metric, robot, severity, NOW)
 
 
-def foreign(name="Door open", evaluated="2026-11-23T20:44:00Z", **states):
+def foreign_state(name="Door open", uid="door", evaluated="2026-11-23T20:44:00Z", **states):
     """A rule of somebody else's; ``states`` by robot."""
+    labels = {"__alert_rule_uid__": uid, "__alert_rule_namespace_uid__": "x", "alertname": name}
     alerts = [
-        {"labels": {"alertname": name, "robot_id": robot}, "state": state}
+        {"labels": labels | ({"robot_id": robot} if robot else {}), "state": state}
         for robot, state in states.items()
     ]
     return {"name": name, "labels": {}, "lastEvaluation": evaluated, "alerts": alerts}
 
 
-def test_a_rule_of_others_tells_what_is_over_and_that_it_is_there():
-    door = "rule:door_open"
-    state = state_of(foreign(a="Alerting", b="Normal", c="Normal (MissingSeries)"))
-    assert state.held == {(door, "a", "warning")}
-    assert state.is_normal(held(door, "b")) and not state.is_normal(held(door, "gone"))
-    assert state.lists_rule_of(held(door))
-    assert not state.lists_rule_of(held("rule:window_open"))
-    not_yet = state_of(foreign(evaluated="0001-01-01T00:00:00Z"))
-    assert not_yet.lists_rule_of(held(door)), "it was not evaluated yet, and is there"
-    assert not_yet.evaluated_at(held(door)) is None
+def door(robot="", uid="door", **changes):
+    """Held since its post."""
+    labels = {"alertname": "Door open"} | ({"robot_id": robot} if robot else {})
+    return held(*identity(foreign(labels | changes, uid=uid)))
+
+
+def test_a_rule_of_others_with_a_long_interval_does_not_make_ours_look_late():
+    # Every minute, Grafana's usual interval.
+    theirs = foreign_state(a="Alerting")
+    every, now = timedelta(seconds=10), datetime(2026, 11, 23, 20, 44, 55, tzinfo=UTC)
+    state = state_of(*(rule_state(rule) for rule in RULES), theirs)
+    assert state.oldest == datetime(2026, 11, 23, 20, 44, 50, tzinfo=UTC)
+    assert state.evaluated_at(door("a")) == now - timedelta(seconds=55)
+    look = Look(now, state.oldest, state.trouble)
+    assert judge(at_start(now, has_grafana=True), look, every).evaluator == "grafana"
+
+
+def test_a_rule_of_others_tells_of_each_instance_whether_it_is_over():
+    state = state_of(foreign_state(a="Alerting", b="Normal", c="Normal (MissingSeries)"))
+    assert state.held == {door("a").key}
+    assert state.is_normal(door("b")) and not state.is_normal(door("gone"))
+    assert state.evaluated_at(door("b")) is not None
+    assert state.evaluated_at(door("gone")) is None, "of what it does not list it says nothing"
+    assert state.evaluated_at(door("b", uid="other")) is None, "nor of another rule of that title"
+    not_yet = state_of(foreign_state(a="Alerting", evaluated="0001-01-01T00:00:00Z"))
+    assert not_yet.evaluated_at(door("a")) is None
+
+
+def test_a_rule_with_the_labels_and_the_title_of_ours_is_not_ours():
+    ours = BY_KEY["servo_temp", "critical"]
+    copied = rule_state(ours, [instance(ours, "Alerting")])
+    copied["alerts"][0]["labels"] |= {"__alert_rule_uid__": "copied", "metric": ours.metric}
+    state = state_of(copied)
+    assert (state.firing, state.evaluated) == ([], {})
+    assert ours.uid in state.missing_rules
 
 
 def test_that_a_rule_of_others_cannot_be_evaluated_ends_when_it_can_be():
-    trouble = held("rule:datasourceerror_door_open")
-    failing = state_of(foreign(**{"": "Error"}))
+    trouble = door(alertname="DatasourceError", rulename="Door open")
+    failing = state_of(foreign_state(**{"": "Error"}))
     assert failing.held == {trouble.key}
     assert failing.evaluated_at(trouble) is not None
-    works = state_of(foreign(**{"": "Normal"}))
+    works = state_of(foreign_state(**{"": "Normal"}))
     assert trouble.key not in works.held
     assert works.evaluated_at(trouble) is not None
     assert works.is_normal(trouble)
-    broken = alert(labels={"alertname": "DatasourceError", "rulename": "Door open"})
-    assert only(broken).observations[0].metric == trouble.metric, "as its post says"

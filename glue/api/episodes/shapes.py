@@ -28,6 +28,8 @@ class AlertFilter(BaseModel):
 
     robot_id: list[RobotId] | None = Field(None, max_length=100)
     severity: list[Severity] | None = Field(None, max_length=3)
+    worst_severity: list[Severity] | None = Field(None, max_length=3)
+    stale: bool | None = Field(None, description="Open, and not repeated for long.")
     alert_type: list[AlertType] | None = Field(None, max_length=6)
     type: list[AlertType] | None = former("alert_type")
     metric: list[Name] | None = Field(None, max_length=20)
@@ -74,7 +76,8 @@ class Alert(Reply):
     robot_id: str | None
     metric: str | None
     alert_type: AlertType
-    severity: Severity
+    severity: Severity = Field(description="While it is open the current one, then the highest.")
+    worst_severity: Severity = Field(description="The highest that it reached so far.")
     title: str
     message: str | None
     source: str | None = Field(description="The part of the robot, e.g. `servo_3`.")
@@ -98,6 +101,13 @@ class Alert(Reply):
     starts_at: Utc | None
     origin: str | None
     details: dict[str, Any] | None
+    repeated_at: Utc | None = Field(
+        description="Of a rule that is not ours: when its sender last said that it fires."
+    )
+    stale_since: Utc | None = Field(
+        description="Since when it is open without having been repeated for `RULE_STALE_AFTER`."
+        " Resolved by hand, it opens again when it is repeated."
+    )
     created_at: Utc
 
 
@@ -154,7 +164,7 @@ class AlertStatistics(Reply):
     open_now: dict[Severity, int]
     alerts: int
     open: int
-    by_severity: list[Count]
+    by_severity: list[Count] = Field(description="By the highest that each reached.")
     by_metric: list[Count]
     by_type: list[Count]
     by_robot: list[Count] = Field(description="The first hundred robots.")

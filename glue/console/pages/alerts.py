@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Query, Request, Response
 
+from glue import store
+from glue.alerts import lookup
 from glue.api.conventions import etag, listing
 from glue.api.conventions.callers import Caller
 from glue.api.conventions.fields import AlertPath
@@ -16,12 +19,17 @@ from glue.api.episodes.shapes import AlertFilter, AlertWithTimeline
 from glue.console import forms, page
 from glue.console.operations import perform
 from glue.core.metrics import METRICS
+from glue.core.rules import BY_METRIC
+from glue.series import SeriesError
 from glue.store import alert_reads
 
 router = page.router("/alerts")
 
 Wanted = Annotated[AlertFilter, Query()]
 Asked = Annotated[listing.Asked, listing.of(alert_reads.ALERTS)]
+
+READING_TIMEOUT = 2.0
+"""Seconds that a page waits for the present reading."""
 
 MUTES = {"1": "for an hour", "8": "for eight hours", "24": "for a day", "": "until it is over"}
 """Hours that nobody is told of one alert."""
@@ -31,7 +39,7 @@ MESSAGES = {
     "comment": "Your comment is in the timeline.",
     "mute": "Nobody is told of it now.",
     "unmute": "Who has not heard of it hears now.",
-    "resolve": "Resolved. It opens again only after its rule has reported normal once.",
+    "resolve": "Resolved by hand.",
 }
 
 
@@ -143,6 +151,20 @@ async def _show(
         alert=alert,
         version=etag.tag(alert),
         mutes=MUTES,
-        unit=METRICS[alert.metric].unit if alert.metric in METRICS else "",
+        unit=BY_METRIC[alert.metric].unit if alert.metric in BY_METRIC else "",
+        reading=None if alert.resolved else await _reading_now(request, alert),
         problem=problem,
     )
+
+
+async def _reading_now(request: Request, alert: AlertWithTimeline) -> float | None:
+    """What the alert's rule reads now; None where that cannot be told."""
+    try:
+        async with asyncio.timeout(READING_TIMEOUT):
+            return await lookup.reading_now(
+                request.app.state.pool,
+                request.app.state.series,
+                (alert.metric or "", alert.robot_id or ""),
+            )
+    except (SeriesError, store.StoreError, TimeoutError):
+        return None

@@ -1,13 +1,14 @@
 -- name: page
 -- First which rows, then what they say: sorting a million rows carries their ids only. An older
 -- row's mistake is shown as what its repair will write.
-SELECT m.id, a.robot_id, m.metric, m.alert_type, m.severity, m.title, m.message, m.source, m.value,
+SELECT m.id, a.robot_id, m.metric, m.alert_type, m.severity,
+       coalesce(m.worst_severity, m.severity) AS worst_severity, m.title, m.message, m.source, m.value,
        m.threshold, m.acknowledged, m.acknowledged_by, m.acknowledged_at, m.comment, m.muted_by,
        m.muted_until, m.quiet_reason, m.flap_id,
        EXISTS (SELECT FROM alert_flaps f WHERE f.id = m.flap_id AND f.ended_at IS NULL) AS flapping,
        m.resolved,
        m.resolved_at, m.resolved_by, m.resolve_reason, m.starts_at, m.origin, m.details,
-       m.created_at, {key} AS sort_key
+       m.repeated_at, m.stale_since, m.created_at, {key} AS sort_key
   FROM (SELECT a.id FROM alerts a WHERE {where} ORDER BY {order} LIMIT %(rows)s) p
   JOIN alerts a ON a.id = p.id
  CROSS JOIN LATERAL alerts_mended(a) m
@@ -52,10 +53,16 @@ a.value
 a.robot_id = ANY (%(robot_id)s)
 -- name: if_severity
 a.severity = ANY (%(severity)s)
+-- name: if_worst_severity
+coalesce(a.worst_severity, a.severity) = ANY (%(worst_severity)s)
+-- name: if_stale
+(a.stale_since IS NOT NULL AND NOT a.resolved) = %(stale)s
 -- name: if_alert_type
 a.alert_type = ANY (%(alert_type)s)
 -- name: if_metric
-a.metric = ANY (%(metric)s)
+-- A rule that is not ours names its instances.
+(a.metric = ANY (%(metric)s)
+ OR (a.metric LIKE 'rule:%%' AND metric_of_rule(a.metric) = ANY (%(metric)s)))
 -- name: if_source
 a.source = ANY (%(source)s)
 -- name: if_rule_uid
@@ -114,13 +121,14 @@ lower(a.title || E'\n' || coalesce(a.message, ''))
 SELECT a.id FROM alerts a WHERE {where} ORDER BY a.created_at DESC, a.id DESC LIMIT %(rows)s;
 
 -- name: one
-SELECT m.id, a.robot_id, m.metric, m.alert_type, m.severity, m.title, m.message,
+SELECT m.id, a.robot_id, m.metric, m.alert_type, m.severity,
+       coalesce(m.worst_severity, m.severity) AS worst_severity, m.title, m.message,
        m.source, m.value, m.threshold, m.acknowledged, m.acknowledged_by,
        m.acknowledged_at, m.comment, m.muted_by, m.muted_until, m.quiet_reason, m.flap_id,
        EXISTS (SELECT FROM alert_flaps f WHERE f.id = m.flap_id AND f.ended_at IS NULL) AS flapping,
        m.resolved,
        m.resolved_at, m.resolved_by,
-       m.resolve_reason, m.starts_at, m.origin, m.details, m.created_at
+       m.resolve_reason, m.starts_at, m.origin, m.details, m.repeated_at, m.stale_since, m.created_at
   FROM alerts a, LATERAL alerts_mended(a) m
  WHERE a.id = %(id)s;
 
@@ -134,16 +142,20 @@ SELECT id, at, kind, severity, value, threshold, source, origin, actor, note, de
 SELECT severity, count(*) AS alerts FROM alerts WHERE NOT resolved GROUP BY severity;
 
 -- name: counts
--- One pass: by severity, by metric, by type, by robot, and all of them together.
-SELECT CASE grouping(a.severity, a.metric, a.alert_type, a.robot_id)
+-- One pass: by the highest severity, by metric (of a rule that is not ours, all its instances), by
+-- type, by robot, and all of them together.
+SELECT CASE grouping(c.severity, c.metric, a.alert_type, a.robot_id)
             WHEN 7 THEN 'severity' WHEN 11 THEN 'metric' WHEN 13 THEN 'type' WHEN 14 THEN 'robot_id'
             ELSE 'all' END AS by,
-       coalesce(a.severity, a.metric, a.alert_type, a.robot_id) AS name,
+       coalesce(c.severity, c.metric, a.alert_type, a.robot_id) AS name,
        count(*) AS alerts,
        count(*) FILTER (WHERE NOT a.resolved) AS open
   FROM alerts a
+ CROSS JOIN LATERAL (
+       SELECT coalesce(a.worst_severity, a.severity) AS severity,
+              metric_of_rule(a.metric) AS metric) c
  WHERE {where}
- GROUP BY GROUPING SETS ((a.severity), (a.metric), (a.alert_type), (a.robot_id), ())
+ GROUP BY GROUPING SETS ((c.severity), (c.metric), (a.alert_type), (a.robot_id), ())
  ORDER BY alerts DESC, name;
 
 -- name: durations

@@ -38,6 +38,7 @@ SELECT a.id, a.metric, coalesce(a.robot_id, '') AS robot_id, a.severity,
        coalesce(a.starts_at, a.created_at) AS starts_at,
        CASE WHEN a.resolved THEN coalesce(a.resolved_at, a.created_at) END AS resolved_at,
        CASE WHEN a.resolved THEN a.resolve_reason END AS reason, a.resolved_by,
+       coalesce(a.worst_severity, a.severity) AS worst,
        CASE WHEN a.acknowledged THEN coalesce(a.acknowledged_at, a.created_at) END AS acknowledged_at,
        a.acknowledged_by,
        (SELECT k.severity FROM alert_timeline k
@@ -73,6 +74,7 @@ SELECT nextval(pg_get_serial_sequence('alerts', 'id')) AS id FROM generate_serie
 -- acknowledged a warning has not seen that it became critical.
 UPDATE alerts a
    SET severity = c.severity,
+       worst_severity = c.worst,
        starts_at = c.starts_at,
        acknowledged = a.acknowledged AND NOT unseen.it,
        acknowledged_at = CASE WHEN NOT unseen.it THEN a.acknowledged_at END,
@@ -82,9 +84,10 @@ UPDATE alerts a
        message = coalesce(c.message, a.message),
        resolved = c.resolved,
        resolved_at = c.resolved_at,
+       resolved_by = CASE WHEN c.resolved THEN a.resolved_by END,
        resolve_reason = c.resolve_reason
   FROM jsonb_to_recordset(%(rows)s::jsonb) AS c(
-         id int, severity text, starts_at timestamptz, value float8, threshold float8, message text,
+         id int, severity text, worst text, starts_at timestamptz, value float8, threshold float8, message text,
          resolved bool, resolved_at timestamptz, resolve_reason text, raised bool)
  CROSS JOIN LATERAL (
        SELECT c.raised AND c.severity = 'critical' AND NOT c.resolved
@@ -94,19 +97,61 @@ UPDATE alerts a
  WHERE a.id = c.id;
 
 -- name: open
-INSERT INTO alerts (id, robot_id, alert_type, severity, title, message, source, value, threshold,
+INSERT INTO alerts (id, robot_id, alert_type, severity, worst_severity, title, message, source, value, threshold,
                     resolved, resolved_at, resolve_reason, resolved_by, acknowledged,
                     acknowledged_at, acknowledged_by, details, metric, rule_uid, fingerprint,
                     starts_at, origin)
-SELECT id, nullif(robot_id, ''), alert_type, severity, title, message, source, value, threshold,
-       resolved, resolved_at, resolve_reason, resolved_by, acknowledged_at IS NOT NULL,
+SELECT id, nullif(robot_id, ''), alert_type, severity, worst, title, message, source, value,
+       threshold, resolved, resolved_at, resolve_reason, resolved_by, acknowledged_at IS NOT NULL,
        acknowledged_at, acknowledged_by, details, metric, rule_uid, fingerprint, starts_at, origin
   FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(
-         id int, robot_id text, alert_type text, severity text, title text, message text,
+         id int, robot_id text, alert_type text, severity text, worst text, title text, message text,
          source text, value float8, threshold float8, resolved bool, resolved_at timestamptz,
          resolve_reason text, resolved_by text, acknowledged_at timestamptz, acknowledged_by text,
          details jsonb, metric text, rule_uid text, fingerprint text, starts_at timestamptz,
          origin text);
+
+-- name: at_their_worst
+-- Alerts that are over speak of the highest severity that they reached, and of the value and the
+-- limit of then.
+UPDATE alerts a
+   SET severity = a.worst_severity, value = coalesce(w.value, a.value),
+       threshold = coalesce(w.threshold, a.threshold),
+       message = coalesce(w.details ->> 'message', a.message)
+  FROM alerts b
+  LEFT JOIN LATERAL (
+       SELECT t.value, t.threshold, t.details
+         FROM alert_timeline t
+        WHERE t.alert_id = b.id AND t.severity = b.worst_severity
+          AND t.kind IN ('opened', 'raised')
+        ORDER BY t.id DESC LIMIT 1) w ON true
+ WHERE a.id = b.id AND b.id = ANY (%(ids)s) AND b.worst_severity <> b.severity
+RETURNING a.*;
+
+-- name: repeated
+-- Alerts of rules that are not ours whose sender says that they fire; not written down at every look.
+UPDATE alerts
+   SET repeated_at = %(at)s, stale_since = NULL, listed = listed OR %(listed)s
+ WHERE metric = ANY (%(metrics)s) AND NOT resolved
+   AND (repeated_at IS NULL OR repeated_at < %(at)s::timestamptz - interval '5 minutes'
+        OR stale_since IS NOT NULL OR listed < %(listed)s);
+
+-- name: listed
+-- What fires by a rule that is not ours and that our Grafana has listed.
+SELECT DISTINCT o.metric
+  FROM alert_occurrences o
+  JOIN alerts a ON a.id = o.alert_id
+ WHERE o.ended_at IS NULL AND a.listed;
+
+-- name: mark_stale
+WITH stale AS (
+    UPDATE alerts SET stale_since = %(at)s
+     WHERE NOT resolved AND stale_since IS NULL AND repeated_at < %(before)s
+    RETURNING id, metric, severity, repeated_at),
+noted AS (
+    INSERT INTO alert_timeline (alert_id, at, kind, severity, note)
+    SELECT id, %(at)s, 'stale', severity, 'its sender has not repeated it for long' FROM stale)
+SELECT id, metric, repeated_at FROM stale;
 
 -- name: move_what_joined
 -- An episode turned out to be part of another one: what happened to it happened to that one.
@@ -180,10 +225,16 @@ RETURNING *;
 
 -- name: resolve
 UPDATE alerts
-   SET resolved = true, resolved_at = %(at)s, resolved_by = %(who)s, resolve_reason = 'by hand',
-       comment = coalesce(%(comment)s, comment)
+   SET resolved = true, resolved_at = %(at)s, resolved_by = %(who)s,
+       resolve_reason = %(reason)s, comment = coalesce(%(comment)s, comment)
  WHERE id = %(id)s
 RETURNING *;
+
+-- name: end_occurrences
+-- At the latest then: nobody knows when they ended.
+UPDATE alert_occurrences
+   SET ended_at = greatest(%(at)s, starts_at), ended_by = 'person', reason = %(reason)s
+ WHERE alert_id = %(id)s AND ended_at IS NULL;
 
 -- name: hold_many
 -- In one order, so that two who hold the same alerts do not wait for each other.

@@ -11,13 +11,8 @@ SELECT r.robot_id, l.source = 'robot' AS own, l.enabled
  ORDER BY r.robot_id;
 
 -- name: happened
--- Episodes of the record that were open at any time from since to until; what is left of the
--- timeline knows the highest severity, the row the last.
-SELECT a.robot_id,
-       CASE WHEN EXISTS (SELECT FROM alert_timeline t
-                          WHERE t.alert_id = a.id AND t.severity = 'critical'
-                            AND t.kind IN ('opened', 'raised'))
-            THEN 'critical' ELSE a.severity END AS severity,
+-- Episodes of the record that were open at any time from since to until.
+SELECT a.robot_id, coalesce(a.worst_severity, a.severity) AS severity,
        coalesce(a.starts_at, a.created_at) AS starts_at, a.resolved_at AS ended_at,
        a.resolve_reason AS reason, a.value, NULL::float8 AS worst
   FROM alerts a

@@ -7,8 +7,10 @@ SELECT robot_id FROM robots;
 SELECT DISTINCT unnest(groups) FROM robots;
 
 -- name: metrics
--- Of alerts that are not ours.
-SELECT DISTINCT metric FROM alerts WHERE metric IS NOT NULL;
+-- Of alerts that are not ours; a rule names all its instances.
+SELECT DISTINCT metric FROM alerts WHERE metric IS NOT NULL
+ UNION
+SELECT DISTINCT metric_of_rule(metric) FROM alerts WHERE metric LIKE 'rule:%';
 
 -- name: targets
 SELECT name FROM notification_targets;

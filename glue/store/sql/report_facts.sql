@@ -53,8 +53,8 @@ SELECT coalesce(nullif(btrim(reason), ''), 'no reason given') AS reason, count(*
 
 -- name: alerts
 WITH raised AS (
-    SELECT a.robot_id, a.severity, a.resolved,
-           coalesce(a.metric, a.alert_type) AS metric,
+    SELECT a.robot_id, coalesce(a.worst_severity, a.severity) AS severity, a.resolved,
+           coalesce(metric_of_rule(a.metric), a.alert_type) AS metric,
            to_char(a.created_at AT TIME ZONE %(zone)s, 'YYYY-MM-DD') AS day,
            CASE WHEN a.acknowledged_at >= a.created_at
                 THEN extract(epoch FROM a.acknowledged_at - a.created_at)::float8 END AS until_seen,

@@ -177,7 +177,7 @@ async def test_a_template_that_makes_no_text_of_it_stops_nobody(pool, worker, ep
     await notified.add_route(pool, [target])
     await episodes.open("r1")
     await empty(worker)
-    assert web.titles == ["ab?"]
+    assert web.titles == ["a\ufffdb\ufffd"]
 
 
 async def test_routes_by_severity_and_robot_and_a_target_that_is_off(pool, worker, episodes):

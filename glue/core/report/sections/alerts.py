@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from glue.core.foreign_alerts import FOREIGN
 from glue.core.metrics import METRICS
 from glue.core.report import words
 from glue.core.report.content import Cell, Column, Columns, Section, Stack, Table
@@ -49,7 +50,11 @@ def section(facts: Facts) -> Section:
 
 def titled(metric: str) -> str:
     """As people call it; rules of the pipeline keep their name."""
-    return METRICS[metric].title if metric in METRICS else metric.replace("_", " ") or "other"
+    return (
+        METRICS[metric].title
+        if metric in METRICS
+        else metric.removeprefix(FOREIGN).replace("_", " ") or "other"
+    )
 
 
 def _text(
