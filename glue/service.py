@@ -24,6 +24,7 @@ from glue.alerts.standby import Standby
 from glue.api import patience
 from glue.api.app import create_app
 from glue.api.people import first_users
+from glue.commands.retained import RetainedControls
 from glue.core import charge
 from glue.grafana import Grafana
 from glue.notify.deadman import DeadMan
@@ -130,6 +131,7 @@ def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
     yield "changes", state.changes.run()
     yield "live", state.live.run()
     yield "commands", state.commander.run()
+    yield "retained", RetainedControls(state.settings, state.pool).run()
     yield "watch", state.watch.run()
     if state.reconciler is not None:
         yield "sync", state.reconciler.run(state.changes)

@@ -61,13 +61,16 @@ class Message:
     at: float = 0.0
     mid: int = 0
     connection: int = 0
+    retained: bool = False
+    """Whether the broker keeps it for whoever subscribes; only a session with ``retained`` sees."""
 
 
 class Session:
     """Connects in the background, again and again, from :meth:`start` to :meth:`stop`.
 
     ``volatile``: for :meth:`send`; tries to connect each second, and what was not acknowledged
-    when the connection broke is dropped.
+    when the connection broke is dropped. ``retained``: what the broker keeps comes too, at each
+    connection, and what is to be kept is marked as such.
     """
 
     def __init__(
@@ -80,11 +83,17 @@ class Session:
         in_flight: int = 1000,
         persistent: bool = False,
         volatile: bool = False,
+        retained: bool = False,
     ) -> None:
         self._address = f"{settings.host}:{settings.port}"
         self._settings = settings
         # Retained messages are old news, and would come again at every connection.
-        options = SubscribeOptions(qos, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        handling = (
+            SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
+            if retained
+            else SubscribeOptions.RETAIN_DO_NOT_SEND
+        )
+        options = SubscribeOptions(qos, retainAsPublished=retained, retainHandling=handling)
         self._topics = [(topic, options) for topic in topics]
         self._in_flight = in_flight
         self._persistent = persistent
@@ -179,14 +188,16 @@ class Session:
             if message.qos and message.connection == self._connection:
                 self._client.ack(message.mid, message.qos)
 
-    def publish(self, topic: str, payload: str | bytes, qos: int = 0) -> bool:
+    def publish(
+        self, topic: str, payload: str | bytes, qos: int = 0, *, retain: bool = False
+    ) -> bool:
         """Hands one message to the network thread; False if it cannot leave now.
 
         QoS 1 messages given while disconnected are sent at the next connection; QoS 0 are not.
         """
         if self._published - self._sent >= OUTGOING_MAX or (qos == 0 and not self._connected):
             return False
-        info = self._client.publish(topic, payload, qos)
+        info = self._client.publish(topic, payload, qos, retain)
         if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
             return False
         if qos == 0 and info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -328,6 +339,7 @@ class Session:
                 time.time(),
                 message.mid,
                 self._connection,
+                message.retain,
             )
         )
         if not self._arrived.is_set():

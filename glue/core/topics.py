@@ -233,6 +233,8 @@ class TopicModel(_Part):
     """Roots that robots publish under by mistake: subscribed to so that it is seen."""
     most_bytes: int = Field(ge=256, le=1024 * 1024)
     events: tuple[Name, ...]
+    controls: tuple[Name, ...] = ()
+    """Events that the glue sends; robots only answer."""
     heartbeat: Heartbeat
     topics: dict[Name, Topic] = Field(min_length=1)
 
@@ -240,6 +242,8 @@ class TopicModel(_Part):
     def _apart(self) -> TopicModel:
         if self.root in self.mistaken_roots:
             raise ValueError(f"{self.root!r} is the root and cannot be a mistaken one")
+        if unknown := sorted({*self.controls} - {*self.events}):
+            raise ValueError(f"controls names {unknown[0]!r}, which is none of the events")
         families = [topic.family for topic in self.topics.values()]
         for name, topic in self.topics.items():
             if topic.path[0] != self.root:
@@ -250,6 +254,25 @@ class TopicModel(_Part):
                 raise ValueError(f"two topics have the pattern of {topic.family!r}")
         self._one_type_a_field()
         return self
+
+    @property
+    def _own(self) -> str:
+        """The family of the glue's own message."""
+        return self.heartbeat.topic.removeprefix(f"{self.root}/").partition("/")[0]
+
+    @property
+    def robots_write(self) -> tuple[str, ...]:
+        """Topic filters that robots may publish to. With ``#``: an id with a slash arrives, is
+        refused and counted."""
+        events = set(self.events) - {*self.controls, self._own}
+        families = [*(topic.family for topic in self.topics.values()), *sorted(events)]
+        said = (f"{self.root}/{family}/#" for family in families)
+        return (*said, *(f"{self.root}/{family}/response" for family in self.controls))
+
+    @property
+    def robots_read(self) -> tuple[str, ...]:
+        """Topic filters that robots may subscribe to."""
+        return tuple(f"{self.root}/{family}/#" for family in self.controls)
 
     def _one_type_a_field(self) -> None:
         types: dict[tuple[str, str], str] = {("refused", "count"): "int"}

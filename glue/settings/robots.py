@@ -92,8 +92,11 @@ class Broker(Group):
     simulator_password: SecretStr = setting(
         SecretStr(""), "MQTT_SIMULATOR_PASSWORD", "Of the user simulator, with `tonypi up --lan`."
     )
+    robots_username: str = setting(
+        "robots", "MQTT_ROBOTS_USERNAME", "Name with which robots come to the broker."
+    )
     robots_password: SecretStr = setting(
-        SecretStr(""), "MQTT_ROBOTS_PASSWORD", "Of the user robots, with `tonypi up --lan`."
+        SecretStr(""), "MQTT_ROBOTS_PASSWORD", "Of MQTT_ROBOTS_USERNAME, with `tonypi up --lan`."
     )
     glue_client_id: str = setting(
         "tonypi-glue",

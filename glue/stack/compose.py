@@ -31,6 +31,7 @@ PATIENCE = 15
 
 ONLY_HERE = {
     "TONYPI_BIND": "Address of this machine that the three ports are published on.",
+    "MQTT_GLUE_PASSWORD": "Of the glue at the broker; generated.",
     "GRAFANA_PORT": "Port of this machine that leads to Grafana.",
     "TONYPI_IMAGE": "Name of the image that is built from this checkout.",
     "GRAFANA_IMAGE": "Another Grafana, 11 or newer.",
@@ -48,6 +49,8 @@ FIXED = {
     *("GLUE_WEBHOOK_URL", "GLUE_INTERNAL_URL", "GRAFANA_HOME", "INFLUXDB_VERSION"),
 }
 """Settings that docker-compose.yml decides: addresses between containers."""
+BROKER_LOGINS = ("MQTT_GLUE_PASSWORD", "MQTT_TELEGRAF_PASSWORD", "MQTT_SIMULATOR_PASSWORD")
+"""Of our own programs at the broker; the robots' is a person's choice (MQTT_USERNAME)."""
 PORTS = {
     "MQTT_BROKER_PORT": ("Mosquitto", 1883),
     "GRAFANA_PORT": ("Grafana", 3000),
@@ -98,8 +101,9 @@ def write_env(checkout: Path, known: Mapping[str, str], environ: Mapping[str, st
     path = checkout / ENV
     text = path.read_text() if path.exists() else HEAD
     there = read_env(checkout, environ)
-    made = {**secrets.generate(), **known}
-    new = {name: made[name] for name in containers.REQUIRED if not there.get(name)}
+    made = {**secrets.generate(BROKER_LOGINS), **known}
+    wanted = (*containers.REQUIRED, *BROKER_LOGINS)
+    new = {name: made[name] for name in wanted if not there.get(name)}
     given = {n: v for n, v in kept(environ).items() if n not in FIXED and there.get(n) != v}
     new |= given
     remarks = [f"kept in {ENV}: {', '.join(sorted(given))}"] if given and there else []

@@ -9,7 +9,6 @@ that uses it, beside what else that one reads from its environment.
 from __future__ import annotations
 
 import os
-import secrets as randomness
 import shlex
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -20,7 +19,7 @@ from pydantic import SecretStr
 
 from glue.environment import exported, mentioned
 from glue.settings import PROJECT, Settings
-from glue.stack import accounts, secrets
+from glue.stack import accounts, lan, secrets
 from glue.stack.parts import grafana, mosquitto
 
 MOSQUITTO = 1883
@@ -47,24 +46,32 @@ class Exposed(Exception):
 
 
 def prepare_broker(settings: Settings, folder: Path, seen_from: str, mounted: str) -> None:
-    """Write ``mosquitto.conf``, and a password file when ``MQTT_PASSWORD`` is set.
+    """Write ``mosquitto.conf``, logins and access rules, as those of the native run beyond
+    loopback; without a password for robots who gives no name may do everything.
 
     ``seen_from`` is the address of the machine on which the port is published, ``mounted`` where
     the broker's container sees ``folder``. Raises :class:`Exposed` for a port that others reach
-    without a password.
+    without a password, or a name that is of one of our programs.
     """
-    user, password = settings.broker.username, settings.broker.password.get_secret_value()
-    if not (user and password) and not _is_loopback(seen_from):
+    broker = settings.broker
+    anonymous = not (broker.robots_username and broker.robots_password.get_secret_value())
+    if broker.robots_username in (broker.username, lan.TELEGRAF, lan.SIMULATOR):
+        raise Exposed(
+            f"MQTT_USERNAME={broker.robots_username} is the name of one of our own programs at the "
+            "broker, and robots may do less: choose another in .env, and in the robots"
+        )
+    if anonymous and not _is_loopback(seen_from):
         raise Exposed(
             f"TONYPI_BIND={seen_from} opens the broker to the network without a password: set "
             "MQTT_USERNAME and MQTT_PASSWORD in .env, and in the robots"
         )
-    passwords = ""
-    if user and password:
-        passwords = f"{mounted}/passwords"
-        line = mosquitto.password_line(user, password, randomness.token_bytes(12))
-        write(folder / "passwords", line, MOSQUITTO)
-    text = mosquitto.configuration(1883, "/mosquitto/data", "mosquitto", ["0.0.0.0"], passwords)
+    files = (f"{mounted}/passwords", f"{mounted}/acl")
+    text = mosquitto.configuration(
+        1883, "/mosquitto/data", "mosquitto", ["0.0.0.0"], *files, anonymous
+    )
+    write(folder / "passwords", mosquitto.passwords(broker), MOSQUITTO)
+    rules = mosquitto.access(broker, mosquitto.model(PROJECT), anonymous)
+    write(folder / "acl", rules, MOSQUITTO)
     write(folder / "mosquitto.conf", text, MOSQUITTO)
 
 
@@ -92,8 +99,10 @@ def prepare_accounts(settings: Settings, for_telegraf: Path, for_grafana: Path) 
 
 
 def telegraf_environment(settings: Settings, checkout: Path = PROJECT) -> dict[str, str]:
-    """What ``telegraf.conf`` reads, and no other secret."""
-    return mentioned(settings, [checkout / "telegraf" / "telegraf.conf"])
+    """What ``telegraf.conf`` reads, and no other secret. Its login at the broker is its own."""
+    password = settings.broker.telegraf_password.get_secret_value()
+    login = {"MQTT_USERNAME": lan.TELEGRAF, "MQTT_PASSWORD": password} if password else {}
+    return {**mentioned(settings, [checkout / "telegraf" / "telegraf.conf"]), **login}
 
 
 def grafana_environment(settings: Settings, checkout: Path = PROJECT) -> dict[str, str]:

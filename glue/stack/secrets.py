@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from glue import settings
@@ -42,9 +42,10 @@ INFLUX_ACCOUNTS = {
 NAMES = (*GENERATED, *INFLUX_ACCOUNTS)
 
 
-def generate() -> dict[str, str]:
-    """A fresh set. InfluxDB's are ``user:password``, as 1.x wants and 2.x accepts."""
-    plain = {name: secrets.token_urlsafe(24) for name in GENERATED}
+def generate(more: Collection[str] = ()) -> dict[str, str]:
+    """A fresh set, with ``more`` passwords. InfluxDB's are ``user:password``, as 1.x wants and 2.x
+    accepts."""
+    plain = {name: secrets.token_urlsafe(24) for name in (*GENERATED, *more)}
     return plain | {n: f"{user}:{secrets.token_urlsafe(24)}" for n, user in INFLUX_ACCOUNTS.items()}
 
 

@@ -218,9 +218,19 @@ def test_a_robot_needs_the_password_and_then_its_message_arrives(stack: Stack) -
     right = (lan.ROBOTS, secrets.read(stack.home.path)["MQTT_ROBOTS_PASSWORD"])
     assert publish(stack, OUTSIDE, topic, said, right) == "Success"
     assert until(lambda: "lan_robot" in robots(stack), 20)
-    # Whoever forged this would make us believe that we listen.
-    heartbeat = publish(stack, OUTSIDE, "tonypi/pipeline/heartbeat", "{}", right)
-    assert "ot authorized" in heartbeat
+    allowed = {
+        # Whoever forged this would make us believe that we listen.
+        "pipeline/heartbeat": False,
+        "commands/lan_robot": False,
+        "commands/broadcast": False,
+        "emergency_stop/lan_robot": False,
+        "emergency_stop": False,
+        "anything/lan_robot": False,
+        "commands/response": True,
+        "emergency_stop/response": True,
+    }
+    answers = {t: publish(stack, OUTSIDE, f"tonypi/{t}", "{}", right) for t in allowed}
+    assert {t: "ot authorized" not in answer for t, answer in answers.items()} == allowed
 
 
 def test_our_own_programs_have_logins_of_their_own(stack: Stack) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from glue import environment
 from glue import settings as settings_module
@@ -24,7 +25,7 @@ from glue.stack.parts import grafana, mosquitto, postgres
 
 TEXT = (PROJECT / "docker-compose.yml").read_text()
 ONE_SHOT = {"init-broker", "init-accounts"}
-SECRETS = {name: f"<{name}>" for name in containers.REQUIRED}
+SECRETS = {name: f"<{name}>" for name in (*containers.REQUIRED, *compose.BROKER_LOGINS)}
 
 INNERMOST = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?:(:-|:\?)([^${}]*))?\}")
 
@@ -93,7 +94,7 @@ def test_what_a_service_is_given_are_settings_of_ours_or_of_its_image():
 
 
 def test_without_secrets_it_says_what_to_do():
-    with pytest.raises(Lacking, match=r"POSTGRES_PASSWORD: .*\.env.*make up"):
+    with pytest.raises(Lacking, match=r"(MQTT_GLUE|POSTGRES)_PASSWORD: .*\.env.*make up"):
         interpolated(TEXT, {})
 
 
@@ -188,8 +189,10 @@ def test_the_broker_has_the_native_runs_configuration(settings, tmp_path):
     here = (tmp_path / "mosquitto.conf").read_text()
     native = mosquitto.configuration(1883, "/home/data", "mosquitto")
     assert sorted(set(here.splitlines()) ^ set(native.splitlines())) == [
+        "acl_file /tonypi/mosquitto/acl",
         "listener 1883 0.0.0.0",
         "listener 1883 127.0.0.1",
+        "password_file /tonypi/mosquitto/passwords",
         "persistence_location /home/data/",
         "persistence_location /mosquitto/data/",
     ]
@@ -203,6 +206,38 @@ def test_a_broker_without_a_password_is_not_opened_to_the_network(address, setti
     assert not list(tmp_path.iterdir())
     for loopback in ("127.0.0.1", "::1", "[::1]", "localhost"):
         containers.prepare_broker(settings, tmp_path, loopback, "/tonypi/mosquitto")
+
+
+def test_robots_in_containers_may_do_what_they_may_natively(settings, tmp_path):
+    broker = settings.broker.model_copy(
+        update={
+            "robots_username": "our-robots",
+            "robots_password": SecretStr("r"),
+            "telegraf_password": SecretStr("t"),
+            "simulator_password": SecretStr("s"),
+        }
+    )
+    guarded = settings.model_copy(update={"broker": broker})
+    containers.prepare_broker(guarded, tmp_path, "0.0.0.0", "/tonypi/mosquitto")
+    assert "allow_anonymous false" in (tmp_path / "mosquitto.conf").read_text()
+    names = [line.split(":")[0] for line in (tmp_path / "passwords").read_text().splitlines()]
+    assert names == ["glue", "telegraf", "simulator", "our-robots"]
+    rules = (tmp_path / "acl").read_text()
+    assert rules == mosquitto.access(broker, mosquitto.model(PROJECT))
+    assert rules.index("user our-robots") < rules.rindex("topic write tonypi/status/#")
+    given = containers.telegraf_environment(guarded)
+    assert (given["MQTT_USERNAME"], given["MQTT_PASSWORD"]) == ("telegraf", "t")
+
+
+@pytest.mark.parametrize("name", ["glue", "telegraf", "simulator"])
+def test_robots_may_not_come_with_the_name_of_a_program_of_ours(name, settings, tmp_path):
+    broker = settings.broker.model_copy(
+        update={"robots_username": name, "robots_password": SecretStr("r")}
+    )
+    with pytest.raises(containers.Exposed, match=f"MQTT_USERNAME={name}"):
+        containers.prepare_broker(
+            settings.model_copy(update={"broker": broker}), tmp_path, "127.0.0.1", "/tonypi"
+        )
 
 
 def test_telegraf_is_given_all_it_reads_and_no_other_secret(settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from glue.settings import PROJECT, load
 from glue.stack import lan
 from glue.stack.parts import mosquitto
 
@@ -52,7 +53,22 @@ def test_with_passwords_nobody_is_anonymous_and_a_given_address_leaves_loopback_
     assert {"password_file /data/passwords", "acl_file /data/acl"} <= set(text)
 
 
-def test_robots_may_not_say_that_we_listen() -> None:
-    sections = dict(part.split("\n", 1) for part in mosquitto.access("glue").strip().split("\n\n"))
-    assert "topic deny tonypi/pipeline/#" in sections["user robots"]
+def test_robots_write_what_robots_send_and_of_the_control_topics_only_the_responses() -> None:
+    broker = load({"MQTT_USERNAME": "glue"}).broker
+    text = mosquitto.access(broker, mosquitto.model(PROJECT))
+    sections = dict(part.split("\n", 1) for part in text.strip().split("\n\n"))
+    rules = sections["user robots"].splitlines()
+    sent = ("sensors", "servos", "battery", "location", "status", "job", "logs", "scan", "vision")
+    assert sorted(rules) == sorted(
+        [
+            *(f"topic write tonypi/{family}/#" for family in sent),
+            "topic write tonypi/commands/response",
+            "topic write tonypi/emergency_stop/response",
+            "topic read tonypi/commands/#",
+            "topic read tonypi/emergency_stop/#",
+        ]
+    )
+    assert sections["user simulator"] == sections["user robots"]
     assert "write" not in sections["user telegraf"]
+    assert not text.startswith("topic")
+    assert mosquitto.access(broker, mosquitto.model(PROJECT), True).startswith("topic readwrite #")

@@ -14,7 +14,10 @@ import os
 import pwd
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 
+from glue.core import topics
+from glue.core.topics import TopicModel
 from glue.settings import Broker
 from glue.stack import lan, probe
 from glue.stack.part import Part, Site
@@ -32,21 +35,21 @@ def part(site: Site) -> Part:
     each of its users."""
     broker, bind = site.settings.broker, site.settings.stack.bind
     data = site.data("mosquitto")
-    config, passwords, acl = (data / name for name in ("mosquitto.conf", "passwords", "acl"))
+    config, logins, acl = (data / name for name in ("mosquitto.conf", "passwords", "acl"))
     user = _user()
     guarded = lan.asks(site.settings)
     addresses = [bind] if bind in (lan.ANY, lan.LOOPBACK) else [lan.LOOPBACK, bind]
     text = configuration(
-        broker.port, str(data), user, addresses, *((str(passwords), str(acl)) if guarded else ())
+        broker.port, str(data), user, addresses, *((str(logins), str(acl)) if guarded else ())
     )
-    secret = {passwords: _passwords(broker), acl: access(broker.username)} if guarded else {}
+    rules = {logins: passwords(broker), acl: access(broker, model(site.checkout))}
     return Part(
         name="mosquitto",
         command=(str(site.programs.need("mosquitto")), "-c", str(config)),
         cwd=data,
         user=user,
         folders=(data,),
-        files={config: text, **secret},
+        files={config: text, **(rules if guarded else {})},
         ready=lambda: probe.answers_mqtt(broker.port),
         ready_within=30,
         hung_after=120,
@@ -54,11 +57,12 @@ def part(site: Site) -> Part:
     )
 
 
-def _passwords(broker: Broker) -> str:
+def passwords(broker: Broker) -> str:
+    """Text of the password file: a line for each of the broker's users that has a password."""
     known = {
         lan.TELEGRAF: broker.telegraf_password,
         lan.SIMULATOR: broker.simulator_password,
-        lan.ROBOTS: broker.robots_password,
+        broker.robots_username or lan.ROBOTS: broker.robots_password,
         # Last: a person may have given the glue one of these names.
         broker.username: broker.password,
     }
@@ -71,21 +75,31 @@ def _passwords(broker: Broker) -> str:
     return "".join(lines)
 
 
-def access(glue: str) -> str:
-    """Text of the access list. Robots send and obey; what says that we listen is not theirs."""
+def model(checkout: Path) -> TopicModel:
+    """What robots send and what they are sent."""
+    file = checkout / "telegraf" / "topics.yml"
+    return topics.parse(file.read_text(encoding="utf-8"), str(file))
+
+
+def access(broker: Broker, model: TopicModel, anonymous: bool = False) -> str:
+    """Text of the access list. Robots send what robots send, and obey; commands, the emergency stop
+    and the message that says that we listen are the glue's alone. ``anonymous``: who comes without
+    a name may do everything, as where the broker is on loopback and asks for none."""
+    everything = ("topic readwrite #", "topic read $SYS/#")
     robot = (
-        "topic write tonypi/#",
-        "topic deny tonypi/pipeline/#",
-        "topic read tonypi/commands/#",
-        "topic read tonypi/emergency_stop/#",
+        *(f"topic write {topic}" for topic in model.robots_write),
+        *(f"topic read {topic}" for topic in model.robots_read),
     )
-    told = {
-        lan.TELEGRAF: ("topic read tonypi/#", "topic read $SYS/#"),
+    rules = {
+        lan.TELEGRAF: (f"topic read {model.root}/#", "topic read $SYS/#"),
         lan.SIMULATOR: robot,
-        lan.ROBOTS: robot,
-        glue: ("topic readwrite #", "topic read $SYS/#"),
+        broker.robots_username or lan.ROBOTS: robot,
+        broker.username: everything,
     }
-    return "".join(f"user {user}\n" + "\n".join(rules) + "\n\n" for user, rules in told.items())
+    sections = [("user " + user, *lines) for user, lines in rules.items()]
+    if anonymous:
+        sections.insert(0, everything)
+    return "".join("\n".join(section) + "\n\n" for section in sections)
 
 
 def configuration(
@@ -95,13 +109,15 @@ def configuration(
     addresses: Sequence[str] = (lan.LOOPBACK,),
     passwords: str = "",
     acl: str = "",
+    anonymous: bool = False,
 ) -> str:
-    """Text of ``mosquitto.conf``; with ``passwords``, a file of them, nobody comes in without."""
+    """Text of ``mosquitto.conf``; with ``passwords``, a file of them, nobody comes in without, but
+    for who gives no name where ``anonymous``."""
     # A root-started Mosquitto looks for a user of its own name and fails without one.
     identity = [] if user else ["user root"]
     entrance = ["allow_anonymous true"]
     if passwords:
-        entrance = ["allow_anonymous false", f"password_file {passwords}"]
+        entrance = [f"allow_anonymous {str(anonymous).lower()}", f"password_file {passwords}"]
     if acl:
         entrance.append(f"acl_file {acl}")
     return "\n".join(
