@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from glue.core.report import schedule
@@ -103,6 +103,7 @@ def test_a_week_away_with_a_run_every_minute_is_one_run() -> None:
 
 
 @settings(deadline=None)
+@example("30 1 * * 0", ZoneInfo("America/New_York"), datetime(2020, 11, 1, tzinfo=UTC), 1800)
 @given(CRONS, ZONES, MOMENTS, st.integers(0, 90 * 86400))
 def test_after_a_run_the_next_one_is_in_the_future(
     expression: str, zone: ZoneInfo, since: datetime, away: int

@@ -73,7 +73,9 @@ def following(expression: str, zone: ZoneInfo, after: datetime) -> datetime:
 
 def _next(expression: str, at: datetime, reverse: bool) -> datetime:
     try:
-        return next(CronSim(expression, at, reverse=reverse)).astimezone(UTC)
+        moments = (found.astimezone(UTC) for found in CronSim(expression, at, reverse=reverse))
+        # In the hour that clocks show twice cronsim may give a time on the wrong side of ``at``.
+        return next(m for m in moments if (m < at if reverse else m > at))
     except CronSimError as error:
         raise BadSchedule(f"{expression!r} is no cron: {error}") from None
     except StopIteration:
