@@ -221,7 +221,7 @@ def test_robots_in_containers_may_do_what_they_may_natively(settings, tmp_path):
     containers.prepare_broker(guarded, tmp_path, "0.0.0.0", "/tonypi/mosquitto")
     assert "allow_anonymous false" in (tmp_path / "mosquitto.conf").read_text()
     names = [line.split(":")[0] for line in (tmp_path / "passwords").read_text().splitlines()]
-    assert names == ["glue", "telegraf", "simulator", "our-robots"]
+    assert names == ["telegraf", "simulator", "our-robots", "glue"]
     rules = (tmp_path / "acl").read_text()
     assert rules == mosquitto.access(broker, mosquitto.model(PROJECT))
     assert rules.index("user our-robots") < rules.rindex("topic write tonypi/status/#")
