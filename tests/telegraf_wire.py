@@ -161,13 +161,13 @@ def flood(broker: Broker, messages: Iterable[Sent]) -> tuple[int, int]:
     return count, points
 
 
-def open_session(broker: Broker, client_id: str, topics: Iterable[str] = ("tonypi/#",)) -> None:
+def open_session(broker: Broker, client_id: str) -> None:
     """Make the persistent session that a Telegraf of this id will find, and leave it."""
     with socket.create_connection((broker.host, broker.port), timeout=10) as wire:
         wire.sendall(_packet(0x10, _text("MQTT") + b"\x04\x00\x00\x00" + _text(client_id)))
         assert wire.recv(4)[0] == 0x20
-        wire.sendall(_packet(0x82, b"\x00\x01" + b"".join(_text(t) + b"\x01" for t in topics)))
-        assert wire.recv(4)[0] == 0x90
+        wire.sendall(_packet(0x82, b"\x00\x01" + _text("tonypi/#") + b"\x01"))
+        assert wire.recv(5)[0] == 0x90
         wire.sendall(b"\xe0\x00")
         while wire.recv(1024):
             pass

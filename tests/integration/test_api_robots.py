@@ -41,6 +41,11 @@ async def test_a_robot_is_made_read_and_changed(api: Api) -> None:
     assert read == changed.json()
     assert {k: read[k] for k in edit} == edit
     assert read["camera_url"] == new["camera_url"], "what is left out stays"
+    await api.rows("UPDATE robots SET reported_status = 'charging' WHERE robot_id = 'arm:1'")
+    listed = (await api.get("viewer", "/robots")).json()["items"]
+    read = (await api.get("viewer", "/robots/arm:1")).json()
+    assert read["reported_status"] == "charging"
+    assert read in listed
     messages = [entry["message"] for entry in await api.logs("api")]
     assert messages[0].startswith("operator made robot arm:1")
     assert messages[1] == "operator changed robot arm:1: description, is_active, name, settings"

@@ -66,10 +66,14 @@ async def test_a_last_will_is_no_goodbye_and_no_sign_of_life(robots):
         lambda: robots.robot("r1", "location") and robots.robot("r1", columns)
     )
     await asyncio.sleep(0.5)  # the listening clock goes on
-    robots.status("r1", "offline", timestamp=connected.isoformat(), ip_address="192.0.2.9")
+    # r3 was last seen by an earlier glue.
+    robots.rows("INSERT INTO robots (robot_id, status, last_seen) VALUES ('r3', 'online', now())")
+    for robot_id in ("r1", "r3"):
+        robots.status(robot_id, "offline", timestamp=connected.isoformat(), ip_address="192.0.2.9")
     robots.status("r2")
     await robots.until(lambda: robots.robot("r2"))
     assert robots.robot("r1", columns) == before
+    assert robots.robot("r3", "status, clean_offline, ip_address") == ("online", False, None)
     assert before[:2] == ("online", False)
     robots.status("r1", "offline", timestamp=datetime.now(UTC).isoformat())
     await robots.until(lambda: robots.robot("r1", "status, clean_offline") == ("offline", True))

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import time
-import tomllib
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +24,8 @@ from tests import telegraf_wire as wire
 from tests.conftest import StartTelegraf
 
 CONFIG = PROJECT / "telegraf" / "telegraf.conf"
+SOURCE = PROJECT / "telegraf" / "topics.yml"
+MODEL = topics.parse(SOURCE.read_text(), str(SOURCE))
 
 
 def with_file_output(config: str, target: Path) -> str:
@@ -63,8 +64,7 @@ def output(
     config.write_text(with_file_output(CONFIG.read_text(), target))
     golden.autumn_zone(tmp_path / "zones", run.start - timedelta(minutes=30))
     session = f"golden-{uuid.uuid4().hex[:8]}"
-    inputs = tomllib.loads(CONFIG.read_text())["inputs"]["mqtt_consumer"]
-    wire.open_session(mosquitto, session, inputs[0]["topics"])
+    wire.open_session(mosquitto, session)
     messages = []
     for case in golden.cases():
         messages += [*run.messages(case), run.marker(case)]
@@ -97,6 +97,33 @@ def test_every_case_gives_its_points(output: dict[str, list[str]]) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_a_mistaken_root_is_counted_under_its_name_and_others_are_not_looked_at(
+    mosquitto: Broker, telegraf: StartTelegraf, tmp_path: Path
+) -> None:
+    config, target = tmp_path / "telegraf.conf", tmp_path / "out.lp"
+    config.write_text(with_file_output(CONFIG.read_text(), target))
+    telegraf(config, {"MQTT_TELEGRAF_CLIENT_ID": f"golden-{uuid.uuid4().hex[:8]}"})
+    assert MODEL.mistaken_roots
+    body = b'{"robot_id": "m1", "sensor_type": "light_level", "value": 1, "status": "started"}'
+    roots = (*MODEL.mistaken_roots, "zigbee")
+    sent = [
+        (f"{root}/{rest}", body) for rest in ("sensors/m1", "job/m1", "battery") for root in roots
+    ]
+    counted: dict[str, set[str]] = {}
+    until = time.monotonic() + 60
+    # Nobody keeps these messages, so they are sent until Telegraf has subscribed.
+    while counted.keys() < set(MODEL.mistaken_roots):
+        assert time.monotonic() < until, f"counted are {sorted(counted)}"
+        publish(mosquitto, sent)
+        time.sleep(0.3)
+        for line in target.read_text().splitlines() if target.exists() else []:
+            if not line.startswith(("internal", "broker,")):
+                name, _, topic = line.split(" ")[0].partition(",topic=")
+                counted.setdefault(topic, set()).add(name)
+    assert counted.keys() == set(MODEL.mistaken_roots)
+    assert set().union(*counted.values()) == {"refused,reason=unknown_topic"}
+
+
 def test_the_cases_show_every_reason_and_every_field() -> None:
     """A refusal, a clock's fate or a field of the model that no case shows is not tested."""
     text = "".join((case / "out.lp").read_text() for case in golden.cases())
@@ -104,9 +131,7 @@ def test_the_cases_show_every_reason_and_every_field() -> None:
     assert shown == set(topics.REASONS)
     clocks = set(re.findall(r"^clock,reason=(\w+),", text, re.MULTILINE))
     assert clocks == set(topics.CLOCK_REASONS)
-    source = PROJECT / "telegraf" / "topics.yml"
-    model = topics.parse(source.read_text(), str(source))
-    for measurement, field, kind in model.stored():
+    for measurement, field, kind in MODEL.stored():
         value = {"float": r"-?[\d.e+]+", "int": r"-?\d+i", "bool": r"(true|false)"}[kind]
         line = rf"^{measurement},\S+ (\S+,)?{field}={value}[, ]"
         assert re.search(line, text, re.MULTILINE), f"no case stores {measurement}.{field}"
