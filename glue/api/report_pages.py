@@ -24,10 +24,12 @@ from glue.api.conventions import access
 from glue.api.conventions.problems import NotFound, ProblemError, documented
 from glue.api.report_shapes import Format, JobPath
 from glue.api.sign_on import pages, report_door
+from glue.core import times
 from glue.core.report import request as about
 from glue.core.report.compose import TITLES, span
 from glue.core.report.content import Period
 from glue.store import report_files, report_jobs, report_reads
+from glue.store.references import UnknownNames
 
 KINDS = ("performance", "job", "system", "battery")
 RELOAD_S = 2
@@ -119,6 +121,8 @@ async def make(request: Request) -> Response:
         job_id = await making.add(request, user, wanted)
     except BadLink as error:
         return pages.page("This link does not work", f"<p>{escape(str(error))}</p>", 400)
+    except UnknownNames as error:
+        return pages.page("This link does not work", f"<p>{escape(str(error))}</p>", 422)
     except ProblemError as error:
         return pages.page("Not now", f"<p>{escape(str(error))}</p>", 409)
     return _to(request, f"/reports/jobs/{job_id}")
@@ -225,20 +229,17 @@ def _read(request: Request, kind: str = "") -> about.Request:
 
 
 def _time(text: str, otherwise: datetime, now: datetime) -> datetime:
-    """ISO, Unix milliseconds, or ``now``. Raises :class:`BadLink`."""
+    """Unix milliseconds, or as :mod:`glue.core.times` reads it. Raises :class:`BadLink`."""
     if not text:
         return otherwise
-    if text == "now":
-        return now
     try:
         if text.isdigit():
             return datetime.fromtimestamp(int(text) / 1000, UTC)
-        at = datetime.fromisoformat(text)
-        if at.tzinfo is None:
-            raise ValueError("no zone")
-        return at
+        return times.moment(text, now)
+    except times.BadTime as error:
+        raise BadLink(f"{error}, or Unix milliseconds.") from None
     except (ValueError, OverflowError, OSError):
-        raise BadLink(f"{text[:40]!r} is no time: give Unix milliseconds or an ISO time.") from None
+        raise BadLink(f"{text[:40]!r} is no time in Unix milliseconds.") from None
 
 
 def _token(request: Request) -> str:

@@ -52,7 +52,8 @@ class About(Body):
 
 
 class NewReport(About):
-    """`since` and `until`, or `covers`: the last whole day, seven days or month."""
+    """`since` and `until` (now without it), or `covers`: the last whole day, seven days or
+    month."""
 
     since: Instant | None = None
     until: Instant | None = None
@@ -61,14 +62,14 @@ class NewReport(About):
 
     @model_validator(mode="after")
     def _when(self) -> NewReport:
-        if (self.covers is None) == (self.since is None or self.until is None):
+        if (self.covers is None) == (self.since is None):
             raise ValueError("give since and until, or covers")
         return self
 
     def request(self, zone: str) -> Request:
         """Raises :class:`ProblemError` 422."""
         chosen = self.zone or zone
-        since, until = self.since, self.until
+        since, until = self.since, self.until or datetime.now(UTC)
         if self.covers is not None:
             found = periods.last(self.covers, datetime.now(UTC), known(chosen))
             since, until = found.since, found.until

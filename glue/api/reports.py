@@ -56,12 +56,13 @@ class ReportFilter(BaseModel):
 
 
 class Report(Reply):
-    """A report; `robot_id` is null where it is about the fleet."""
+    """A report; `robot_id` is null where it is not about one robot."""
 
     id: int
     title: str
     description: str | None
     robot_id: str | None
+    about: str = Field(description="The robot, the group or the fleet, in words.")
     report_type: ReportType
     created_at: Utc
     created_by: str | None

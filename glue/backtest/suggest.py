@@ -70,7 +70,7 @@ async def suggest(
         if limits is not None:
             would = await replayed(series, metric, limits, asked, heard)
         elif heard:
-            notes.append(f"{readings.count} readings are too few; {FEWEST} would do")
+            notes.append(f"{metric.name}: {readings.count} readings are too few; {FEWEST} would do")
         else:
             notes.append(nothing_of(metric, robot_id))
     values = [peak.value for peak in heard.values()]

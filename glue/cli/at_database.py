@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import typer
 
 from glue import settings as config
 from glue import store
+from glue.core import times
 from glue.settings import Settings
-
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class Refused(Exception):
@@ -41,18 +40,16 @@ def run(who: str, work: Callable[[Settings, Any], Awaitable[Any]]) -> Any:
 
 
 def moment(who: str, text: str | None) -> datetime | None:
-    """A time to come, from ``90m`` or ``2027-01-31T18:00Z``. Ends the command for anything else."""
+    """A time to come, as :mod:`glue.core.times` reads it, local in ``FLEET_TZ``. Ends the command
+    for anything else."""
     if text is None:
         return None
-    if match := re.fullmatch(r"(\d{1,6})([smhd])", text):
-        return datetime.now(UTC) + timedelta(**{UNITS[match[2]]: int(match[1])})
+    now = datetime.now(UTC)
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        end(who, f"{text} is no time; give 90m, 2h, 3d or 2027-01-31T18:00Z", 2)
-    if at.tzinfo is None:
-        end(who, f"{text} has no zone; write {text}Z for UTC, or {text}+01:00", 2)
-    if at <= datetime.now(UTC):
+        at = times.moment(text, now, ZoneInfo(config.load().fleet.tz), ahead=True)
+    except (config.SettingsError, times.BadTime) as error:
+        end(who, str(error), 2)
+    if at <= now:
         end(who, f"{text} has passed; give a time to come", 2)
     return at
 

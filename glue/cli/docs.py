@@ -26,6 +26,8 @@ variables only `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER` and `PGPASSWORD` are r
 
 How long InfluxDB keeps points is changed by `INFLUXDB_RETENTION_DAYS` alone. A shorter time deletes
 what is older; `tonypi up` says so before it does it. Without the setting the bucket stays as it is.
+
+Where the unit is one of time, `90s`, `24h`, `1h30m` and `7d` are taken as well as plain numbers.
 """
 
 app = typer.Typer(help="Pages that are generated from the code.")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
 from glue.cli.at_database import Refused, end, print_json, remark, run
-from glue.core.maintenance_windows import Schedule, mistake, next_ones
+from glue.core import times
+from glue.core.maintenance_windows import Schedule, mistake, moment, next_ones
 from glue.events import maintenance_windows as acts
 from glue.store import maintenance, references
 
@@ -52,8 +53,10 @@ def list_(
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="At most 60 characters.")],
-    start: Annotated[str, typer.Option(help="First start, local: 2027-01-31T22:00.")],
-    end_: Annotated[str, typer.Option("--end", help="Its end, local: 2027-02-01T02:00.")],
+    start: Annotated[str, typer.Option(help="First start, local: 2027-01-31T22:00, or now.")],
+    end_: Annotated[
+        str, typer.Option("--end", help="Its end, local: 2027-02-01T02:00, or after 4h.")
+    ],
     zone: Annotated[str | None, typer.Option(help="Of both; FLEET_TZ unless given.")] = None,
     fleet: Annotated[bool, typer.Option("--fleet", help="All robots, also those to come.")] = False,
     robot: Annotated[Names, typer.Option(help="Id or pattern like lab-*.")] = None,
@@ -71,8 +74,7 @@ def add(
     values: dict[str, Any] = {
         **{"name": name, "reason": reason, "fleet": fleet, "enabled": True, "zone": zone},
         **{"robots": robot or [], "groups": group or [], "every_weeks": every_weeks},
-        **{"starts": _local(start), "ends": _local(end_), "weekdays": _weekdays(on or [])},
-        "last_day": date.fromisoformat(last_day) if last_day else None,
+        "weekdays": _weekdays(on or []),
     }
     if not 1 <= len(name) <= 60 or name != name.strip() or not name.isprintable():
         end(WHO, "a name has 1 to 60 characters that can be seen, and no space at its ends", 2)
@@ -81,6 +83,11 @@ def add(
 
     async def work(loaded: Any, conn: Any) -> int | None:
         values["zone"] = zone or loaded.fleet.tz
+        place = _zone(values["zone"])
+        values["starts"] = _local(start, datetime.now(UTC), place)
+        values["ends"] = _local(end_, moment(values["starts"], place), place)
+        until = _local(last_day, datetime.now(UTC), place) if last_day else None
+        values["last_day"] = until.date() if until else None
         _check(maintenance.schedule(values))
         names = {key: values[key] for key in ("robots", "groups")}
         remark(WHO, await references.check(conn, **names))
@@ -120,23 +127,31 @@ def remove(
     typer.echo(f"{'would remove' if dry_run else 'removed'} {name}")
 
 
-def _check(schedule: Schedule) -> None:
+def _zone(name: str) -> ZoneInfo:
     try:
-        ZoneInfo(schedule.zone)
+        return ZoneInfo(name)
     except (OSError, ValueError, KeyError):
-        raise Refused(f"{schedule.zone} is no time zone; use a name like Europe/Berlin") from None
+        raise Refused(f"{name} is no time zone; use a name like Europe/Berlin") from None
+
+
+def _check(schedule: Schedule) -> None:
     if why := mistake(schedule, datetime.now(UTC)):
         raise Refused(why)
 
 
-def _local(text: str) -> datetime:
+def _local(text: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """What a clock in ``zone`` shows, to the minute; a duration is from ``now``. What is given as
+    such is kept so, also where the clocks skip it on the first day."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        end(WHO, f"{text} is no time; write 2027-01-31T22:00", 2)
-    if at.tzinfo is not None:
-        end(WHO, f"{text} has a zone; give the local time, and the zone with --zone", 2)
-    return at.replace(second=0, microsecond=0)
+        at = None
+    if at is None or at.tzinfo is not None:
+        try:
+            at = times.moment(text, now, zone, ahead=True).astimezone(zone)
+        except times.BadTime as error:
+            end(WHO, str(error), 2)
+    return at.replace(tzinfo=None, fold=0, second=0, microsecond=0)
 
 
 def _weekdays(names: list[str]) -> list[int]:

@@ -24,7 +24,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")]
 Until = Annotated[
     str | None,
-    typer.Option(help="A time with its zone (2027-01-31T18:00Z), or from now: 90m, 2h, 3d."),
+    typer.Option(help="A time (2027-01-31T18:00, tomorrow), or so long from now: 90m, 2h, 1d12h."),
 ]
 Comment = Annotated[str | None, typer.Option(help="Why.")]
 Patterns = list[str] | None

@@ -10,17 +10,18 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import typer
 
 from glue import settings as config
 from glue import store
+from glue.cli.asking import secret
 from glue.core import messages, sealing, sorting
 from glue.core.messages import BadTemplate, Message
 from glue.messengers.apprise import BadTarget, Messenger, NotDelivered, parse
-from glue.notify.rendering import Renderer
 from glue.settings import Settings
 from glue.store import audit, listing, notifications, outbox, references
 
@@ -57,15 +58,14 @@ def targets(as_json: Json = False) -> None:
 @app.command("add-target")
 def add_target(
     name: Annotated[str, typer.Argument(help="At most 60 characters.")],
-    url: Annotated[
-        str, typer.Option(prompt="Address", hide_input=True, help="Asked for unless given.")
-    ],
+    url: Annotated[str, typer.Option(help="Asked for, or read from a pipe, unless given.")] = "",
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Add a target by its Apprise address, which is kept sealed."""
     if not 1 <= len(name) <= 60 or name != name.strip() or not name.isprintable():
         _end("a name has 1 to 60 characters that can be seen, and no space at its ends")
+    url = url or secret("Address")
 
     async def work(loaded: Settings, conn: Any) -> dict[str, Any]:
         address = parse(url, loaded.notify.allowed, loaded.notify.denied)
@@ -135,23 +135,22 @@ def queue(
     limit: Annotated[int, typer.Option(min=1, max=500, help="Rows at most.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """What waits to be told, the newest first, and the number of rows by state."""
+    """What waits to be told, the newest first, and the number of rows by state: when each was
+    decided (in FLEET_TZ), for which target, and why it is suppressed."""
     wanted = _states(state) or ["queued", "leased"]
 
-    async def work(_: Settings, conn: Any) -> Any:
+    async def work(loaded: Settings, conn: Any) -> Any:
         only = [(await _target(conn, target)).id] if target else None
         sort = sorting.parse(outbox.OUTBOX.default, outbox.OUTBOX.columns, outbox.OUTBOX.key)
         filters = {"state": wanted, "target_id": only}
         page = await listing.page(conn, outbox.OUTBOX, filters, sort, None, limit)
-        return page.rows, await outbox.counts(conn)
+        return page.rows, await outbox.counts(conn), ZoneInfo(loaded.fleet.tz)
 
-    rows, counts = _run(work)
+    rows, counts, zone = _run(work)
     if as_json:
         return _print({"counts": counts, "items": rows})
     for row in rows:
-        told = f"{row['id']:>8} {row['state']:<10} {row['target_name']:<20} {row['occasion']:<9}"
-        error = f"  {row['attempts']} tries: {row['last_error']}" if row["last_error"] else ""
-        typer.echo(f"{told} {row['alert_title']}{error}")
+        typer.echo(_line(row, zone))
     typer.echo(", ".join(f"{name}: {counts.get(name, 0)}" for name in STATES))
 
 
@@ -194,13 +193,7 @@ def try_target(name: Name, dry_run: DryRun = False, as_json: Json = False) -> No
 
     async def work(loaded: Settings, conn: Any) -> tuple[Message, str]:
         target = await _target(conn, name)
-        message = await Renderer(loaded.notify).compose(
-            [messages.EXAMPLE],
-            messages.Places("", loaded.fleet.tz),
-            target.title_template,
-            target.body_template,
-        )
-        message = Message(f"Test: {message.title}", message.body, "info")
+        message = messages.test(WHO, datetime.now(UTC), ZoneInfo(loaded.fleet.tz))
         key = loaded.notify.secret_key.get_secret_value()
         url = sealing.unseal(key, target.sealed)
         parse(url, loaded.notify.allowed, loaded.notify.denied)
@@ -217,6 +210,20 @@ def try_target(name: Name, dry_run: DryRun = False, as_json: Json = False) -> No
     if as_json:
         return _print({"delivered": not dry_run, "title": message.title, "body": message.body})
     typer.echo(f"would send:\n{message.title}\n{message.body}" if dry_run else f"{name}: delivered")
+
+
+def _line(row: dict[str, Any], zone: ZoneInfo) -> str:
+    target = row["target_name"] or "nobody"
+    at = row["created_at"].astimezone(zone)
+    why = f": {row['reason']}" if row["reason"] else ""
+    if row["state"] == "queued":
+        due = row["next_try_at"].astimezone(zone)
+        why = f": due {due:%m-%d %H:%M:%S}" + (", after quiet hours" if row["held"] else "")
+    error = f"  {row['attempts']} tries: {row['last_error']}" if row["last_error"] else ""
+    return (
+        f"{row['id']:>8} {at:%Y-%m-%d %H:%M:%S %Z} {target:<20} {row['occasion']:<9}"
+        f" {row['alert_title']}  {row['state']}{why}{error}"
+    )
 
 
 async def _send(url: str, message: Message) -> None:

@@ -34,7 +34,7 @@ from glue.cli.report_options import (
     print_json,
     run,
 )
-from glue.core import sorting
+from glue.core import sorting, times
 from glue.core.report import periods
 from glue.core.report.content import Content, Period
 from glue.core.report.request import Request, known_zone
@@ -67,10 +67,16 @@ def build(
     robot: Robots = None,
     group: Group = "",
     last: Annotated[
-        str, typer.Option(help="The last whole day, week (seven days) or month.")
+        str,
+        typer.Option(
+            help="The last whole day, week (seven days) or month; today, yesterday; or so long"
+            " until now: 24h, 7d."
+        ),
     ] = "week",
-    since: Annotated[str | None, typer.Option(help="ISO time; instead of --last.")] = None,
-    until: Annotated[str | None, typer.Option(help="ISO time; now unless given.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Instead of --last: 2h, now-6h, today, or an ISO time.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Likewise; now unless given.")] = None,
     zone: Zone = None,
     section: Sections = None,
     title: Title = "",
@@ -134,7 +140,9 @@ def list_reports(
         return print_json(rows)
     for row in rows:
         made = f"{row['created_at']:%Y-%m-%d %H:%M}"
-        typer.echo(f"{row['id']:>6} {made} {row['report_type']:<12} {row['title']}")
+        typer.echo(
+            f"{row['id']:>6} {made} {row['report_type']:<12} {row['about']:<24} {row['title']}"
+        )
     if not rows:
         typer.echo("no reports; `tonypi reports build performance` makes one", err=True)
 
@@ -248,23 +256,16 @@ def _request(values: dict[str, Any], last: str, since: str | None, until: str | 
         zone = ZoneInfo(known_zone(values["zone"]))
         now = datetime.now(UTC)
         if since is not None:
-            begin = _time(since, zone)
-            found = Period(since=begin, until=_time(until, zone) if until else now)
-        elif last in ("day", "week", "month"):
-            found = periods.last(last, now, zone)  # type: ignore[arg-type]
+            end_ = times.moment(until, now, zone) if until else now
+            found = Period(since=times.moment(since, now, zone), until=end_)
         else:
-            raise ValueError(f"--last is day, week or month, not {last!r}")
+            found = periods.named(last, now, zone)
         return Request.model_validate(values | {"since": found.since, "until": found.until})
     except ValidationError as error:
         why = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
         raise Refused(why) from None
     except ValueError as error:
         raise Refused(str(error)) from None
-
-
-def _time(text: str, zone: ZoneInfo) -> datetime:
-    at = datetime.fromisoformat(text)
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def _form(out: Path | None) -> str:

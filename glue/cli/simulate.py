@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import secrets
 import signal
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +15,7 @@ from rich.live import Live
 
 from glue import logs
 from glue import settings as config
+from glue.settings import durations
 from glue.simulate.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 ROBOTS_MAX = 2000
 CONNECT_S = 10.0
-UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 errors = Console(stderr=True)
 
@@ -33,11 +32,14 @@ def register(app: typer.Typer) -> None:
 
 
 def _duration(text: str) -> float:
-    """Seconds in ``90``, ``90s``, ``5m`` or ``1.5h``."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
-    if not match or float(match[1]) <= 0:
-        raise typer.BadParameter(f"{text!r} is no duration; give something like 90s, 5m or 1h")
-    return float(match[1]) * UNITS_S[match[2]]
+    """Seconds, more than none."""
+    try:
+        seconds = durations.duration(text).total_seconds()
+    except durations.BadDuration as error:
+        raise typer.BadParameter(str(error)) from None
+    if not seconds:
+        raise typer.BadParameter("give more than 0 s")
+    return seconds
 
 
 def _scenario(text: str) -> str:

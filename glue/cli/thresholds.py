@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -17,6 +17,7 @@ from glue import store
 from glue.backtest import preview as backtest
 from glue.backtest import suggest as suggestion
 from glue.cli import backtest_text
+from glue.core import times
 from glue.core.backtest import pair
 from glue.core.metrics import METRICS
 from glue.series import SeriesError
@@ -31,13 +32,12 @@ WHO = "tonypi thresholds"
 NOTHING = 3
 """Exit code where there were no readings to look at."""
 
-UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
 Robot = Annotated[str | None, typer.Option("--robot", help="One robot.")]
 Fleet = Annotated[bool, typer.Option("--fleet", help="All whom the fleet's limits reach.")]
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 Since = Annotated[
-    str, typer.Option(help="So long ago (90m, 24h, 7d), or a time with its zone, at most 31 days.")
+    str,
+    typer.Option(help="So long ago (90m, 24h, 7d), or a time (2026-01-31T08:00), at most 31 days."),
 ]
 Until = Annotated[str | None, typer.Option(help="Likewise; now without it.")]
 Limit = Annotated[float | None, typer.Option(help="In the metric's unit.")]
@@ -248,24 +248,18 @@ async def _read(pool: store.Pool, work: Callable[[Any], Awaitable[Any]]) -> Any:
 
 
 def _range(loaded: Settings, since: str, until: str | None) -> backtest.Range:
-    now = datetime.now(UTC)
-    end = _moment("until", until, now) if until else None
-    start = _moment("since", since, end or now)
+    now, zone = datetime.now(UTC), ZoneInfo(loaded.fleet.tz)
+    end = _moment("until", until, now, zone) if until else None
+    start = _moment("since", since, end or now, zone)
     return backtest.ranged(loaded, start, end, now)
 
 
-def _moment(what: str, text: str, now: datetime) -> datetime:
+def _moment(what: str, text: str, now: datetime, zone: ZoneInfo) -> datetime:
     """``24h`` is so long before ``now``. Raises :class:`backtest.BacktestRefused`."""
     try:
-        if ago := re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([smhd])", text):
-            return now - timedelta(seconds=float(ago[1]) * UNITS_S[ago[2]])
-        at = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        at = None
-    if at is None or at.tzinfo is None:
-        why = f"{text!r} is neither so long ago (90m, 24h, 7d) nor a time with its zone"
-        raise backtest.BacktestRefused(what, why)
-    return at.astimezone(UTC)
+        return times.moment(text, now, zone)
+    except times.BadTime as error:
+        raise backtest.BacktestRefused(what, str(error)) from None
 
 
 def _run(work: Callable[[Settings, store.Pool], Awaitable[Any]]) -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from glue import settings, store
+from glue.cli.asking import secret
 from glue.core import passwords, people
 from glue.core.references import hint
 from glue.core.roles import ROLES, Role
@@ -175,13 +175,10 @@ def _show(password: str, generated: bool) -> None:
 def _password(username: str, generate: bool) -> str:
     if generate:
         return passwords.generated()
-    if sys.stdin.isatty():
-        given = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    else:
-        given = sys.stdin.readline().rstrip("\n")
+    given = secret("Password", confirm=True)
     if why := passwords.objection(given, username):
         _end(why)
-    return str(given)
+    return given
 
 
 def _role(text: str) -> Role:

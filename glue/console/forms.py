@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
 from glue.api.conventions.problems import Refused
+from glue.core import times
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -30,15 +31,12 @@ def body(kind: type[Kind], given: Mapping[str, Any]) -> Kind:
         raise Refused.all_of(errors) from None
 
 
-def moment(name: str, text: str, zone: ZoneInfo) -> datetime | None:
-    """A time as ``<input type=datetime-local>`` gives it, in the reader's zone. None for none.
-
-    Raises ``Refused``.
-    """
+def moment(name: str, text: str, zone: ZoneInfo, *, ahead: bool = False) -> datetime | None:
+    """A time as ``<input type=datetime-local>`` gives it, or as :mod:`glue.core.times` reads it, in
+    the reader's zone. None for none. Raises ``Refused``."""
     if not text:
         return None
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused(name, "not a time; give it like 2027-01-31T18:00") from None
-    return at if at.tzinfo else at.replace(tzinfo=zone)
+        return times.moment(text, datetime.now(UTC), zone, ahead=ahead)
+    except times.BadTime as error:
+        raise Refused(name, str(error)) from None

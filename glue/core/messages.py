@@ -364,6 +364,15 @@ def _milliseconds(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
+def test(who: str, now: datetime, zone: ZoneInfo) -> Message:
+    """What a test of a target sends; nobody shall take it for an alert."""
+    return Message(
+        "Test message: nothing has happened",
+        f"{who} tests at {_when(now, zone)} whether messages arrive here. This is no alert, and"
+        " there is nothing to do.",
+    )
+
+
 EXAMPLE = Happened(
     alert_id=1,
     occasion="opened",
@@ -376,4 +385,4 @@ EXAMPLE = Happened(
     limit=70.0,
     since=datetime.fromisoformat("2026-01-31T08:00:00+00:00"),
 )
-"""What templates are tried with, and what a test message tells."""
+"""What templates are tried with."""

@@ -48,6 +48,7 @@ async def gather(
             request = request.model_copy(update={"robots": tuple(members)})
         robots = await report_facts.robots(conn, request)
         limits = await report_facts.limits(conn, request)
+        later = await report_facts.later(conn, request)
     names = {robot.id for robot in robots}
     facts = Facts(
         request=request,
@@ -56,7 +57,8 @@ async def gather(
         days=periods.days(period, request.tz),
         robots=robots,
         limits=limits,
-        unknown=[robot for robot in request.robots if robot not in names],
+        unknown=[robot for robot in request.robots if robot not in names | later],
+        later=sorted(later),
         kept_since=kept_since(settings, made_at),
         links=dashboards(request, settings.grafana_for_browsers if settings.grafana.url else ""),
     )

@@ -2,7 +2,8 @@
 
 A process of its own: it may use all of a core for seconds and some hundred megabytes, and gives
 both back. The glue holds its standard input: when that ends, the glue has, and so does this.
-Exit codes: 0 the job is over or not ours, 75 PostgreSQL is away (the lease will run out).
+Exit codes: 0 the report is made or the job not ours, 1 it failed, as its job says, 75 PostgreSQL is
+away (the lease will run out).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from glue.store.report_jobs import Lease
 
 log = structlog.get_logger()
 
+FAILED = 1
 AWAY = 75
 TOLD_S = 0.5
 """Between two notes of the progress."""
@@ -38,21 +40,24 @@ def main() -> int:
     settings = config.load()
     logs.configure(settings.glue.log_format)
     try:
-        asyncio.run(_work(settings, job_id, lease))
+        made = asyncio.run(_work(settings, job_id, lease))
     except Lost:
         return 0
     except store.StoreUnavailable as error:
         log.warning("report.waits", job=job_id, why=str(error))
         return AWAY
-    return 0
+    return 0 if made is not None else FAILED
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not by sys.stdin: a thread that waits in it holds its lock, without which Python cannot end.
+    while os.read(0, 4096):
+        pass
     os._exit(AWAY)
 
 
-async def _work(settings: Settings, job_id: int, lease: UUID) -> None:
+async def _work(settings: Settings, job_id: int, lease: UUID) -> int | None:
+    """The id of the report; None when it failed."""
     postgres = settings.postgres.model_copy(update={"pool_size": 1, "pool_max": 2})
     async with store.open_pool(postgres) as pool:
         async with store.transaction(pool) as conn:
@@ -73,7 +78,7 @@ async def _work(settings: Settings, job_id: int, lease: UUID) -> None:
                     raise Lost
 
         try:
-            await make(settings, pool, held, told)
+            return await make(settings, pool, held, told)
         except (Lost, store.StoreUnavailable):
             raise
         except Exception as error:
@@ -81,6 +86,7 @@ async def _work(settings: Settings, job_id: int, lease: UUID) -> None:
             async with store.transaction(pool) as conn:
                 why = f"a mistake in the glue: {type(error).__name__}; its log says more"
                 await report_jobs.failed(conn, held, why, None)
+            return None
 
 
 if __name__ == "__main__":

@@ -6,12 +6,15 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
 from glue.settings import addresses, envfile
+from glue.settings.durations import SECONDS, BadDuration, duration
 from glue.settings.group import Group, SettingsError
 from glue.settings.notify import Notify
 from glue.settings.reports import Reports
@@ -172,6 +175,8 @@ def _build(group: type[Group], env: dict[str, str]) -> Group:
                 raise SettingsError(
                     f"unusable setting: {key}: it has a control character, like a line break"
                 )
+            if (unit := _seconds(field)) is not None:
+                values[key] = _number(values[key], unit)
     if "FLEET_ROBOT_TZ" in values:
         values["FLEET_ROBOT_TZ"] = _json("FLEET_ROBOT_TZ", values["FLEET_ROBOT_TZ"])
     try:
@@ -179,6 +184,23 @@ def _build(group: type[Group], env: dict[str, str]) -> Group:
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise SettingsError("unusable setting: " + "; ".join(lines)) from None
+
+
+def _seconds(field: FieldInfo) -> float | None:
+    """Of the unit of a setting that is a duration."""
+    extra = field.json_schema_extra
+    unit = extra.get("unit") if isinstance(extra, dict) else None
+    return SECONDS.get({"days": "d", "min": "m"}.get(str(unit), str(unit)))
+
+
+def _number(text: str, unit: float) -> float | str:
+    """``text`` in the setting's unit where it is a duration with units of its own."""
+    try:
+        float(text)
+    except ValueError:
+        with suppress(BadDuration):
+            return duration(text).total_seconds() / unit
+    return text
 
 
 def _json(name: str, text: str) -> Any:

@@ -32,6 +32,12 @@ async def robots(conn: AsyncConnection, request: Request) -> list[Robot]:
     return [Robot(**row) for row in await _rows(conn, sql.robots, named)]
 
 
+async def later(conn: AsyncConnection, request: Request) -> set[str]:
+    """Those asked for that were registered after the period."""
+    named = {"robots": list(request.robots), "until": request.until}
+    return {row["robot_id"] for row in await _rows(conn, sql.later, named)}
+
+
 async def limits(conn: AsyncConnection, request: Request) -> dict[str, tuple[float, float]]:
     """Warning and critical by metric."""
     rows = await _rows(conn, sql.limits, {"robots": _wanted(request.robots)})

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from glue.core.report.content import Content
+from glue.core.report.content import Content, Scope
 from glue.store.listing import Row
 from glue.store.queries import load
 
@@ -32,7 +32,7 @@ async def add(conn: AsyncConnection, content: Content, file_path: str, created_b
     named = {
         "title": content.title,
         "description": " ".join(content.summary)[:2000],
-        "robot_id": scope.robots[0][0] if scope.kind == "robot" and scope.robots else None,
+        "robot_id": _robot(scope),
         "report_type": content.kind,
         "data": Jsonb(content.model_dump(mode="json")),
         "file_path": file_path,
@@ -40,6 +40,13 @@ async def add(conn: AsyncConnection, content: Content, file_path: str, created_b
     }
     (row,) = await _rows(conn, sql.add, named)
     return int(row["id"])
+
+
+def _robot(scope: Scope) -> str | None:
+    """The robot that the report is about, also where it says that it has nothing of it."""
+    if scope.kind != "robot":
+        return None
+    return scope.robots[0][0] if scope.robots else scope.title
 
 
 async def hold(conn: AsyncConnection, report_id: int) -> Row | None:

@@ -200,7 +200,11 @@ async def test_lists_are_filtered_sorted_and_exported(api: Api) -> None:
     turned = {"since": "2026-05-03T00:00:00Z", "until": "2026-05-01T00:00:00Z"}
     assert is_problem(await api.get("viewer", "/jobs", **turned), 422)
     assert is_problem(await api.get("viewer", "/jobs/999"), 404)
-    table = list(csv.DictReader(io.StringIO((await api.get("viewer", "/jobs/export")).text)))
+    table = list(
+        csv.DictReader(
+            io.StringIO((await api.get("viewer", "/jobs/export")).content.decode("utf-8-sig"))
+        )
+    )
     assert [row["task_name"] for row in table] == ["'=cmd", *["sort"] * 6]
     assert table[0]["duration_s"] == "60.0"
     lines = (await api.get("viewer", "/jobs/export", format="ndjson", robot_id="r1")).text

@@ -83,7 +83,7 @@ async def test_a_test_message_says_what_came_of_it(api, web):
     works = await made(api, "works", web.url)
     fails = await made(api, "fails")
     told = (await api.post("admin", f"{TARGETS}/{works['id']}/test")).json()
-    assert told["delivered"] and web.titles == ["TonyPi: test"]
+    assert told["delivered"] and web.titles == ["Test message: nothing has happened"]
     told = (await api.post("admin", f"{TARGETS}/{fails['id']}/test")).json()
     assert not told["delivered"] and told["error"] and "s3cret" not in told["error"]
     assert is_problem(await api.post("admin", f"{TARGETS}/99/test"), 404)

@@ -326,5 +326,5 @@ async def test_the_command_does_the_same(
     assert [tonypi("mutes", "alert", str(alert), "--off")[0] for _ in range(2)] == [0, 1]
     assert [tonypi("mutes", "remove", "1")[0] for _ in range(2)] == [0, 1]
     assert tonypi("mutes", "add")[0] == 1
-    for wrong in ("soon", "2001-01-01T00:00Z", "2077-01-01T00:00"):
+    for wrong in ("soon", "2001-01-01T00:00Z", "yesterday"):
         assert tonypi("mutes", "add", "--robot", "*", "--until", wrong)[0] == 2

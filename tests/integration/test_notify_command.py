@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -50,7 +51,8 @@ def test_targets_are_added_tried_listed_and_removed(tonypi, database):
         assert code == 1 and "not an address" in said
         assert tonypi("test", "ops", "--dry-run")[0] == 0 and not web.got
         assert tonypi("test", "ops") == (0, "ops: delivered\n")
-        assert web.titles == ["Test: Warning: tonypi_01: CPU temperature too high"]
+        assert web.titles == ["Test message: nothing has happened"]
+        assert f"tonypi notify tests at {datetime.now(UTC):%Y-%m-%d}" in web.got[0]["message"]
         web.status = 500
         code, said = tonypi("test", "ops")
         assert code == 1 and "not delivered" in said and "s3cret" not in said
@@ -87,3 +89,25 @@ def test_what_was_given_up_is_seen_and_tried_again(tonypi, database):
     assert tonypi("retry", "1") == (0, "are tried again: 1\n")
     said = tonypi("queue")[1]
     assert "Odd" in said and "queued: 1" in said and "given up: 0" in said
+
+
+def test_what_nobody_was_told_says_when_for_whom_and_why(tonypi, database):
+    with psycopg.connect(database.dsn) as conn:
+        conn.execute(QUEUED)
+        conn.execute(
+            "UPDATE notification_outbox SET state = 'suppressed', reason = 'muted by ada',"
+            " created_at = '2026-01-31T08:00Z', finished_at = now()"
+        )
+        conn.execute(
+            "INSERT INTO notification_outbox (alert_id, transition_id, occasion, target_name,"
+            " route_name, group_key, state, reason, due_at, next_try_at)"
+            " VALUES (1, 1, 'raised', '', '', '', 'suppressed', 'no route fits', now(), now())"
+        )
+    said = tonypi("queue", "--state", "suppressed")[1].splitlines()
+    assert "nobody" in said[0] and "suppressed: no route fits" in said[0]
+    assert "2026-01-31 08:00:00 UTC ops" in said[1] and "suppressed: muted by ada" in said[1]
+
+
+def test_an_address_is_read_from_a_pipe_without_a_warning(tonypi):
+    code, said = tonypi("add-target", "ops", typed="json://127.0.0.1:9/hook\n")
+    assert (code, "ops" in said, "echo" in said) == (0, True, False)

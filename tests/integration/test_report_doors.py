@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import datetime, timedelta
+import os
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from glue import store
 from glue.cli import app as root
 from glue.cli import reports as command
 from glue.core import passwords
+from glue.core.report import request as about
 from glue.core.report.compose import compose
 from glue.environment import exported
 from glue.reports.making import make
@@ -206,7 +209,7 @@ async def test_a_link_from_a_dashboard_leads_through_the_sign_in_to_the_file(api
     assert f"../{report_id}/file?format=pdf" in ready.text
     file = await client.get(f"/reports/{report_id}/file")
     assert file.content.startswith(b"%PDF") and "inline" in file.headers["content-disposition"]
-    bad = await client.get("/reports/new?from=yesterday")
+    bad = await client.get("/reports/new?from=last+week")
     assert bad.status_code == 400 and "is no time" in bad.text
 
 
@@ -254,7 +257,7 @@ async def test_the_command_makes_lists_shows_and_removes(api: Api, tmp_path: Pat
     assert "there is no report" in await run("show", str(made["id"]), code=1)
     await run("build", "custom", code=1)
     await run("build", "job", "--out", str(tmp_path / "x.docx"), code=2)
-    await run("build", "job", "--since", "yesterday", code=1)
+    await run("build", "job", "--since", "last week", code=1)
     assert "would_make" in await run("build", "job", "--dry-run")
 
 
@@ -272,3 +275,44 @@ async def test_the_command_keeps_schedules(api: Api) -> None:
     assert "queued as job" in await run("run", "mondays")
     assert "removed" in await run("remove", "mondays")
     await run("remove", "mondays", code=1)
+
+
+@pytest.mark.parametrize(("group", "code"), [("", 0), ("nobody-is-in-it", 1)])
+async def test_the_process_of_a_report_ends_in_order(api: Api, group: str, code: int) -> None:
+    """While the glue holds its standard input."""
+    since, until = datetime(2026, 11, 16, tzinfo=UTC), datetime(2026, 11, 17, tzinfo=UTC)
+    values = {"kind": "job", "since": since, "until": until, "group": group}
+    async with store.transaction(api.pool) as conn:
+        await report_jobs.add(conn, about.Request.model_validate(values), "olga")
+        held = await report_jobs.lease(conn)
+    assert held is not None
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "glue.reports.process", str(held.id), str(held.lease)),
+        stdin=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **exported(api.settings)},
+    )
+    assert process.stderr is not None
+    said = (await process.stderr.read()).decode()
+    assert (await process.wait(), "Fatal" in said) == (code, False), said
+    (job,) = await api.rows("SELECT state, error FROM report_jobs")
+    why = "no robot is in the group nobody-is-in-it"
+    assert job == {"state": "failed", "error": why} if group else {"state": "done", "error": None}
+
+
+async def test_lists_say_what_a_report_is_about(api: Api) -> None:
+    await api.rows("INSERT INTO robots (robot_id, groups) VALUES ('r1', '{hall}'), ('r2', '{}')")
+    before = {"since": "2020-01-01", "until": "2020-01-02"}
+    for body, said in (
+        ({"type": "job", "since": "24h"}, "Fleet of "),
+        ({"type": "job", "since": "24h", "robots": ["r1"]}, "r1"),
+        ({"type": "job", "since": "24h", "group": "hall"}, "hall, 1 robot"),
+        ({"type": "job", **before, "robots": ["r1"]}, "r1"),
+    ):
+        assert (await api.post("viewer", "/reports", body)).status_code == 202
+        report_id = await work(api)
+        found = (await api.get("viewer", f"/reports/{report_id}")).json()
+        assert found["about"].startswith(said), found["about"]
+        (listed, *_) = (await api.get("viewer", "/reports")).json()["items"]
+        assert (listed["id"], listed["about"]) == (report_id, found["about"])
+    assert found["data"]["missing"][0] == "r1 was registered after this period, and left out."

@@ -93,3 +93,18 @@ def test_a_line_has_few_points(seconds: int) -> None:
     since = berlin(2026, 1, 1)
     every = periods.window(period(since, since + timedelta(seconds=seconds)))
     assert seconds / every <= periods.MOST_WINDOWS
+
+
+def test_a_period_has_a_name_or_a_length() -> None:
+    at = berlin(2026, 3, 30, 15, 20)
+    for name, since, until in (
+        ("24h", at - timedelta(hours=24), at),
+        ("1h30m", at - timedelta(minutes=90), at),
+        ("today", berlin(2026, 3, 30), at),
+        ("yesterday", berlin(2026, 3, 29), berlin(2026, 3, 30)),
+        ("day", berlin(2026, 3, 29), berlin(2026, 3, 30)),
+    ):
+        assert periods.named(name, at, BERLIN) == period(since, until), name
+    for wrong in ("fortnight", "", "1x"):
+        with pytest.raises(ValueError, match="day, week, month, today, yesterday"):
+            periods.named(wrong, at, BERLIN)

@@ -8,10 +8,8 @@ fails on the way breaks the transfer off: half a file never looks like a whole o
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -21,7 +19,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from glue import store
 from glue.api.conventions.problems import documented
-from glue.core import sorting
+from glue.core import csv_text, sorting
 from glue.store import listing
 from glue.store.listing import Listing
 
@@ -30,7 +28,10 @@ ROWS = 1000
 
 Format = Annotated[
     Literal["csv", "json", "ndjson"],
-    Query(description="`json` is one array, `ndjson` one object a line."),
+    Query(
+        description="`csv` begins with a byte order mark, by which Excel knows UTF-8 (Python reads"
+        " `utf-8-sig`); `json` is one array, `ndjson` one object a line."
+    ),
 ]
 
 MEDIA = {"csv": "text/csv", "json": "application/json", "ndjson": "application/x-ndjson"}
@@ -75,7 +76,7 @@ async def _whole(
     form: str, shape: type[BaseModel], first: str, others: AsyncIterator[str]
 ) -> AsyncIterator[str]:
     if form == "csv":
-        yield _csv_line([*shape.model_fields, *shape.model_computed_fields])
+        yield csv_text.MARK + csv_text.lines([[*shape.model_fields, *shape.model_computed_fields]])
     yield ("[\n" if form == "json" else "") + first
     async for other in others:
         if other:
@@ -106,7 +107,7 @@ async def _pages(
 def _rendered(form: str, rows: TypeAdapter[list[BaseModel]], page: list[listing.Row]) -> str:
     shaped = rows.validate_python(page)
     if form == "csv":
-        return "".join(_csv_line(_cells(row)) for row in shaped)
+        return csv_text.lines(_cells(row) for row in shaped)
     if form == "json":
         return ",\n".join(row.model_dump_json() for row in shaped)
     return "".join(row.model_dump_json() + "\n" for row in shaped)
@@ -117,21 +118,9 @@ def _cells(row: BaseModel) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
-    """What stands in a cell of CSV: text that a spreadsheet would take for a formula gets a quote
-    before it."""
+    """What stands in a cell of CSV."""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str) and value[:1] in FORMULA:
-        return f"'{value}"
     return value
-
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def _csv_line(cells: Sequence[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
-from glue.core import page
+from glue.core import page, times
 from glue.core.metrics import METRICS
 from glue.core.robot_id import PATTERN
 
@@ -61,6 +71,16 @@ def _of_our_time(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
+def _written(ahead: bool) -> BeforeValidator:
+    def read(value: Any) -> Any:
+        # Unix times, which pydantic reads.
+        if isinstance(value, str) and not re.fullmatch(r"\d{9,}", value):
+            return times.moment(value, datetime.now(UTC), ahead=ahead)
+        return value
+
+    return BeforeValidator(read)
+
+
 def known_metric(name: str) -> str:
     """``name`` when limits can be set for it. Raises ``ValueError``."""
     if name not in METRICS:
@@ -90,20 +110,34 @@ Cursor = Annotated[
     Text | None, Query(max_length=2000, description="`next` of the page before this one.")
 ]
 SearchText = Annotated[Text | None, Query(min_length=1, max_length=100)]
-Moment = Annotated[
-    Annotated[AwareDatetime, AfterValidator(_of_our_time)] | None,
-    Query(examples=["2026-01-31T08:00:00Z"]),
-]
-
 Name = Annotated[Text, Field(min_length=1, max_length=100)]
 """A value to look for."""
 
+_WRITTEN: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "pattern": times.PATTERN},
+    ],
+}
+
 Instant = Annotated[
     AwareDatetime,
-    Field(strict=False, examples=["2026-01-31T08:00:00Z"]),
+    Field(strict=False),
     AfterValidator(_of_our_time),
+    _written(ahead=False),
+    WithJsonSchema({**_WRITTEN, "examples": ["2026-01-31T08:00:00Z", "24h", "now-6h", "today"]}),
 ]
-"""A time with its zone, in the fields of a body or of a filter."""
+"""A time with its zone, in the fields of a body or of a filter; or one that is relative to now,
+where `24h` is so long ago, and days are those of UTC."""
+
+InstantToCome = Annotated[
+    AwareDatetime,
+    Field(strict=False),
+    AfterValidator(_of_our_time),
+    _written(ahead=True),
+    WithJsonSchema({**_WRITTEN, "examples": ["2030-01-31T08:00:00Z", "2h", "tomorrow"]}),
+]
+"""The same, where `2h` is so long from now."""
 
 Utc = Annotated[
     datetime, PlainSerializer(lambda at: at.isoformat().replace("+00:00", "Z"), return_type=str)

@@ -12,7 +12,15 @@ from glue import store
 from glue.alerts import mutes as acts
 from glue.alerts import people
 from glue.api.conventions import access, etag
-from glue.api.conventions.fields import LARGEST_ID, AlertPath, Body, Instant, Remarked, Text, Utc
+from glue.api.conventions.fields import (
+    LARGEST_ID,
+    AlertPath,
+    Body,
+    InstantToCome,
+    Remarked,
+    Text,
+    Utc,
+)
 from glue.api.conventions.problems import NotFound, ProblemError, Refused, documented
 from glue.api.episodes.actions import CommentText, held
 from glue.api.episodes.alerts import read
@@ -31,7 +39,7 @@ Patterns = Annotated[list[Pattern], Field(max_length=100)]
 class MuteOfOne(Body):
     """Until when, and why."""
 
-    until: Instant | None = Field(None, description="Null: until the alert is over.")
+    until: InstantToCome | None = Field(None, description="Null: until the alert is over.")
     comment: CommentText | None = None
 
 
@@ -43,7 +51,7 @@ class NewMute(Body):
     groups: Patterns = Field([])
     metrics: Patterns = Field([])
     types: Patterns = Field([])
-    until: Instant | None = Field(None, description="Null: until somebody removes it.")
+    until: InstantToCome | None = Field(None, description="Null: until somebody removes it.")
     comment: CommentText | None = None
 
     @model_validator(mode="after")

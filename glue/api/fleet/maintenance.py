@@ -11,7 +11,7 @@ from pydantic import Field
 
 from glue import store
 from glue.api.conventions import access, etag
-from glue.api.conventions.fields import Body, Instant, Reply, RobotId, RobotPath, Text
+from glue.api.conventions.fields import Body, InstantToCome, Reply, RobotId, RobotPath, Text
 from glue.api.conventions.problems import ProblemError, Refused, documented
 from glue.api.fleet.robot_shapes import Robot
 from glue.api.fleet.robots import ERRORS, answered, held, in_no_window, read, record
@@ -30,7 +30,7 @@ class Maintenance(Body):
     """Why, and until when."""
 
     reason: Annotated[Text, Field(min_length=1, max_length=500)] | None = None
-    until: Instant | None = Field(
+    until: InstantToCome | None = Field(
         None, description="It ends by itself at this time. Null: when somebody ends it."
     )
 

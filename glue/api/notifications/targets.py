@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import Path, Request, Response
 
@@ -13,8 +14,8 @@ from glue.api.conventions import access, etag
 from glue.api.conventions.fields import LARGEST_ID
 from glue.api.conventions.problems import NotFound, ProblemError, Refused, documented
 from glue.api.notifications.shapes import NewTarget, Target, TargetChange, Tried, Url
-from glue.core import sealing
-from glue.core.messages import BadTemplate, Message
+from glue.core import messages, sealing
+from glue.core.messages import BadTemplate
 from glue.messengers.apprise import BadTarget, NotDelivered, parse
 from glue.settings import Settings
 from glue.store import audit, notifications
@@ -110,20 +111,17 @@ async def test_target(request: Request, user: access.Admin, target_id: TargetPat
         target = await _one(conn, target_id)
         await _record(conn, user, "tried", target)
     key = state.settings.notify.secret_key.get_secret_value()
+    zone = ZoneInfo(state.settings.fleet.tz)
     began = time.monotonic()
     error = None
     try:
         url = sealing.unseal(key, target.sealed)
-        await state.notifier.messenger.send(url, test_message(user.username))
+        await state.notifier.messenger.send(
+            url, messages.test(user.username, datetime.now(UTC), zone)
+        )
     except (BadTarget, NotDelivered, sealing.NoKey, sealing.SealedOtherwise) as why:
         error = str(why)
     return Tried(delivered=error is None, error=error, took_s=round(time.monotonic() - began, 3))
-
-
-def test_message(who: str) -> Message:
-    """What a test sends."""
-    at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return Message("TonyPi: test", f"A test of this target, sent by {who} at {at}.")
 
 
 async def _rendered(request: Request, body: NewTarget | TargetChange) -> None:

@@ -89,7 +89,7 @@ async def change_one(request: Request, reader: page.Reader, robot_id: RobotPath)
 
 
 def _given(request: Request, form: page.Form) -> dict[str, Any]:
-    until = forms.moment("until", form["until"], browser.zone(request))
+    until = forms.moment("until", form["until"], browser.zone(request), ahead=True)
     return {"reason": form["reason"] or None, "until": until}
 
 

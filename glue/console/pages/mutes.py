@@ -32,7 +32,7 @@ async def add_mute(request: Request, reader: page.Reader) -> Response:
     for name in ("robots", "groups", "metrics"):
         given[name] = form[name].replace(",", " ").split()
     try:
-        given["until"] = forms.moment("until", form["until"], browser.zone(request))
+        given["until"] = forms.moment("until", form["until"], browser.zone(request), ahead=True)
         made = await perform(mutes.create_mute, request, reader, body=forms.body(NewMute, given))
     except ProblemError as problem:
         return await _show(request, reader, problem)

@@ -84,7 +84,10 @@ def span(period: Period, zone: ZoneInfo) -> str:
 def summary(facts: Facts, sections: list[Section]) -> list[str]:
     """The sentences of the sections, then what changed most for better or worse."""
     if not facts.robots:
-        return ["There are no robots to report on."]
+        return [
+            "There are no robots to report on: none was registered before this period ended, or"
+            " all were removed."
+        ]
     said = [" ".join(section.text[:2]) for section in sections if section.text]
     changed = [one for section in sections for one in section.figures if words.verdict(one)]
     changed.sort(key=_weight, reverse=True)
@@ -114,6 +117,10 @@ def missing(facts: Facts) -> list[str]:
     said = []
     zone = facts.request.tz
     wants_series = bool(SERIES & set(facts.request.chosen))
+    if facts.later:
+        was = "was" if len(facts.later) == 1 else "were"
+        listed = words.listed(list(facts.later), 10)
+        said.append(f"{listed} {was} registered after this period, and left out.")
     if facts.unknown:
         verb = "is" if len(facts.unknown) == 1 else "are"
         said.append(f"{words.listed(list(facts.unknown), 10)} {verb} not registered, and left out.")

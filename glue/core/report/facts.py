@@ -169,6 +169,8 @@ class Facts:
     """Readings of before are dropped by InfluxDB."""
     unknown: Sequence[str] = ()
     """Robots that were asked for and are not there."""
+    later: Sequence[str] = ()
+    """Robots that were asked for and registered after the period."""
     links: Mapping[str, Sequence[Link]] = field(default_factory=dict)
     """Dashboards by section."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Literal
+from typing import Literal, get_args
 
 from glue.core.report.content import Period
+from glue.settings.durations import BadDuration, duration
 
 Covers = Literal["day", "week", "month"]
 
@@ -57,6 +58,23 @@ def last(covers: Covers, at: datetime, zone: tzinfo) -> Period:
     else:
         since, until = midnight(today, -7 if covers == "week" else -1), today
     return Period(since=since.astimezone(UTC), until=until.astimezone(UTC))
+
+
+def named(name: str, at: datetime, zone: tzinfo) -> Period:
+    """As :func:`last`; ``yesterday``, ``today`` until ``at``, or a duration until ``at``. Raises
+    ``ValueError``."""
+    if name in get_args(Covers):
+        return last(name, at, zone)  # type: ignore[arg-type]
+    if name == "yesterday":
+        return last("day", at, zone)
+    if name == "today":
+        return Period(since=midnight(at.astimezone(zone)).astimezone(UTC), until=at)
+    try:
+        return Period(since=at - duration(name), until=at)
+    except (BadDuration, OverflowError):
+        raise ValueError(
+            f"{name!r} is none of day, week, month, today, yesterday, and no duration like 24h"
+        ) from None
 
 
 def month(first: datetime, later: int) -> datetime:

@@ -7,6 +7,11 @@ SELECT robot_id AS id, coalesce(nullif(btrim(name), ''), robot_id) AS name, crea
    AND removed_at IS NULL AND created_at < %(until)s
  ORDER BY robot_id COLLATE "C";
 
+-- name: later
+-- Registered, but after the period.
+SELECT robot_id FROM robots
+ WHERE robot_id = ANY (%(robots)s) AND removed_at IS NULL AND created_at >= %(until)s;
+
 -- name: limits
 -- In force for one robot, or what most have.
 SELECT metric, mode() WITHIN GROUP (ORDER BY warning) AS warning,

@@ -1,7 +1,8 @@
 -- name: page
 -- An older row's mistake is shown as what its repair will write. `data` may be large: one by one.
 SELECT m.id, m.title, m.description, m.robot_id, m.report_type,
-       m.file_path, m.created_at, m.created_by, {key} AS sort_key
+       m.file_path, m.created_at, m.created_by,
+       coalesce(m.robot_id, m.data #>> '{{scope,title}}', 'the fleet') AS about, {key} AS sort_key
   FROM (SELECT r.id FROM reports r WHERE {where} ORDER BY {order} LIMIT %(rows)s) p
   JOIN reports r ON r.id = p.id
  CROSS JOIN LATERAL reports_mended(r) m
@@ -37,6 +38,7 @@ position(lower(%(text)s) IN lower(concat_ws(E'\n', r.title, r.description))) > 0
 
 -- name: one
 SELECT m.id, m.title, m.description, m.robot_id, m.report_type, m.data,
+       coalesce(m.robot_id, m.data #>> '{scope,title}', 'the fleet') AS about,
        m.file_path, m.created_at, m.created_by
   FROM reports r, LATERAL reports_mended(r) m
  WHERE r.id = %(id)s;
