@@ -20,7 +20,6 @@ from glue.alerts import lookup
 from glue.alerts.hold import Hold
 from glue.core import episodes, hysteresis
 from glue.core.episodes import Change, Known
-from glue.core.foreign_alerts import FOREIGN
 from glue.core.occurrences import Observation
 from glue.series import Query, SeriesError
 from glue.store import alerts as rows
@@ -101,12 +100,10 @@ class Intake:
         return [lookup.complete(o, facts, found, before[o.pair]) for o in news]
 
 
-async def _note_repeats(conn: Any, seen: Iterable[Observation]) -> None:
+async def _note_repeats(conn: Any, seen: Sequence[Observation]) -> None:
     """Alerts of rules that are not ours live on being repeated."""
-    theirs = [o for o in seen if o.firing and o.metric.startswith(FOREIGN)]
-    if theirs:
-        at = max(o.seen_at for o in theirs)
-        await rows.repeated(conn, {o.metric for o in theirs}, at)
+    at = max(o.seen_at for o in seen)
+    await rows.repeated(conn, {o.metric for o in seen if o.firing}, at)
 
 
 def _since(seen: Iterable[Observation]) -> dict[Pair, datetime]:

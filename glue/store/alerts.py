@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from glue.core.endings import Circumstances, Limit
 from glue.core.episodes import Change, Episode, Known
+from glue.core.foreign_alerts import FOREIGN
 from glue.core.occurrences import Occurrence
 from glue.store.queries import load
 
@@ -153,10 +154,11 @@ async def end_occurrences(conn: AsyncConnection, alert_id: int, at: datetime, re
 async def repeated(
     conn: AsyncConnection, metrics: Collection[str], at: datetime, *, listed: bool = False
 ) -> None:
-    """Open alerts of these metrics, of rules that are not ours, still fire ``at``; ``listed``: our
-    Grafana says so."""
-    if metrics:
-        await conn.execute(sql.repeated, {"metrics": list(metrics), "at": at, "listed": listed})
+    """Open alerts of those of ``metrics`` whose rules are not ours still fire ``at``; ``listed``:
+    our Grafana says so."""
+    theirs = [metric for metric in metrics if metric.startswith(FOREIGN)]
+    if theirs:
+        await conn.execute(sql.repeated, {"metrics": theirs, "at": at, "listed": listed})
 
 
 async def listed(conn: AsyncConnection) -> set[str]:

@@ -252,15 +252,16 @@ def _robots() -> barchart.Panel:
 
 def _along() -> statetimeline.Panel:
     # A point at each beginning and end of the noisiest; between two nothing changes.
-    touches = "began_at <= $__timeTo() AND coalesce(resolved_at, $__timeTo()) >= $__timeFrom()"
+    touches = "since <= $__timeTo() AND coalesce(until, $__timeTo()) >= $__timeFrom()"
     query = SQL(
         "Along",
         f"""
         WITH touched AS (SELECT coalesce(robot_id, '') AS id, {WHO} AS name, severity,
-        greatest(began_at, $__timeFrom()) AS since, coalesce(resolved_at, 'infinity') AS until
-        FROM grafana.alerts WHERE {ANY_ROBOT_SQL} AND {touches}),
+        id AS alert_id, greatest(since, $__timeFrom()) AS since,
+        coalesce(until, 'infinity') AS until
+        FROM grafana.alert_severities WHERE {ANY_ROBOT_SQL} AND {touches}),
         noisiest AS (SELECT id FROM touched GROUP BY id
-        ORDER BY count(*) DESC, id LIMIT {NOISIEST}),
+        ORDER BY count(DISTINCT alert_id) DESC, id LIMIT {NOISIEST}),
         recent AS (SELECT * FROM touched WHERE id IN (SELECT id FROM noisiest)
         ORDER BY since DESC LIMIT 500),
         edges AS (SELECT id, name, since AS at FROM recent UNION
@@ -276,7 +277,7 @@ def _along() -> statetimeline.Panel:
         30,
         "Severity along time",
         "The severest alert that was open at each moment, for the ten robots with the most alerts"
-        " in the time range and their last 500 alerts.",
+        " in the time range and their last 500 changes.",
         query,
         colours={**look.SEVERITY, "none": look.CLEAR},
         span=24,

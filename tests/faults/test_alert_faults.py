@@ -135,6 +135,25 @@ def post_as_alertmanager(settings):
     ).json()
 
 
+def press_test_button(client, settings):
+    """What the button Test of a contact point does; gives the contact point's answer."""
+    point = {
+        "name": "glue",
+        "type": "webhook",
+        "settings": {
+            "url": settings.grafana.webhook_url,
+            "authorization_scheme": "Bearer",
+            "authorization_credentials": settings.glue.webhook_secret.get_secret_value(),
+        },
+    }
+    tested = client.post(
+        "/alertmanager/grafana/config/api/v1/receivers/test",
+        json={"receivers": [{"name": "glue", "grafana_managed_receiver_configs": [point]}]},
+    )
+    tested.raise_for_status()
+    return tested.json()["receivers"][0]["grafana_managed_receiver_configs"][0]["status"]
+
+
 def test_a_rule_of_others_neither_puts_grafana_out_of_charge_nor_outlives_its_deletion(
     ground, mosquitto, fast_grafana
 ):
@@ -165,6 +184,8 @@ def test_a_rule_of_others_neither_puts_grafana_out_of_charge_nor_outlives_its_de
         ).raise_for_status()
         assert wait_until(lambda: alert(record) is not None, 40), "its post reaches us"
         assert alert(record)["rule_uid"] == made.json()["uid"]
+        assert press_test_button(client, fast_grafana) == "ok"
+        assert record.rows("SELECT id FROM alerts WHERE title ~* 'test'") == []
         assert post_as_alertmanager(fast_grafana)["opened"] == 1
         ends = time.monotonic() + 12 * INTERVAL
         while time.monotonic() < ends:

@@ -240,7 +240,10 @@ async def test_what_is_not_repeated_is_stale_can_be_closed_and_opens_again_when_
 
 
 async def test_alerts_of_our_own_rules_are_never_stale(settings, pool, intake, rows):
-    await intake.take([observed("r1", at=datetime.now(UTC) - timedelta(days=30))])
+    long_ago = datetime.now(UTC) - timedelta(days=30)
+    await intake.take([observed("r1", at=long_ago)])
+    async with store.transaction(pool) as conn:
+        await alerts.repeated(conn, {"servo_temp"}, long_ago, listed=True)
     await Watch(settings, pool, None, intake).look()
     assert [a["stale_since"] for a in rows()] == [None]
 

@@ -76,7 +76,8 @@ async def test_an_alert_that_is_stale_or_was_worse_says_so(console: Console) -> 
     )
     operator = await console.as_("operator")
     listed = (await operator.get("/alerts")).text
-    assert "was critical" in listed and "stale" in listed
+    assert "was critical" in listed and "<small>stale</small>" in listed
+    assert "Node down" in (await operator.get("/alerts", state="stale")).text
     assert "was critical" in (await operator.get(f"/alerts/{alert}")).text
     assert "Last repeated" in operator.text and "2 d ago" in operator.text
     await operator.send("Resolve by hand</button>", comment="")

@@ -19,9 +19,9 @@ Conn = psycopg.Connection[tuple[Any, ...]]
 GRAFANA_PASSWORD = SecretStr("grafana's own")
 
 VIEWS = {
-    "alert_attention", "alert_timeline", "alerts", "console", "database", "events_age", "jobs",
-    "limits", "logs", "loops", "metrics_age", "notifications", "pull_age", "refused", "robots",
-    "rule_limits", "silence", "tables", "watched", "webhook_age",
+    "alert_attention", "alert_severities", "alert_timeline", "alerts", "console", "database",
+    "events_age", "jobs", "limits", "logs", "loops", "metrics_age", "notifications", "pull_age",
+    "refused", "robots", "rule_limits", "silence", "tables", "watched", "webhook_age",
 }  # fmt: skip
 
 

@@ -1,11 +1,12 @@
 """Reading Grafana's posts and its rule state (shapes recorded from Grafana 11.0.0)."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from glue.core.charge import Look, at_start, judge
-from glue.core.foreign_alerts import rule_of
+from glue.core.foreign_alerts import SEVERITIES, rule_of
 from glue.core.grafana_alerts import MalformedPost, read_post, read_state
 from glue.core.occurrences import Occurrence
 from glue.core.rules import BY_KEY, RULES
@@ -168,6 +169,12 @@ def test_a_label_robot_id_that_is_none_leaves_the_robot_empty():
 )
 def test_severities_of_others_are_ours_whatever_their_case(theirs, ours):
     assert identity(foreign({"alertname": "x", "severity": theirs}))[2] == ours
+
+
+def test_the_docs_name_every_severity_of_others():
+    text = (Path(__file__).parents[2] / "docs/alert-rules.md").read_text().casefold()
+    missing = [one for many in SEVERITIES.values() for one in many if f"`{one}`" not in text]
+    assert missing == []
 
 
 TEST = {"alertname": "TestAlert", "instance": "Grafana"}

@@ -125,8 +125,8 @@ async def _show_list(
 ) -> Response:
     # Who just comes here wants what is open; the form says so with `resolved=any`.
     state = request.query_params.get("state", "open")
-    resolved = {"open": False, "resolved": True}.get(state)
-    wanted = wanted.model_copy(update={"resolved": resolved})
+    states = {"open": {"resolved": False}, "resolved": {"resolved": True}, "stale": {"stale": True}}
+    wanted = wanted.model_copy(update={"resolved": None, **states.get(state, {})})
     found = await perform(alerts.list_alerts, request, reader, wanted=wanted, asked=asked)
     return page.show(
         request,

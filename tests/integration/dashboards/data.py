@@ -132,7 +132,13 @@ VALUES ('panel.1', 'servo_temp', 'servo', 'warning', 'panel.1: servo temperature
        ('panelX1', 'silence', 'network', 'critical', 'panelX1: robot silent', NULL, 990, 60,
         %(b)s + interval '1 min', %(b)s, false, NULL, NULL, false, NULL, NULL),
        (NULL, 'events', 'system', 'critical', 'Events stopped', NULL, 31, 30,
-        %(b)s + interval '2 min', %(b)s, false, NULL, NULL, false, NULL, NULL)
+        %(b)s + interval '2 min', %(b)s, false, NULL, NULL, false, NULL, NULL);
+INSERT INTO alert_occurrences (metric, robot_id, severity, starts_at, ended_at, origin, alert_id)
+SELECT metric, robot_id, o.severity, %(b)s + o.since, %(b)s + o.until, 'push', id
+  FROM alerts, (VALUES ('warning', interval '-120 s', interval '-60 s'),
+                       ('critical', interval '-100 s', interval '-80 s'))
+       AS o(severity, since, until)
+ WHERE metric = 'cpu' AND alerts.severity = 'critical'
 """
 
 TIMELINE = """

@@ -111,7 +111,10 @@ ALERTS: dict[tuple[int, str], Any] = {
     (21, "Robots"): [{"Robot": "Twin", "Critical": 1, "Warning": 1, "Info": None}],
     (30, "Along"): [
         {"time": at, "Robot": "Twin", "State": state}
-        for at, state in ((-600, "none"), (-120, "critical"), (-60, "none"), (0, "warning"))
+        for at, state in (
+            *((-600, "none"), (-120, "warning"), (-100, "critical"), (-80, "warning")),
+            *((-60, "none"), (0, "warning")),
+        )
     ],
     (31, "Timeline"): [
         {
