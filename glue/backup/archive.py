@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import hmac
 import os
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 from glue.backup import manifest as manifests
 from glue.backup.manifest import Manifest, Member
 
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+KEY = "GLUE_SECRET_KEY"
+"""Of the environment: what it is derived from that signs archives."""
+
+Signature = Literal["ours", "none", "other", "no key"]
 PIECE = 1 << 20
 
 
@@ -68,9 +74,15 @@ class Writer:
         self._file.seek(end)
         self.members.append(Member(name, out.size, out.digest.hexdigest()))
 
-    def finish(self, manifest: Manifest) -> None:
+    def finish(self, manifest: Manifest, secret: str = "") -> None:
+        """Write the manifest, and with ``secret`` its signature, which covers all members by their
+        checksums."""
+        text = manifest.text().encode()
         with self.member(MANIFEST) as out:
-            out.write(manifest.text().encode())
+            out.write(text)
+        if secret:
+            with self.member(SIGNATURE) as out:
+                out.write(_signed(text, secret).encode())
         self._file.write(bytes(2 * tarfile.BLOCKSIZE))
 
 
@@ -127,6 +139,27 @@ class Reader:
     def member(self, name: str) -> BinaryIO:
         """The member to read. Raises :class:`ArchiveBroken` when there is none."""
         return _extract(self._tar, name)
+
+
+def signature(path: Path, secret: str) -> Signature:
+    """Whose signature the archive has: of ``secret``, of another, or none; «no key» where
+    ``secret`` is empty. Raises :class:`ArchiveBroken` or :class:`glue.backup.manifest.Unusable`."""
+    if not secret:
+        return "no key"
+    with reading(path) as archive:
+        with archive.member(MANIFEST) as file:
+            text = file.read()
+        try:
+            with archive.member(SIGNATURE) as file:
+                given = file.read()
+        except ArchiveBroken:
+            return "none"
+    return "ours" if hmac.compare_digest(given, _signed(text, secret).encode()) else "other"
+
+
+def _signed(text: bytes, secret: str) -> str:
+    key = hmac.digest(secret.encode(), b"tonypi backup", "sha256")
+    return hmac.new(key, text, "sha256").hexdigest()
 
 
 def _extract(tar: tarfile.TarFile, name: str) -> BinaryIO:

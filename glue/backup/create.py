@@ -97,7 +97,7 @@ def create(
             measurements=measurements,
             members=tuple(out.members),
         )
-        out.finish(made)
+        out.finish(made, secrets.get(archive.KEY, ""))
     return made
 
 

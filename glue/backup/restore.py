@@ -87,7 +87,7 @@ def restore(
         except BaseException:
             store.clear(admin_dsn, names, store.COMING)
             raise
-        _exchange(admin_dsn, names, finish, progress)
+        _exchange(admin_dsn, names, databases["glue"].dsn, finish, progress)
     return Restored(
         rows=manifest.rows,
         points=manifest.points - written.expired - written.refused,
@@ -131,7 +131,11 @@ def _series(opened: Reader, settings: Settings, progress: Progress) -> Written:
 
 
 def _exchange(
-    admin_dsn: str, names: list[str], finish: Callable[[], None], progress: Progress
+    admin_dsn: str,
+    names: list[str],
+    owner_dsn: str,
+    finish: Callable[[], None],
+    progress: Progress,
 ) -> None:
     with progress.step("changing over"):
         try:
@@ -142,7 +146,7 @@ def _exchange(
         try:
             finish()
             # Who logged out since the backup was made, or was shut out, must not be in again.
-            sessions.end_everybodys(admin_dsn, names[0], "restored from a backup")
+            sessions.end_everybodys(owner_dsn, "restored from a backup")
         except BaseException:
             store.swap_back(admin_dsn, names)
             store.clear(admin_dsn, names, store.COMING)

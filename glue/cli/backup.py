@@ -20,6 +20,7 @@ import typer
 from pydantic import SecretStr
 
 from glue import settings as settings_module
+from glue.backup import archive as archives
 from glue.backup import create, secrets
 from glue.backup import restore as restoring
 from glue.backup.archive import ArchiveBroken
@@ -43,6 +44,13 @@ UNUSABLE = 2
 DECLINED = 3
 PIPE = Path("-")
 """Into and out of a container, where the owner of a file outside is somebody else."""
+
+SIGNATURES = {
+    "ours": "of this stack",
+    "none": "none (an older release); --unverified restores it",
+    "other": "of another stack, or the file was changed; --unverified restores it",
+    "no key": "cannot be compared, for there is no stack here yet",
+}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; progress goes to stderr.")]
 
@@ -119,6 +127,10 @@ def restore(
     ],
     plan_only: Annotated[bool, typer.Option("--plan", help="Check and show; do nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    unverified: Annotated[
+        bool,
+        typer.Option("--unverified", help="Also a file that this stack has not signed."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put a backup back in place of what is here. A native stack is stopped and started again.
@@ -131,7 +143,8 @@ def restore(
         began = time.monotonic()
         manifest = restoring.check(path, place.settings, place.progress)
         kept = restoring.kept_secrets(path)
-        facts = _plan(place, manifest, path)
+        signature = _check_signature(place, path, unverified or plan_only)
+        facts = {**_plan(place, manifest, path), "signature": signature}
         _show_plan(facts, as_json and plan_only, place.progress)
         if plan_only:
             return
@@ -165,6 +178,19 @@ def _restore_native(place: _Place, file: Path, kept: Mapping[str, str]) -> resto
         if ran:
             control.start(home, os.environ)
             control.await_serving(home, plan.names(home.site()), progress)
+
+
+def _check_signature(place: _Place, path: Path, unverified: bool) -> archives.Signature:
+    """Whose the archive is. Raises :class:`Unusable` where it is not this stack's, unless
+    ``unverified``; a stack that is not there yet can compare with nothing."""
+    found = archives.signature(path, place.environment.get(archives.KEY, ""))
+    if found in ("ours", "no key") or unverified:
+        return found
+    what = "carries no signature" if found == "none" else "was not signed by this stack"
+    raise Unusable(
+        f"{path} {what} ({archives.KEY}): it is of an older release or of another stack, or was "
+        "changed. Restore it with --unverified if you know where it was since it was made"
+    )
 
 
 def _begin_home(home: Home, kept: Mapping[str, str]) -> None:
@@ -280,6 +306,7 @@ def _show_plan(facts: Mapping[str, Any], as_json: bool, progress: Progress) -> N
         f"  {facts['points']:,} points are added to the bucket; points that are there stay, "
         "those beyond its retention are not taken"
     )
+    progress.say(f"  signature: {SIGNATURES[facts['signature']]}")
     if facts["migrations_to_apply"]:
         progress.say(f"  then migrations: {', '.join(facts['migrations_to_apply'])}")
     if facts["stops"]:

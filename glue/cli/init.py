@@ -10,8 +10,11 @@ from typing import Annotated
 import typer
 
 from glue import settings as settings_module
+from glue.broker import BrokerUnavailable
 from glue.series import SeriesError
-from glue.stack import compose, containers, secrets
+from glue.settings import PROJECT
+from glue.stack import compose, containers, queues, secrets
+from glue.stack.parts import mosquitto
 from glue.stack.parts.grafana import overruled
 from glue.store import StoreError
 
@@ -75,6 +78,11 @@ def accounts(
                 raise _end(f"tonypi init accounts: {error}", FAILED) from None
             typer.echo(f"tonypi init accounts: {error}; trying again", err=True)
             time.sleep(3)
+    try:
+        for name, count in queues.move(settings.broker, mosquitto.model(PROJECT)).items():
+            typer.echo(f"{count} messages of the session {name} were moved to its new name")
+    except BrokerUnavailable as error:
+        typer.echo(f"messages of sessions of another name stay where they are: {error}", err=True)
     typer.echo("accounts, tables and bucket are as they should be")
     if names := overruled(settings):
         typer.echo(f"{', '.join(names)}: set, and not used, for they must fit to this stack")

@@ -102,7 +102,7 @@ def write_env(checkout: Path, known: Mapping[str, str], environ: Mapping[str, st
     text = path.read_text() if path.exists() else HEAD
     there = read_env(checkout, environ)
     made = {**secrets.generate(BROKER_LOGINS), **known}
-    wanted = (*containers.REQUIRED, *BROKER_LOGINS)
+    wanted = (*containers.REQUIRED, *BROKER_LOGINS, *secrets.CLIENT_IDS)
     new = {name: made[name] for name in wanted if not there.get(name)}
     given = {n: v for n, v in kept(environ).items() if n not in FIXED and there.get(n) != v}
     new |= given

@@ -72,7 +72,7 @@ def gather(home: Home, site: Site, environ: Mapping[str, str]) -> Facts:
 
 
 def _all_known(known: Mapping[str, str], environ: Mapping[str, str]) -> bool:
-    needed = set(secrets.NAMES) - set(secrets.LATER)
+    needed = set(secrets.NAMES) - {*secrets.LATER, *secrets.CLIENT_IDS}
     return all(known.get(name) or environ.get(name) for name in needed)
 
 

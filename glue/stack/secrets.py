@@ -39,14 +39,18 @@ INFLUX_ACCOUNTS = {
     "INFLUXDB_TELEGRAF_TOKEN": "telegraf",
     "INFLUXDB_GRAFANA_TOKEN": "grafana",
 }
-NAMES = (*GENERATED, *INFLUX_ACCOUNTS)
+CLIENT_IDS = {"MQTT_GLUE_CLIENT_ID": "tonypi-glue", "MQTT_TELEGRAF_CLIENT_ID": "tonypi-telegraf"}
+"""Who knows the name of a session at the broker can take it, and its queue; so each has a random
+part."""
+NAMES = (*GENERATED, *INFLUX_ACCOUNTS, *CLIENT_IDS)
 
 
 def generate(more: Collection[str] = ()) -> dict[str, str]:
     """A fresh set, with ``more`` passwords. InfluxDB's are ``user:password``, as 1.x wants and 2.x
     accepts."""
     plain = {name: secrets.token_urlsafe(24) for name in (*GENERATED, *more)}
-    return plain | {n: f"{user}:{secrets.token_urlsafe(24)}" for n, user in INFLUX_ACCOUNTS.items()}
+    plain |= {n: f"{user}:{secrets.token_urlsafe(24)}" for n, user in INFLUX_ACCOUNTS.items()}
+    return plain | {n: f"{name}-{secrets.token_hex(8)}" for n, name in CLIENT_IDS.items()}
 
 
 def read(home: Path, file: str = FILE) -> dict[str, str]:

@@ -15,11 +15,13 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
+from glue.broker import BrokerUnavailable
 from glue.settings import PROJECT
-from glue.stack import accounts, leftovers, pidfiles, plan, process, recovery
+from glue.stack import accounts, leftovers, pidfiles, plan, process, queues, recovery
 from glue.stack.home import Home, hold_lock
 from glue.stack.keeper import Keeper, back_off
 from glue.stack.part import Part, Site
+from glue.stack.parts import mosquitto
 from glue.stack.programs import ProgramMissing
 
 TICK = 0.1
@@ -98,10 +100,22 @@ class Supervisor:
             self._prepare_at = time.monotonic() + wait
             tell("accounts.failed", {"reason": self._trouble, "again_in_s": wait})
             return
+        self._move_queues()
         self._trouble = ""
         self._prepared = True
         tell("accounts.prepared", {})
         self._keepers += [self._keep(part) for part in parts]
+
+    def _move_queues(self) -> None:
+        """What waits in sessions of another name; tried again at the next start."""
+        broker = self._site.settings.broker
+        try:
+            moved = queues.move(broker, mosquitto.model(self._site.checkout))
+        except BrokerUnavailable as error:
+            tell("queues.not_moved", {"reason": str(error)})
+            return
+        for name, count in moved.items():
+            tell("queue.moved", {"of": name, "messages": count})
 
     def _write(self, force: bool = False) -> None:
         state = {

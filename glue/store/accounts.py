@@ -53,8 +53,7 @@ def prepare(postgres: Postgres, grafana_password: SecretStr) -> None:
             _database(conn, postgres.database, postgres.user)
             _database(conn, GRAFANA, GRAFANA)
             _grant_connect(conn, postgres.database, READER)
-        inside = make_conninfo(postgres.admin_dsn, dbname=postgres.database)
-        with psycopg.connect(inside) as conn:
+        with psycopg.connect(_inside(postgres, postgres.database)) as conn:
             _harden(conn, postgres.user)
     except psycopg.Error as error:
         raise AccountsFailed(
@@ -67,10 +66,18 @@ def grafana_has_users(postgres: Postgres) -> bool:
     """Whether Grafana's database has its tables, and so its first user. Raises
     :class:`AccountsFailed`."""
     try:
-        with psycopg.connect(make_conninfo(postgres.admin_dsn, dbname=GRAFANA)) as conn:
+        with psycopg.connect(_inside(postgres, GRAFANA)) as conn:
             return conn.execute(sql.grafana_users).fetchone() == (True,)
     except psycopg.Error as error:
         raise AccountsFailed(f"cannot look into Grafana's database: {error}") from error
+
+
+def _inside(postgres: Postgres, database: str) -> str:
+    """The superuser in a database whose owner may have put functions there: none of them is called
+    by a name that we mean to be PostgreSQL's own (CVE-2018-1058)."""
+    return make_conninfo(
+        postgres.admin_dsn, dbname=database, options="-c search_path=pg_catalog,pg_temp"
+    )
 
 
 def _role(conn: Connection, name: str, password: SecretStr, extra: Composable) -> None:
@@ -130,4 +137,6 @@ def _harden(conn: Connection, owner: str) -> None:
         conn.execute(SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(named))
         conn.execute(SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(named, Identifier(owner)))
     if conn.execute("SELECT to_regnamespace('grafana') IS NOT NULL").fetchone() == (True,):
+        # Grants alone, which name tables of ours and call no function.
+        conn.execute("SET LOCAL search_path = public, pg_temp")
         conn.execute(SQL(migrations.grants()))  # type: ignore[arg-type]

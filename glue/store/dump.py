@@ -133,17 +133,19 @@ def fill(
 ) -> dict[str, int]:
     """Read a dump into a new database beside ``database``; gives its numbers of rows.
 
-    What an interrupted restore left there is removed first.
+    As the database's owner: a function that somebody planted in the dump runs with no more rights
+    than the dump itself had. What an interrupted restore left there is removed first.
     """
     coming = database.name + COMING
     with _connected(admin_dsn, autocommit=True) as conn:
         _drop(conn, coming)
         made = SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0")
         conn.execute(made.format(Identifier(coming), Identifier(database.owner)))
-    inside = make_conninfo(admin_dsn, dbname=coming)
+    inside = make_conninfo(database.dsn, dbname=coming)
     command = [
         *(str(tools.restore), "--exit-on-error", "--single-transaction", "--no-password"),
-        f"--dbname={_without_password(inside)}",
+        # All of it becomes the owner's, whoever owned it where the dump was made.
+        *("--no-owner", f"--dbname={_without_password(inside)}"),
     ]
     with _child(command, inside, stdin=subprocess.PIPE) as (child, said):
         assert child.stdin is not None

@@ -9,7 +9,6 @@ from datetime import datetime
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import make_conninfo
 from psycopg.rows import class_row
 
 from glue.core.token_family import Shown, Verdict, digest, judge
@@ -168,10 +167,10 @@ async def forget(conn: AsyncConnection, rows: int) -> int:
     return (await conn.execute(sql.forget, {"days": REMEMBERED_DAYS, "rows": rows})).rowcount
 
 
-def end_everybodys(admin_dsn: str, database: str, reason: str) -> int:
+def end_everybodys(dsn: str, reason: str) -> int:
     """End all sessions of a database that was restored: of some of them the end may be younger than
-    the backup. How many. Raises :class:`StoreUnavailable`."""
-    dsn = make_conninfo(admin_dsn, dbname=database)
+    the backup. ``dsn`` is its owner's, since its triggers run. How many. Raises
+    :class:`StoreUnavailable`."""
     with unavailable(), psycopg.connect(dsn, connect_timeout=10) as conn:
         if conn.execute(sql.are_kept).fetchone() != (True,):
             return 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -301,6 +302,49 @@ def test_a_second_restore_gives_the_same_and_removes_what_a_killed_one_left(
     assert not [n for n in target.databases() if n.endswith((dump.COMING, dump.BEFORE))]
 
 
+PLANTED = """
+CREATE FUNCTION public.planted() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE $run$COPY (SELECT 1) TO PROGRAM 'cat > {file}'$run$;
+  RETURN true;
+EXCEPTION WHEN insufficient_privilege THEN
+  RETURN true;
+END $$;
+CREATE FUNCTION public.fires() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN PERFORM public.planted(); RETURN NEW; END $$;
+CREATE FUNCTION public.in_index(text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
+  $$ BEGIN RETURN public.planted(); END $$;
+CREATE INDEX planted_index ON robots (public.in_index(robot_id));
+CREATE MATERIALIZED VIEW planted_view AS SELECT public.planted();
+CREATE TRIGGER planted_trigger BEFORE UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION fires();
+"""
+
+
+def test_a_function_that_was_planted_in_the_database_runs_no_program(
+    source: Place, tmp_path: Path
+) -> None:
+    """An index, a view and a trigger call it: while it is restored, analysed, changed."""
+    folder = Path(tempfile.mkdtemp(prefix="tonypi-planted-"))
+    folder.chmod(0o777)
+    program = folder / "ran"
+    with psycopg.connect(source.settings.postgres.dsn) as conn:
+        conn.execute(PLANTED.format(file=program))  # type: ignore[arg-type]
+    try:
+        path = tmp_path / "planted.tar"
+        source.back_up(path)
+        # It would: as superuser it is called on the way.
+        source.sql("SELECT public.planted()")
+        assert program.exists()
+        program.unlink()
+        source.restore(path)
+        assert source.sql("SELECT count(*) FROM planted_view") == [(1,)]
+        assert not program.exists()
+    finally:
+        shutil.rmtree(folder)
+        source.sql("DROP MATERIALIZED VIEW planted_view; DROP INDEX planted_index")
+        source.sql("DROP FUNCTION public.fires, public.in_index, public.planted CASCADE")
+
+
 def test_points_of_another_type_are_counted_and_the_others_stored(
     saved: Path, target: Place
 ) -> None:
@@ -381,9 +425,14 @@ def test_systems_elsewhere_through_pipes(source: Place, saved: Path, target: Pla
     data = saved.read_bytes()
     dsn = make_conninfo(target.settings.postgres.dsn, application_name="the-glue")
     with psycopg.connect(dsn):
-        refused = run(environ, "restore", "-", "--yes", given=data, expected=1)
+        refused = run(environ, "restore", "-", "--yes", "--unverified", given=data, expected=1)
         assert b"the-glue" in refused.stderr
-    done = json.loads(run(environ, "restore", "-", "--yes", "--json", given=data).stdout)
+    refused = run(environ, "restore", "-", "--yes", given=data, expected=2)
+    assert b"not signed by this stack" in refused.stderr and b"--unverified" in refused.stderr
+    planned = json.loads(run(environ, "restore", "-", "--plan", "--json", given=data).stdout)
+    assert planned["signature"] == "other"
+    asked = ("restore", "-", "--yes", "--unverified", "--json")
+    done = json.loads(run(environ, *asked, given=data).stdout)
     assert "GLUE_ADMIN_PASSWORD" in done["secrets_that_differ"]
     assert same_but_for_sessions(target.rows(), source.rows())
     out = run(environ, "backup", "--to", "-").stdout
@@ -418,6 +467,7 @@ def test_a_new_machine_natively(source: Place, saved: Path, native: dict[str, st
     home = Path(native["TONYPI_HOME"])
     tonypi(native, "restore", str(saved), expected=3)
     planned = tonypi(native, "restore", str(saved), "--plan")
+    assert planned["signature"] == "no key"
     assert planned["new"] and planned["points"] == len(POINTS) + 1
     assert not home.exists()
     done = tonypi(native, "restore", str(saved), "--yes")
@@ -444,7 +494,8 @@ def test_a_running_stack_is_stopped_and_started_again(native: dict[str, str]) ->
     settings = Home(Path(native["TONYPI_HOME"])).site(native).settings
     with psycopg.connect(settings.postgres.dsn) as conn:
         conn.execute("INSERT INTO robots (robot_id) VALUES ('later')")
-    assert tonypi(native, "restore", saved, "--plan")["stops"]
+    planned = tonypi(native, "restore", saved, "--plan")
+    assert planned["stops"] and planned["signature"] == "ours"
     tonypi(native, "restore", saved, "--yes")
     with psycopg.connect(settings.postgres.dsn) as conn:
         ids = {robot_id for (robot_id,) in conn.execute("SELECT robot_id FROM robots").fetchall()}

@@ -13,7 +13,7 @@ import pytest
 
 from glue.backup import manifest as manifests
 from glue.backup import secrets
-from glue.backup.archive import ArchiveBroken, reading, verify, writing
+from glue.backup.archive import ArchiveBroken, reading, signature, verify, writing
 from glue.backup.create import target
 from glue.backup.manifest import DatabaseFacts, Manifest, MeasurementFacts, Unusable
 from glue.core.line_protocol import lines, series_key
@@ -213,3 +213,28 @@ def test_a_target_is_a_folder_unless_it_is_named_like_an_archive(tmp_path: Path)
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert target(tmp_path, now) == tmp_path / "tonypi-20260102T030405Z.tar"
     assert target(tmp_path / "mine.tar", now) == tmp_path / "mine.tar"
+
+
+def test_an_archive_is_signed_and_who_changes_it_cannot_sign_it(tmp_path: Path) -> None:
+    path = tmp_path / "signed.tar"
+    with writing(path) as out:
+        with out.member("a") as file:
+            file.write(b"rows")
+        out.finish(replace(MADE, members=tuple(out.members)), "our secret")
+    assert verify(path).members[0].name == "a"
+    assert signature(path, "our secret") == "ours"
+    assert signature(path, "another's") == "other"
+    assert signature(path, "") == "no key"
+    # As somebody would who fits the checksums as well: all but the signature is right.
+    forged = tmp_path / "forged.tar"
+    with reading(path) as old, writing(forged) as out:
+        with old.member("manifest.sig") as file:
+            kept = file.read()
+        with out.member("a") as file:
+            file.write(b"evil")
+        made = replace(MADE, members=tuple(out.members))
+        with out.member("manifest.sig") as file:
+            file.write(kept)
+        out.finish(made)
+    assert signature(forged, "our secret") == "other"
+    assert signature(archive(tmp_path / "older.tar"), "our secret") == "none"
