@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from glue.stack import process
+from glue.stack import listeners, process
 from glue.stack.part import Part
 
 State = Literal["waiting", "starting", "ready", "unresponsive", "backing off", "stopped"]
@@ -102,13 +102,13 @@ class Keeper:
         self._be("starting")
 
     def _await(self, now: float) -> None:
-        if self.part.ready():
+        assert self.child is not None
+        if process.is_ready(self.part, self.child):
             self.reason = ""
             self._unanswered = 0
             self._look_at = now + LOOK_EVERY
             self._be("ready")
         elif now > self._until:
-            assert self.child is not None
             process.stop(self.child, self.part.stop_signal, self.part.stop_within)
             self._failed(f"not ready within {self.part.ready_within:.0f} s")
 
@@ -117,7 +117,8 @@ class Keeper:
         process.turn_running(self.log)
         if time.time() - self.since > STEADY_AFTER:
             self.failures = 0
-        if self.part.ready():
+        assert self.child is not None
+        if process.is_ready(self.part, self.child):
             self._unanswered = 0
             if self.state == "unresponsive":
                 self._be("ready")
@@ -127,7 +128,6 @@ class Keeper:
         if self.state == "ready":
             self._be("unresponsive")
         if self.part.hung_after and self._unanswered * LOOK_EVERY >= self.part.hung_after:
-            assert self.child is not None
             process.stop(self.child, self.part.stop_signal, HUNG_STOP)
             self._failed(f"did not answer {self._unanswered} times, every {LOOK_EVERY:.0f} s")
 
@@ -136,10 +136,17 @@ class Keeper:
             self.failures = 0
         self.child = None
         self.failures += 1
+        # Read only now: after a failed start, it says who was there first.
+        if self.state == "starting" and (other := self._other()):
+            reason = f"{reason}: {other} has port {self.part.port}"
         self.reason = reason
         wait = back_off(self.failures)
         self._until = time.monotonic() + wait
         self._be("backing off", again_in_s=wait)
+
+    def _other(self) -> str:
+        """Who listens on this part's port; empty: nobody."""
+        return listeners.taken().get(self.part.port, "") if self.part.port else ""
 
     def _be(self, state: State, **facts: Any) -> None:
         self.state = state

@@ -30,6 +30,22 @@ def taken(own: Collection[int] = (), proc: Path = Path("/proc")) -> dict[int, st
     return found
 
 
+def listens(session: int, port: int, proc: Path = Path("/proc")) -> bool:
+    """Whether a process of ``session`` (a program that we started, and what it started) listens on
+    ``port``. True where the kernel does not tell."""
+    held = {inode for inode, _ in _sockets().get(port, [])}
+    if not (proc / "net" / "tcp").exists():
+        return True
+    return any(_session_of(pid) == session for pids in _owners(held, proc).values() for pid in pids)
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
+
+
 def _sockets() -> dict[int, list[tuple[str, int]]]:
     """Port → (inode, user) of each socket that listens there."""
     found: dict[int, list[tuple[str, int]]] = defaultdict(list)

@@ -47,6 +47,8 @@ class Part:
     depends: tuple[str, ...] = ()
     prepare: Callable[[], None] = nothing
     ready: Callable[[], bool] = always
+    port: int | None = None
+    """Port that it listens on once it is ready. Another's answer there is not its own."""
     ready_within: float = 60.0
     """Seconds after which a start counts as failed."""
     stop_signal: signal.Signals = signal.SIGTERM

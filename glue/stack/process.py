@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glue.stack import listeners
 from glue.stack.part import Part
 
 PR_SET_PDEATHSIG = 1
@@ -105,6 +106,12 @@ def start(part: Part, log: Path) -> subprocess.Popen[bytes]:
             raise StartFailed(f"{part.name}: cannot run {part.command[0]}: {error}") from None
 
 
+def is_ready(part: Part, process: subprocess.Popen[bytes]) -> bool:
+    """Whether ``part`` serves, and it is ``process`` that answers and not a program that has its
+    port."""
+    return part.ready() and (part.port is None or listeners.listens(process.pid, part.port))
+
+
 def await_ready(part: Part, process: subprocess.Popen[bytes], log: Path) -> float:
     """Wait until ``part`` serves; returns the seconds it took, raises :class:`StartFailed`."""
     began = time.monotonic()
@@ -114,7 +121,7 @@ def await_ready(part: Part, process: subprocess.Popen[bytes], log: Path) -> floa
                 f"{part.name} ended with {process.returncode} before it was ready; "
                 f"its last words ({log}):\n{tail(log)}"
             )
-        if part.ready():
+        if is_ready(part, process):
             return waited
         time.sleep(0.1)
     raise StartFailed(

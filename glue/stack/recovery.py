@@ -189,6 +189,7 @@ def _first_influxdb(site: Site) -> None:
         command=(usual.command[0], "run", "-config", str(config)),
         files={config: text},
         ready=lambda: probe.answers(f"{url}/ping"),
+        port=port,
     )
     log = site.log("influxdb")
     started = process.start(part, log)

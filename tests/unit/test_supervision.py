@@ -150,6 +150,34 @@ def test_a_part_without_a_bound_is_left_alone(patient: Patient) -> None:
     assert (patient.keeper.state, patient.keeper.restarts) == ("unresponsive", 0)
 
 
+def test_a_part_is_ready_when_its_own_process_answers(tmp_path: Path) -> None:
+    """Two stacks that start at once may want one port: the other's answer is not ours."""
+    serve = "import http.server as h; h.HTTPServer(('127.0.0.1', {}), h.BaseHTTPRequestHandler)"
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        part = Part(
+            "part",
+            # In a process of its own, as a program that starts another.
+            ("sh", "-c", f'"{sys.executable}" -c "{serve.format(port)}.serve_forever()"; exit 1'),
+            ready=lambda: probe.accepts("127.0.0.1", port),
+            port=port,
+        )
+        keeper = Keeper(part, tmp_path / "log", lambda *event: None, lambda pid: None)
+        assert part.ready()
+        try:
+            until(lambda: keeper.step(True) or keeper.state == "backing off")  # type: ignore[func-returns-value]
+            assert keeper.restarts == 0
+            assert f"process {os.getpid()}" in keeper.reason
+            assert f"has port {port}" in keeper.reason
+            other.close()
+            until(lambda: keeper.step(True) or keeper.state == "ready")  # type: ignore[func-returns-value]
+        finally:
+            keeper.stop()
+
+
 def test_a_port_that_takes_connections_is_no_broker() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -29,6 +29,7 @@ def part(site: Site) -> Part:
         ready=lambda: probe.answers(f"{url}/healthz"),
         # Short: while it hangs there is no emergency stop.
         hung_after=30,
+        port=glue.port,
         ready_within=60,
         url=f"{url}/docs",
     )

@@ -61,6 +61,7 @@ def part(
         folders=(data, data / "logs", data / "plugins"),
         depends=("postgres", "influxdb"),
         ready=lambda: probe.answers(f"{url}/api/health"),
+        port=probe.port_of(url, 3000),
         # Its first start runs some 600 database migrations.
         ready_within=180,
         hung_after=120,

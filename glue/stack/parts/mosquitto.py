@@ -51,6 +51,7 @@ def part(site: Site) -> Part:
         folders=(data,),
         files={config: text, **(rules if guarded else {})},
         ready=lambda: probe.answers_mqtt(broker.port),
+        port=broker.port,
         ready_within=30,
         hung_after=120,
         url=f"mqtt://{bind}:{broker.port}",

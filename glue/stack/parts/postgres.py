@@ -56,6 +56,7 @@ def part(site: Site, options: dict[str, str] | None = None) -> Part:
         folders=(data,),
         prepare=lambda: _create(site, cluster, user),
         ready=ready,
+        port=postgres.port,
         ready_within=120,
         # Fast shutdown: connections are cut, data is written. SIGTERM would wait for clients.
         stop_signal=signal.SIGINT,
