@@ -32,6 +32,7 @@ from glue.notify.fallback import Fallback
 from glue.retention import Retention
 from glue.series import Query
 from glue.settings import Settings
+from glue.store import pooler
 from glue.sync.reconciler import Reconciler
 
 log = structlog.get_logger()
@@ -86,7 +87,7 @@ async def open_systems(
     settings: Settings, stopped: asyncio.Event | None = None
 ) -> AsyncIterator[FastAPI]:
     """The application with everything it needs in ``app.state``. Waits for PostgreSQL, until
-    ``stopped``."""
+    ``stopped``. Raises ``SettingsError`` for what cannot be served with."""
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(store.open_pool(settings.postgres))
         series = await stack.enter_async_context(Query(settings.influx))
@@ -103,6 +104,9 @@ async def open_systems(
         console.install(app)
         app.state.fallback = Fallback(settings, pool, app.state.notifier.messenger)
         await app.state.fallback.until_reachable(stopped or asyncio.Event())
+        # Were it away again by now, that is met when it is used.
+        with contextlib.suppress(store.StoreUnavailable), store.unavailable():
+            await asyncio.to_thread(pooler.check, settings.postgres.dsn)
         await first_users.ensure(pool, settings)
         await first_users.find_documented_passwords(pool)
         yield app

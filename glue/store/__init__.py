@@ -4,7 +4,14 @@ SQL stands in ``sql/<noun>.sql``; tables and views in ``postgres/``, moved by :m
 """
 
 from glue.store.patience import Patience, within
-from glue.store.pool import Pool, StoreError, StoreUnavailable, open_pool, transaction
+from glue.store.pool import (
+    Pool,
+    StoreError,
+    StoreUnavailable,
+    open_pool,
+    transaction,
+    unavailable,
+)
 
 __all__ = [
     "Patience",
@@ -13,5 +20,6 @@ __all__ = [
     "StoreUnavailable",
     "open_pool",
     "transaction",
+    "unavailable",
     "within",
 ]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg import AsyncConnection
 
-from glue.store.pool import CONNECTION, unavailable
+from glue.store.pool import CONNECTION, SESSION, unavailable
 
 CHANNEL = "tonypi_changes"
 
@@ -43,6 +43,7 @@ async def heard(dsn: str) -> AsyncGenerator[list[Change]]:
     """
     with unavailable():
         async with await AsyncConnection.connect(dsn, autocommit=True, **_CONNECTION) as conn:  # type: ignore[arg-type]
+            await conn.execute(SESSION)
             await conn.execute(f"LISTEN {CHANNEL}")
             yield [ANYTHING]
             while True:

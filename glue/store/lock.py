@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from psycopg import AsyncConnection
 
-from glue.store.pool import CONNECTION, unavailable
+from glue.store.pool import CONNECTION, SESSION, unavailable
 from glue.store.queries import load
 
 sql = load("lock")
@@ -35,6 +35,7 @@ async def only_one(dsn: str, name: str) -> AsyncIterator[Held | None]:
         conn = await AsyncConnection.connect(dsn, autocommit=True, **CONNECTION)  # type: ignore[arg-type]
     try:
         with unavailable():
+            await conn.execute(SESSION)
             row = await (await conn.execute(sql.take, {"name": name})).fetchone()
         yield Held(conn) if row and row[0] else None
     finally:

@@ -22,7 +22,7 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, MigrationList
 
 from glue.settings import PROJECT
-from glue.store import indexes
+from glue.store import indexes, pooler
 from glue.store.pool import StoreError
 
 FOLDER = PROJECT / "postgres" / "migrations"
@@ -71,11 +71,12 @@ def upgrade(
     ``naive_times`` is the zone of an older database's times that have none. ``told`` hears of each
     migration when it is committed. A dry run writes nothing, not even
     yoyo's tables. Two upgrades at once: the second waits, then finds nothing to do. Raises
-    :class:`UpgradeFailed`.
+    :class:`UpgradeFailed`, and ``SettingsError`` for a pooler in transaction mode.
     """
     try:
         if dry_run:
             return _dry_run(dsn)
+        pooler.check(dsn)
         with _locked(dsn):
             done = _upgrade(dsn, naive_times, told)
         # Outside of the lock: a build waits for who waits for the lock.

@@ -41,10 +41,14 @@ CONNECTION = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
-    # Compiling a query takes half a second, which none of the glue's is long enough to win back.
-    "options": "-c timezone=UTC -c jit=off -c statement_timeout=30s"
-    " -c idle_in_transaction_session_timeout=60s",
 }
+SESSION = """
+    SELECT set_config('timezone', 'UTC', false), set_config('statement_timeout', '30s', false),
+           set_config('idle_in_transaction_session_timeout', '60s', false),
+           -- Compiling a query takes half a second, which none of ours is long enough to win back.
+           set_config('jit', 'off', false)
+"""
+"""First statement of a connection: PgBouncer refuses these among the options of its start."""
 
 
 class StoreError(Exception):
@@ -101,6 +105,8 @@ def _storable_json(value: Any) -> str:
 async def _configure(conn: AsyncConnection) -> None:
     conn.adapters.register_dumper(str, _StorableText)
     set_json_dumps(_storable_json, conn)
+    await conn.execute(SESSION)
+    await conn.commit()
 
 
 @asynccontextmanager
