@@ -87,6 +87,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        servers=[{"url": root}] if (root := docs.below(settings)) else None,
     )
     app.state.settings = settings
     app.state.pool = pool
@@ -154,6 +155,10 @@ def _document(app: FastAPI) -> None:
             schemas["Problem"] = shape
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            # Unlike the routes it is not read as being below the server's address.
+            for scheme in document["components"].get("securitySchemes", {}).values():
+                for flow in scheme.get("flows", {}).values():
+                    flow["tokenUrl"] = docs.below(app.state.settings) + flow["tokenUrl"]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

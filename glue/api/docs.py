@@ -7,12 +7,15 @@ package ``fastapi-offline`` ships the same files.
 from __future__ import annotations
 
 from importlib.resources import files
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
+
+from glue.settings import Settings
 
 ASSETS = "/docs/assets"
 REDIRECT = "/docs/oauth2-redirect"
@@ -26,8 +29,13 @@ def install(app: FastAPI) -> None:
     app.add_route(REDIRECT, _redirect, include_in_schema=False)
 
 
+def below(settings: Settings) -> str:
+    """The path that a proxy shows us below, and takes off before it asks us; empty: none."""
+    return urlsplit(settings.glue_for_browsers).path.rstrip("/")
+
+
 async def _page(request: Request) -> HTMLResponse:
-    root = request.scope.get("root_path", "").rstrip("/")
+    root = below(request.app.state.settings)
     return get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
         title="TonyPi API",

@@ -17,6 +17,7 @@ from fastapi import Request, Response
 
 from glue import store
 from glue.api.conventions.callers import Caller
+from glue.api.docs import below
 from glue.api.people import tokens
 from glue.api.sign_on import browser as sign_on
 from glue.core.oidc import same
@@ -33,7 +34,7 @@ LONGEST_MESSAGE = 1000
 
 def root(settings: Settings) -> str:
     """Path of the console for browsers: a proxy may show us below a path of its own."""
-    return f"{urlsplit(settings.glue_for_browsers).path.rstrip('/')}/console"
+    return f"{below(settings)}/console"
 
 
 async def caller(request: Request) -> Caller | None:

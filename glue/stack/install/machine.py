@@ -13,7 +13,7 @@ from glue.stack.install import fonts
 from glue.stack.install.versions import BUILDS, GO_AT_LEAST, RELEASES, RUST_AT_LEAST
 from glue.stack.programs import Programs, version_line
 
-TEST_PROGRAMS = ("pdftotext", "chromium", "mosquitto_sub")
+TEST_PROGRAMS = ("pdftotext", "chromium", "mosquitto_sub", "pgbouncer", "nginx")
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ FOR_TESTS = {
     "pdftotext": ("poppler-utils", "to read reports"),
     "chromium": ("chromium", "to look at pages and dashboards"),
     "mosquitto_sub": ("mosquitto-clients", "to ask a container's health"),
+    "pgbouncer": ("pgbouncer", "to stand between the glue and PostgreSQL"),
+    "nginx": ("nginx-light", "to be the proxy that people come through"),
 }
 """By program: its package, and what tests want it for."""
 
