@@ -31,11 +31,11 @@ def up(place: Home, progress: Progress, dry_run: bool, checkout: Path = PROJECT)
         return True
     progress.say("a Docker engine runs: starting in containers (NATIVE=1 for the native run)")
     first = not (checkout / compose.ENV).exists()
-    for remark in compose.write_env(checkout, secrets.read(place.path), os.environ):
-        progress.say(f"  – {remark}")
     try:
+        for remark in compose.write_env(checkout, secrets.read(place.path), os.environ):
+            progress.say(f"  – {remark}")
         compose.up(settings_module.load().stack.robots, checkout)
-    except compose.ComposeFailed as error:
+    except (compose.ComposeFailed, settings_module.SettingsError) as error:
         raise _end("up", error) from None
     values = compose.read_env(checkout, os.environ)
     for name, address in compose.addresses(values).items():

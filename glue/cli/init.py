@@ -37,7 +37,11 @@ def env() -> None:
     Exit codes: 0 it is whole, 2 settings unusable.
     """
     known = secrets.read(_settings().stack.home)
-    for remark in compose.write_env(settings_module.PROJECT, known, os.environ):
+    try:
+        remarks = compose.write_env(settings_module.PROJECT, known, os.environ)
+    except settings_module.SettingsError as error:
+        raise _end(f"tonypi init env: {error}", UNUSABLE) from None
+    for remark in remarks:
         typer.echo(remark)
     typer.echo(f"{settings_module.PROJECT / compose.ENV} is whole")
 

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx
+import structlog
 from pydantic import SecretStr
 
 from glue.series import retention
 from glue.series.direct import DIRECT
 from glue.series.query import SeriesError, SeriesUnavailable, quote
 from glue.settings import Influx
+
+log = structlog.get_logger()
 
 PATIENCE = 20.0
 """Seconds to wait for an answer; a first start on a Raspberry Pi is slow."""
@@ -166,6 +169,7 @@ class _First:
             kept = settings.retention * retention.DAY_S
             name = _name(policy["name"])
             lasts = retention.lasts(settings.retention)
+            _say(policy["duration"], f"{settings.retention}d")
             self._do(f"ALTER RETENTION POLICY {name} ON {bucket} {lasts} DEFAULT", admin)
         return retention.days(kept)
 
@@ -201,6 +205,11 @@ class _First:
     def _answer(self, statement: str, login: tuple[str, str] | None) -> httpx.Response:
         auth = login or httpx.Auth()
         return _send(self._client, "POST", "/query", data={"q": statement}, auth=auth)
+
+
+def _say(before: str, now: str) -> None:
+    """Before it is done, for a shorter time deletes points."""
+    log.warning("retention.bucket_set", before=before, now=now)
 
 
 def _name(identifier: str) -> str:
@@ -267,6 +276,7 @@ class _Second:
             if settings.retention and settings.retention != days:
                 days = settings.retention
                 rules = {"retentionRules": retention.rules(days)}
+                _say(f"{retention.kept_by(found[0])}s", f"{days}d")
                 self._ask("PATCH", f"buckets/{bucket}", json=rules)
         self._mapping(settings, org, bucket)
         return bucket, days

@@ -76,3 +76,11 @@ def test_only_a_purge_removes_the_secrets(client, tmp_path):
     assert (tmp_path / ".env").exists()
     assert command.down(home, True, True, tmp_path)
     assert not (tmp_path / ".env").exists()
+
+
+def test_an_env_that_compose_would_not_read_is_named_by_its_line(client, tmp_path, capfd):
+    (tmp_path / ".env").write_text("GLUE_PORT=8001 # note\nPGPASSWORD='s3cret\n")
+    with pytest.raises(typer.Exit):
+        command.up(Home(tmp_path / "home"), Progress(), False, tmp_path)
+    said = capfd.readouterr().err
+    assert "line 2" in said and "s3cret" not in said
