@@ -13,6 +13,7 @@ from glue.charts.line import (
     LEFT,
     RIGHT,
     TOP,
+    Key,
     Limit,
     heading,
     legend,
@@ -20,6 +21,8 @@ from glue.charts.line import (
 )
 from glue.charts.themes import LIGHT, Theme
 
+HEAD = 26.0
+"""Height of the title above horizontal bars, which have no legend."""
 ROW = 20.0
 """Height of a horizontal bar with its name."""
 
@@ -58,10 +61,10 @@ def bars(
     left = 12 + names * svg.SIZE * 0.62
     across = width - left - 64
     most = max([*known, *(one.value for one in limits)], default=0) or 1.0
-    height = TOP + max(len(found), 1) * ROW + 4
+    height = HEAD + max(len(found), 1) * ROW + 4
     parts = heading(title, unit, width, theme)
     for row, one in enumerate(found):
-        y = TOP + row * ROW
+        y = HEAD + row * ROW
         parts.append(svg.text(left - 8, y + 13, svg.shortened(one.name, 28), theme.ink, "end"))
         long = across * max(one.value or 0.0, 0.0) / most
         parts.append(
@@ -73,15 +76,14 @@ def bars(
         parts.append(svg.text(left + long + 6, y + 13, said, theme.quiet))
     for limit in limits:
         x = left + across * limit.value / most
-        colour = theme.critical if limit.severity == "critical" else theme.warning
         parts.append(
             svg.element(
-                *("line",), x1=x, x2=x, y1=TOP, y2=height - 4, stroke=colour,
+                *("line",), x1=x, x2=x, y1=HEAD, y2=height - 4, stroke=limit.colour(theme),
                 stroke_dasharray="6 4",
             )
         )  # fmt: skip
     if not found:
-        parts.append(svg.text(width / 2, TOP + 14, EMPTY, theme.quiet, "middle"))
+        parts.append(svg.text(width / 2, HEAD + 14, EMPTY, theme.quiet, "middle"))
     told = "; ".join(
         f"{one.name} {'no data' if one.value is None else axes.written(one.value)}" for one in found
     )
@@ -125,9 +127,13 @@ def columns(
                     )
                 )  # fmt: skip
         if n % every == 0:
-            parts.append(svg.text(x + slot / 2, floor + 16, name, theme.quiet, "middle"))
+            parts.append(svg.text(x + slot / 2, floor + 19, name, theme.quiet, "middle"))
     if len(stacks) > 1:
-        parts += legend([stack.name for stack in stacks], colours, title, unit, width, theme)
+        parts += legend(
+            [Key(stack.name, colour) for stack, colour in zip(stacks, colours, strict=True)],
+            width,
+            theme,
+        )
     if not any(sums):
         parts.append(svg.text(width / 2, TOP + down / 2, EMPTY, theme.quiet, "middle"))
     totals = [f"{stack.name} {axes.written(sum(stack.amounts))}" for stack in stacks]

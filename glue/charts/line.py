@@ -10,8 +10,8 @@ from typing import Literal
 from glue.charts import axes, svg
 from glue.charts.themes import LIGHT, Theme
 
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 14.0, 30.0, 24.0
-"""Around the plot."""
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 14.0, 44.0, 28.0
+"""Around the plot. Above it stand the title and, below that, the legend."""
 EMPTY = "No data in this time."
 
 Point = tuple[float, float | None]
@@ -33,6 +33,9 @@ class Limit:
 
     value: float
     severity: Literal["warning", "critical"]
+
+    def colour(self, theme: Theme) -> str:
+        return theme.critical if self.severity == "critical" else theme.warning
 
 
 def lines(
@@ -75,18 +78,18 @@ def lines(
     when = [(x(at), said) for at, said in axes.times(since, until, zone)]
     parts += time_axis(when, width, height, theme)
     parts.append(svg.text(width - RIGHT, 12, zone_name(span, zone), theme.quiet, "end"))
-    parts += _limits(
-        [(y(one.value), one) for one in limits if low <= one.value <= high], width, theme
-    )
     for position, one in enumerate(series):
         inside = [(at, v) for at, v in one.points if since <= at <= until]
         runs = [[(x(at), y(v)) for at, v in run] for run in unbroken(inside, gap)]
         parts += _line(runs, one.colour or theme.colour(position))
+    shown = [one for one in limits if low <= one.value <= high]
+    parts += [_limit(y(one.value), one, width, theme) for one in shown]
     if not seen:
         parts.append(svg.text(LEFT + across / 2, TOP + down / 2, EMPTY, theme.quiet, "middle"))
+    keys = [Key(_named(one), one.colour(theme), dashed=True) for one in shown]
     if len(series) > 1:
-        colours = [one.colour or theme.colour(n) for n, one in enumerate(series)]
-        parts += legend([one.name for one in series], colours, title, unit, width, theme)
+        keys += [Key(one.name, one.colour or theme.colour(n)) for n, one in enumerate(series)]
+    parts += legend(keys, width, theme)
     return svg.picture(width, height, title, described(series, unit, span, limits), parts)
 
 
@@ -150,40 +153,50 @@ def time_axis(
         # The last one ends with the picture.
         at_end = x > width - RIGHT - 12
         where, anchor = (width - 1, "end") if at_end else (x, "middle")
-        parts.append(svg.text(where, floor + 16, told, theme.quiet, anchor))
+        parts.append(svg.text(where, floor + 19, told, theme.quiet, anchor))
     return parts
 
 
-def legend(
-    names: list[str], colours: list[str], title: str, unit: str, width: float, theme: Theme
-) -> list[str]:
-    """Below the title, as many names as have room."""
-    parts, x = [], LEFT
-    for name, colour in zip(names, colours, strict=True):
-        said = svg.shortened(name, 24)
+@dataclass(frozen=True)
+class Key:
+    """What a colour of the picture stands for."""
+
+    name: str
+    colour: str
+    dashed: bool = False
+
+
+def legend(keys: Sequence[Key], width: float, theme: Theme) -> list[str]:
+    """A row below the title, of as many keys as have room."""
+    parts, x = [], 0.0
+    for key in keys:
+        said = svg.shortened(key.name, 24)
         room = 18 + len(said) * svg.SIZE * 0.58
         if x + room > width - RIGHT:
-            parts.append(svg.text(x, 25, "…", theme.quiet))
+            parts.append(svg.text(x, 30, "…", theme.quiet))
             break
-        parts.append(svg.element("rect", x=x, y=18.0, width=10, height=3, fill=colour))
-        parts.append(svg.text(x + 14, 24, said, theme.quiet, font_size=10))
+        dashes = "4 2" if key.dashed else None
+        parts.append(
+            svg.element(
+                *("line",), x1=x, x2=x + 10, y1=26.5, y2=26.5, stroke=key.colour, stroke_width=3,
+                stroke_dasharray=dashes,
+            )
+        )  # fmt: skip
+        parts.append(svg.text(x + 14, 30, said, theme.quiet, font_size=10))
         x += room + 8
     return parts
 
 
-def _limits(found: list[tuple[float, Limit]], width: float, theme: Theme) -> list[str]:
-    parts = []
-    for y, limit in found:
-        colour = theme.critical if limit.severity == "critical" else theme.warning
-        parts.append(
-            svg.element(
-                *("line",), x1=LEFT, x2=width - RIGHT, y1=y, y2=y, stroke=colour,
-                stroke_dasharray="6 4",
-            )
-        )  # fmt: skip
-        said = f"{limit.severity} {axes.written(limit.value)}"
-        parts.append(svg.text(width - RIGHT, y - 4, said, colour, "end", font_size=9))
-    return parts
+def _named(limit: Limit) -> str:
+    return f"{limit.severity} {axes.written(limit.value)}"
+
+
+def _limit(y: float, limit: Limit, width: float, theme: Theme) -> str:
+    """Over the lines, so that none hides it; its name stands in the legend."""
+    return svg.element(
+        *("line",), x1=LEFT, x2=width - RIGHT, y1=y, y2=y, stroke=limit.colour(theme),
+        stroke_dasharray="6 4",
+    )  # fmt: skip
 
 
 def _line(runs: list[list[tuple[float, float]]], colour: str) -> list[str]:

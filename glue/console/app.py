@@ -29,17 +29,17 @@ ASSETS_KEPT = "public, max-age=3600"
 
 TITLES = {
     401: "Sign in first",
-    403: "Not yours to do",
-    404: "Nothing here",
-    405: "Not offered here",
-    409: "Not as things are",
-    412: "Somebody was faster",
+    403: "Not allowed",
+    404: "Page not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    412: "Changed by somebody else",
     413: "Too large",
-    422: "Not understood",
-    429: "Too many tries",
-    428: "Are you sure?",
-    500: "A mistake of ours",
-    503: "Not now",
+    422: "Invalid input",
+    429: "Too many attempts",
+    428: "Please confirm",
+    500: "Internal error",
+    503: "Temporarily unavailable",
     504: "No answer",
 }
 

@@ -90,8 +90,11 @@ async def live(
         except SeriesError as error:
             drawn.append(Drawn(metric.title, trouble=str(error)[:300]))
             continue
-        picture = _lines(metric, line, limits.get(metric.name), span, zone, MIDDLE)
-        drawn.append(Drawn(metric.title, picture))
+        wide, narrow = (
+            _lines(metric, line, limits.get(metric.name), span, zone, width)
+            for width in (MIDDLE, NARROW)
+        )
+        drawn.append(Drawn(metric.title, wide, narrow))
     return drawn
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import jinja2
 from jinja2.runtime import Context
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from starlette.datastructures import QueryParams
 
 NOTHING = "–"
+RELATIVE_S = 86_400
+"""Times further away than a day are shown by their date."""
 
 
 def install(templates: jinja2.Environment) -> None:
     """Give the templates these filters."""
     templates.filters |= {
         "time": _time,
-        "ago": _ago,
+        "date": _date,
+        "when": _when,
+        "day": day,
         "local": _local,
         "number": number,
         "quantity": quantity,
@@ -34,6 +38,11 @@ def stamp(at: datetime, zone: ZoneInfo) -> str:
     local = at.astimezone(zone)
     offset = local.strftime("%z")
     return f"{local:%Y-%m-%d %H:%M:%S} {offset[:3]}:{offset[3:5]}"
+
+
+def day(at: datetime) -> str:
+    """``25 Nov 2026, 23:05``, of a time in the zone that is meant."""
+    return f"{at.day} {at:%b %Y, %H:%M}"
 
 
 def duration(seconds: float) -> str:
@@ -69,22 +78,36 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 @jinja2.pass_context
-def _time(context: Context, at: datetime | None) -> Any:
+def _time(context: Context, at: datetime | None, otherwise: str = NOTHING) -> Any:
+    """How long ago, or in how long; from a day on the date. The exact time is a tip."""
     if at is None:
-        return NOTHING
-    text = stamp(at, context["zone"])
-    return Markup('<time datetime="{}">{}</time>').format(at.astimezone(UTC).isoformat(), text)
+        return otherwise
+    away = (datetime.now(UTC) - at).total_seconds()
+    if abs(away) >= RELATIVE_S:
+        return _date(context, at)
+    return _marked(context, at, f"{duration(away)} ago" if away >= 0 else f"in {duration(-away)}")
 
 
 @jinja2.pass_context
-def _ago(context: Context, at: datetime | None) -> Any:
-    """How long ago, or in how long; the time itself is a tip."""
-    if at is None:
-        return "never"
-    away = (datetime.now(UTC) - at) / timedelta(seconds=1)
-    text = f"{duration(away)} ago" if away >= 0 else f"in {duration(-away)}"
+def _date(context: Context, at: datetime | None) -> Any:
+    """Day and minute in the reader's zone; the exact time is a tip."""
+    return NOTHING if at is None else _marked(context, at, day(at.astimezone(context["zone"])))
+
+
+@jinja2.pass_context
+def _when(context: Context, at: datetime | None, otherwise: str = NOTHING) -> Any:
+    """The same with the date beside it, where there is room: not everybody has tips."""
+    said, dated = _time(context, at, otherwise), _date(context, at)
+    return (
+        said if at is None or said == dated else Markup("{} <small>{}</small>").format(said, dated)
+    )
+
+
+def _marked(context: Context, at: datetime, text: str) -> Markup:
+    zone = context["zone"]
+    exact = f"{stamp(at, zone)} ({zone.key})"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        at.astimezone(UTC).isoformat(), stamp(at, context["zone"]), escape(text)
+        at.astimezone(UTC).isoformat(), exact, text
     )
 
 

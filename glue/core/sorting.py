@@ -7,6 +7,7 @@ of another sort is refused instead of skipping rows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +43,12 @@ class By:
 
 
 Sort = tuple[By, ...]
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """A key by which h2 comes before h10, nearly as by PostgreSQL's collation ``natural_order``."""
+    parts = re.split(r"([0-9]+)", text)
+    return [(int(part), part) if part[:1].isdigit() else (-1, part) for part in parts]
 
 
 def parse(text: str, columns: Mapping[str, Column], key: str) -> Sort:

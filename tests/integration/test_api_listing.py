@@ -25,7 +25,7 @@ async def some_alerts(api: Api, count: int = 60) -> None:
         await api.add_alert(
             created_at=START + timedelta(hours=pick.randrange(5)),
             starts_at=pick.choice([None, START, START + timedelta(microseconds=1)]),
-            robot_id=pick.choice([None, "r1", "r2", "R10", "r-1"]),
+            robot_id=pick.choice([None, "r1", "r2", "R10", "r10", "r-1"]),
             alert_type=pick.choice(["servo", "battery"]),
             title=pick.choice(["Servo hot", "servo hot", "Ärger"]),
             source=pick.choice([None, "servo_1", "servo_3"]),
@@ -60,6 +60,7 @@ async def expected(api: Api, sort: str) -> list[int]:
         name, down = word.removeprefix("-"), word.startswith("-")
         column = {
             "type": "alert_type",
+            "robot_id": "robot_id COLLATE natural_order",
             "severity": "CASE severity WHEN 'info' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END",
         }.get(name, name)
         steps.append(f"{column} {'DESC' if down else 'ASC'} NULLS LAST")

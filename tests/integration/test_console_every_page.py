@@ -29,6 +29,7 @@ VALUES = {
     "window_id": "SELECT id FROM maintenance_windows",
 }
 """What stands in the addresses of pages, from the database."""
+RAW_TIME = re.compile(r"[+-]\d\d:\d\d\b|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 NOT_PAGES = {"/sign-in", "/reports/{report_id}/file"}
 
 
@@ -72,11 +73,12 @@ async def test_every_page_opens_with_a_long_past(quiet_console: Console) -> None
             page = await visitor.get(path)
             assert page.status_code == 200, f"{path}: {page.status_code} {page.text[-1500:]}"
             is_sound(page)
+            assert not RAW_TIME.search(visitor.read().text), f"{path}: a time that nobody reads"
             opened += 1
     assert opened > 70
     await visitor.get("/status")
     assert "tonypi/battery" in visitor.text and "telegraf" in visitor.text
-    assert "1234567" in visitor.text
+    assert "1,234,567" in visitor.text
 
 
 async def test_every_page_opens_with_nothing(quiet_console: Console) -> None:
@@ -100,3 +102,22 @@ async def test_a_page_that_fails_has_the_menu_beside_it(
     assert page.status_code == 500
     assert "Live charts" in visitor.text and "a bug" not in page.text
     is_sound(page)
+
+
+async def test_people_find_h2_before_h10_in_every_list_of_robots(quiet_console: Console) -> None:
+    api = quiet_console.api
+    console_data.fill(api.settings.postgres)
+    visitor = await quiet_console.as_("viewer")
+    listed = list(console_data.ROBOTS)
+    for path in ("/robots", "/limits/robots?metric=cpu"):
+        page = await visitor.get(path)
+        found = re.findall(r'<th scope="row"><a href="/console/robots/([^"/]+)', page.text)
+        assert [r for r in dict.fromkeys(found) if r in listed] == listed, path
+    got: list[str] = []
+    cursor: str | None = None
+    while cursor != "":
+        more = {"cursor": cursor} if cursor else {}
+        answer = (await api.get("viewer", "/robots", limit=2, sort="robot_id", **more)).json()
+        got += [one["robot_id"] for one in answer["items"]]
+        cursor = answer["next"] or ""
+    assert [r for r in got if r in listed] == listed

@@ -35,7 +35,7 @@ async def test_a_report_is_asked_for_watched_and_cancelled(console: Console) -> 
     sections = (("sections", "battery"), ("sections", "jobs"))
     page = await viewer.send("Make it</button>", *sections)
     assert page.status_code == 200, viewer.text
-    assert "Being made" in viewer.text and "waits for its turn" in viewer.text
+    assert "In progress" in viewer.text and "waits for its turn" in viewer.text
     (job,) = await console.api.rows("SELECT request, created_by FROM report_jobs")
     assert job["request"]["sections"] == ["battery", "jobs"] and job["created_by"] == "viewer"
     other = await console.as_("operator")

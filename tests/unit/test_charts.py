@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue import charts
-from glue.charts import Bar, Limit, Series, Stack, axes, line, themes
+from glue.charts import Bar, Limit, Series, Stack, axes, line, svg, themes
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -43,11 +43,16 @@ def test_points_too_far_apart_are_not_joined() -> None:
     assert [len(run) for run in line.unbroken(points, None)] == [4]
 
 
-def test_limits_are_lines_with_their_value() -> None:
-    picture = drawn([Series("r1", [(DAY, 50.0)])], limits=[Limit(70, "warning")])
+def test_limits_are_lines_over_the_readings_and_named_above_the_plot() -> None:
+    points = [(DAY, 50.0), (DAY + 60, 71.0)]
+    picture = drawn([Series("r1", points)], limits=[Limit(70, "warning")])
     dashed = [one for one in picture.iter(f"{SVG}line") if one.get("stroke-dasharray")]
-    assert [one.get("stroke") for one in dashed] == [themes.LIGHT.warning]
-    assert "warning 70" in words(picture)
+    assert [one.get("stroke") for one in dashed] == [themes.LIGHT.warning] * 2, "line and key"
+    drawn_in_order = [one.tag.removeprefix(SVG) for one in picture if one in dashed or one.get("d")]
+    assert drawn_in_order[:2] == ["path", "line"], "no reading hides the limit"
+    (named,) = [one for one in picture.iter(f"{SVG}text") if one.text == "warning 70"]
+    (title,) = [one for one in picture.iter(f"{SVG}text") if one.get("font-weight") == "600"]
+    assert float(title.get("y", 0)) + svg.SIZE < float(named.get("y", 0)) < line.TOP - svg.SIZE / 2
 
 
 def test_what_it_shows_is_said_in_words() -> None:

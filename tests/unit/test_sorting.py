@@ -110,3 +110,9 @@ def test_values_that_are_none_of_their_columns(parts: list[Any]) -> None:
 def test_any_text_is_a_bad_cursor(text: str, asked: str) -> None:
     with pytest.raises((page.BadCursor, sorting.BadSort)):
         sorting.read(text, sorting.parse(asked, COLUMNS, "id"), COLUMNS)
+
+
+def test_numbers_in_names_are_counted() -> None:
+    names = ["h10", "h2", "", "10", "9a", "h2b1", "h", "sim_09", "sim_10", "sim_1"]
+    counted = ["", "9a", "10", "h", "h2", "h2b1", "h10", "sim_1", "sim_09", "sim_10"]
+    assert sorted(names, key=sorting.natural) == counted

@@ -8,6 +8,7 @@ from glue.api.conventions.fields import Body, Finite, Instant, Reply, RobotId, U
 from glue.api.fleet.threshold_shapes import Direction, Metric
 from glue.backtest import preview, suggest
 from glue.core.backtest import Pair
+from glue.core.sorting import natural
 
 MOST_ROBOTS = 100
 
@@ -126,7 +127,7 @@ class Suggestion(Reply):
 def of_preview(found: preview.Preview) -> Preview:
     """The reply for ``found``."""
     would, happened = found.would, found.happened
-    most = sorted(would.by_robot.keys() | happened.by_robot.keys())
+    most = sorted(would.by_robot.keys() | happened.by_robot.keys(), key=natural)
     most.sort(key=lambda r: (-would.by_robot.get(r, 0), -happened.by_robot.get(r, 0)))
     return Preview(
         metric=found.metric.name,

@@ -21,6 +21,7 @@ from glue.api.conventions.problems import NotFound, ProblemError
 from glue.broker import BrokerUnavailable
 from glue.commands import Commander, Order, Outcome, orders
 from glue.core import commands as core
+from glue.core.sorting import natural
 from glue.store import StoreUnavailable
 from glue.store import commands as rows
 
@@ -239,7 +240,7 @@ def told_all(sent: rows.Sent, asked: core.Asked, recorded: bool = True) -> ToldA
                 message=one.message,
                 answered_at=one.at,
             )
-            for one in sorted(asked.answers.values(), key=lambda one: one.robot_id)
+            for one in sorted(asked.answers.values(), key=lambda one: natural(one.robot_id))
         ],
         missing=None if expected is None else core.missing(asked),
     )

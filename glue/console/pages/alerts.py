@@ -37,7 +37,7 @@ MUTES = {"1": "for an hour", "8": "for eight hours", "24": "for a day", "": "unt
 MESSAGES = {
     "acknowledge": "You look after it now.",
     "comment": "Your comment is in the timeline.",
-    "mute": "Nobody is told of it now.",
+    "mute": "Muted.",
     "unmute": "Who has not heard of it hears now.",
     "resolve": "Resolved by hand.",
 }

@@ -25,7 +25,7 @@ a.resolved_at
 -- name: by_acknowledged_at
 a.acknowledged_at
 -- name: by_robot_id
-a.robot_id
+a.robot_id COLLATE natural_order
 -- name: by_metric
 a.metric
 -- name: by_alert_type

@@ -8,7 +8,7 @@ SELECT r.robot_id, l.source = 'robot' AS own, l.enabled
   FROM robots r
   JOIN configured_limits l ON l.robot_id = r.robot_id AND l.metric = %(metric)s
  WHERE r.removed_at IS NULL
- ORDER BY r.robot_id;
+ ORDER BY r.robot_id COLLATE natural_order;
 
 -- name: happened
 -- Episodes of the record that were open at any time from since to until.

@@ -66,7 +66,7 @@ SELECT r.robot_id
   FROM robots r JOIN robot_watch w USING (robot_id)
  WHERE w.in_use AND NOT r.clean_offline AND r.status <> 'offline'
    AND (r.status <> 'maintenance' OR r.last_seen > now() - interval '2 minutes')
- ORDER BY r.robot_id;
+ ORDER BY r.robot_id COLLATE natural_order;
 
 -- name: addressed
 -- Its own word of the emergency stop may be older than its yes to a resume.
@@ -88,7 +88,8 @@ SELECT id, robot_id, type, payload, asked_by, asked_at, sent_at, deadline, state
 
 -- name: answers
 SELECT robot_id, expected, success, message, answered_at
-  FROM command_answers WHERE command_id = %(id)s ORDER BY robot_id COLLATE "C";
+  FROM command_answers WHERE command_id = %(id)s
+ ORDER BY robot_id COLLATE natural_order;
 
 -- name: page
 SELECT {key} AS sort_key, id, robot_id, type, payload, asked_by, asked_at, sent_at, deadline, state,
@@ -120,7 +121,7 @@ asked_at < %(until)s::timestamptz
 asked_at
 
 -- name: by_robot_id
-(robot_id COLLATE "C")
+(robot_id COLLATE natural_order)
 
 -- name: by_type
 (type COLLATE "C")

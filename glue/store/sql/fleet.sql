@@ -18,9 +18,9 @@ SELECT p.robot_id, (p.m).name, (p.m).description, (p.m).location, p.status,
          LIMIT %(rows)s) p;
 
 -- name: by_robot_id
-r.robot_id COLLATE "C"
+r.robot_id COLLATE natural_order
 -- name: by_name
-r.name
+r.name COLLATE natural_order
 -- name: by_status
 r.status
 -- name: by_last_seen
@@ -135,11 +135,12 @@ UPDATE robots SET removed_at = NULL WHERE robot_id = %(robot_id)s;
 SELECT g.name, count(*) AS robots
   FROM robots r, unnest(r.groups) AS g(name)
  WHERE r.removed_at IS NULL
- GROUP BY g.name ORDER BY g.name;
+ GROUP BY g.name ORDER BY g.name COLLATE natural_order;
 
 -- name: of_group
 SELECT robot_id FROM robots
- WHERE groups @> ARRAY[%(name)s] AND removed_at IS NULL ORDER BY robot_id COLLATE "C";
+ WHERE groups @> ARRAY[%(name)s] AND removed_at IS NULL
+ ORDER BY robot_id COLLATE natural_order;
 
 -- name: put_into_group
 UPDATE robots SET groups = ARRAY(SELECT DISTINCT unnest(groups || %(name)s::text) ORDER BY 1)

@@ -18,7 +18,7 @@ j.end_time
 -- name: by_created_at
 j.created_at
 -- name: by_robot_id
-j.robot_id
+j.robot_id COLLATE natural_order
 -- name: by_status
 j.status
 -- name: by_task_name
@@ -79,4 +79,4 @@ SELECT t.robot_id, count(*) AS jobs,
           FROM jobs j
          WHERE {where}) t
  GROUP BY GROUPING SETS ((t.robot_id), ())
- ORDER BY t.robot_id NULLS FIRST;
+ ORDER BY t.robot_id COLLATE natural_order NULLS FIRST;

@@ -10,7 +10,7 @@ c.id
 -- name: by_at
 c.at
 -- name: by_robot_id
-c.robot_id COLLATE "C"
+c.robot_id COLLATE natural_order
 -- name: by_metric
 c.metric
 -- name: by_actor

@@ -5,7 +5,7 @@ SELECT robot_id, metric, warning, warning_recovery, critical, critical_recovery,
   FROM effective_limits
  WHERE (%(robot_id)s::text IS NULL OR robot_id = %(robot_id)s)
    AND (%(metric)s::text IS NULL OR metric = %(metric)s)
- ORDER BY robot_id, metric;
+ ORDER BY robot_id COLLATE natural_order, metric;
 
 -- name: configured
 -- Also of robots that are not watched, and of metrics that are switched off.
@@ -14,7 +14,7 @@ SELECT robot_id, metric, warning, warning_recovery, critical, critical_recovery,
   FROM configured_limits
  WHERE (%(robot_id)s::text IS NULL OR robot_id = %(robot_id)s)
    AND (%(metric)s::text IS NULL OR metric = %(metric)s)
- ORDER BY robot_id, metric;
+ ORDER BY robot_id COLLATE natural_order, metric;
 
 -- name: page
 SELECT l.robot_id, l.metric, l.warning, l.warning_recovery, l.critical, l.critical_recovery,
@@ -26,9 +26,9 @@ SELECT l.robot_id, l.metric, l.warning, l.warning_recovery, l.critical, l.critic
 
 -- name: by_key
 -- No id and no metric has a slash.
-(l.robot_id || '/' || l.metric) COLLATE "C"
+(l.robot_id || '/' || l.metric) COLLATE natural_order
 -- name: by_robot_id
-l.robot_id COLLATE "C"
+l.robot_id COLLATE natural_order
 -- name: by_metric
 l.metric
 -- name: by_source

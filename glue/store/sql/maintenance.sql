@@ -1,6 +1,6 @@
 -- name: windows
 SELECT w.*, EXISTS (SELECT FROM maintenance_running m WHERE m.window_id = w.id) AS running
-  FROM maintenance_windows w ORDER BY w.name;
+  FROM maintenance_windows w ORDER BY w.name COLLATE natural_order;
 
 -- name: one
 SELECT w.*, EXISTS (SELECT FROM maintenance_running m WHERE m.window_id = w.id) AS running

@@ -1,5 +1,5 @@
 -- name: targets
-SELECT * FROM notification_targets ORDER BY name;
+SELECT * FROM notification_targets ORDER BY name COLLATE natural_order;
 
 -- name: target
 SELECT * FROM notification_targets WHERE id = %(id)s;

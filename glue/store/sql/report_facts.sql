@@ -5,7 +5,7 @@ SELECT robot_id AS id, coalesce(nullif(btrim(name), ''), robot_id) AS name, crea
   FROM robots
  WHERE (%(robots)s::text[] IS NULL OR robot_id = ANY (%(robots)s))
    AND removed_at IS NULL AND created_at < %(until)s
- ORDER BY robot_id COLLATE "C";
+ ORDER BY robot_id COLLATE natural_order;
 
 -- name: later
 -- Registered, but after the period.

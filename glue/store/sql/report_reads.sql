@@ -17,7 +17,7 @@ r.title
 -- name: by_type
 r.report_type
 -- name: by_robot_id
-r.robot_id
+r.robot_id COLLATE natural_order
 -- name: by_created_by
 r.created_by
 

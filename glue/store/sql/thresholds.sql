@@ -4,7 +4,7 @@ SELECT robot_id, metric_type AS metric, warning_threshold AS warning,
        critical_threshold AS critical, warning_recovery, critical_recovery, enabled, updated_at
   FROM alert_thresholds
  WHERE metric_type IN (SELECT metric FROM metrics)
- ORDER BY robot_id NULLS FIRST, metric_type;
+ ORDER BY robot_id COLLATE natural_order NULLS FIRST, metric_type;
 
 -- name: one
 -- robot_id NULL is the global row.
