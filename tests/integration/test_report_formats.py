@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -86,6 +87,52 @@ def test_any_size_has_pages_that_can_be_turned(robots: int, days: int, tmp_path:
     assert 1 <= pages <= 12
     if robots == 500:
         assert "485 more robots in the HTML, CSV and JSON of this report." in text
+
+
+FOOTER = 60.0
+"""Points at the end of a page."""
+
+
+def lines(data: bytes, tmp_path: Path) -> list[list[str]]:
+    """The lines of every page but its footer, from above."""
+    pages = []
+    for page in told("pdftotext", data, tmp_path, "-bbox-layout").split("<page ")[1:]:
+        height = float(re.findall(r'height="([\d.]+)"', page)[0])
+        found = [
+            (float(top), " ".join(re.findall(r">([^<]+)</word>", words)))
+            for top, words in re.findall(
+                r'<line [^>]*yMin="([\d.]+)"[^>]*>(.*?)</line>', page, re.S
+            )
+        ]
+        pages.append([text for top, text in sorted(found) if top < height - FOOTER])
+    return pages
+
+
+@pytest.mark.usefixtures("poppler")
+@pytest.mark.parametrize(
+    ("kind", "robots", "days"),
+    [("system", 7, 7), ("system", 12, 7), ("battery", 5, 1), ("custom", 7, 1), ("custom", 12, 1)],
+)
+def test_no_heading_is_left_alone_at_the_end_of_a_page(
+    kind: str, robots: int, days: int, tmp_path: Path
+) -> None:
+    made = compose(reported.facts(robots, reported.request(kind, days=days)))
+    headings = {section.title for section in made.sections}
+    headings |= {table.title for section in made.sections for table in section.tables}
+    for page in lines(FORMATS["pdf"].write(made, "a4"), tmp_path)[:-1]:
+        # A heading, the link beside it, and two lines of what it says are not enough.
+        assert not headings & set(page[-4:]), page[-6:]
+
+
+@pytest.mark.usefixtures("poppler")
+def test_a_page_says_once_when_it_is_of(tmp_path: Path) -> None:
+    begin = reported.SINCE + timedelta(hours=9)
+    asked = reported.request("performance", since=begin, until=begin + timedelta(hours=2))
+    made = compose(reported.facts(2, asked))
+    assert made.title == "Performance: fleet, 16 Nov 2026, 09:00 to 11:00"
+    first, second, *_ = lines(FORMATS["pdf"].write(made, "a4"), tmp_path)
+    assert first[0] == "Performance: fleet"
+    assert second[0].count("16 Nov 2026") + second[1].count("16 Nov 2026") == 1, second[:2]
 
 
 class _Sound(HTMLParser):

@@ -78,7 +78,9 @@ def span(period: Period, zone: ZoneInfo) -> str:
             return f"{first.day} {first:%b %Y} to {last.day} {last:%b %Y}"
         month = "" if first.month == last.month else f" {first:%b}"
         return f"{first.day}{month} to {last.day} {last:%b %Y}"
-    return f"{since.day} {since:%b %Y %H:%M} to {until.day} {until:%b %Y %H:%M}"
+    if since.date() == until.date() and since.utcoffset() == until.utcoffset():
+        return f"{since.day} {since:%b %Y, %H:%M} to {until:%H:%M}"
+    return f"{since.day} {since:%b %Y, %H:%M} to {until.day} {until:%b %Y, %H:%M}"
 
 
 def summary(facts: Facts, sections: list[Section]) -> list[str]:

@@ -78,10 +78,12 @@ class View:
 
 def view(content: Content, theme: Theme) -> View:
     zone = ZoneInfo(content.zone)
+    period = span(content.period, zone)
     return View(
-        title=content.title,
+        # Of lists the title tells when, too; a page says it beside the title.
+        title=content.title.removesuffix(f", {period}"),
         scope=content.scope.title,
-        period=span(content.period, zone),
+        period=period,
         before=span(content.before, zone),
         zone=content.zone,
         made=_moment(content.made_at.astimezone(zone)),
