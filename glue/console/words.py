@@ -13,8 +13,8 @@ from markupsafe import Markup
 from starlette.datastructures import QueryParams
 
 NOTHING = "–"
-RELATIVE_S = 86_400
-"""Times further away than a day are shown by their date."""
+RELATIVE_S = 30 * 86_400
+"""Times further away than a month are shown by their date."""
 
 
 def install(templates: jinja2.Environment) -> None:
@@ -79,7 +79,7 @@ def quantity(value: float | None, unit: str) -> str:
 
 @jinja2.pass_context
 def _time(context: Context, at: datetime | None, otherwise: str = NOTHING) -> Any:
-    """How long ago, or in how long; from a day on the date. The exact time is a tip."""
+    """How long ago, or in how long; from a month on the date. The exact time is a tip."""
     if at is None:
         return otherwise
     away = (datetime.now(UTC) - at).total_seconds()
