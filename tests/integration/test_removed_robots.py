@@ -155,8 +155,8 @@ async def test_it_is_shown_that_it_still_sends(api: Api) -> None:
 async def test_a_status_that_is_none_registers_nobody(mosquitto, database, settings_for) -> None:
     settings = own(settings_for, database.database)
     async with talking(settings, database.dsn) as robots, consuming(settings):
-        robots.status("ghost", "dancing")
-        robots.status("ghost", "dancing", ip_address="192.0.2.7")
+        robots.status("ghost", ["online"])
+        robots.status("ghost", True, ip_address="192.0.2.7")
         robots.say("tonypi/location/ghost", {"x": "here"})
         robots.say("tonypi/battery/living", {"percentage": 50})
         robots.status("half", "online", ip_address="nowhere")
@@ -168,7 +168,7 @@ async def test_a_status_that_is_none_registers_nobody(mosquitto, database, setti
         assert robots.rows(refused) == [("location", 1), ("status", 3)]
         # One of a robot that is known is still a sign of life.
         robots.rows("UPDATE robots SET status = 'offline', last_seen = NULL")
-        robots.status("living", "dancing")
+        robots.status("living", ["online"])
         await robots.until(lambda: robots.robot("living") == ("online",))
 
 
