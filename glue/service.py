@@ -16,7 +16,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from glue import console, events, store
+from glue import console, events, reader_watch, store
 from glue.alerts.intake import Intake
 from glue.alerts.pull import Watch
 from glue.alerts.silences import Silences
@@ -146,6 +146,7 @@ def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
     yield "notifications", state.notifier.run(state.changes)
     yield "fallback", state.fallback.run()
     yield "deadman", DeadMan(state.settings, state.pool).run()
+    yield "reader-watch", reader_watch.run(state.pool, state.settings.postgres.reader_timeout)
     yield "retention", Retention(state.settings, state.pool).run()
     take = state.intake.take
     yield "events", events.run(state.settings, state.pool, state.series, state.changes, take)

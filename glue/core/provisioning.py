@@ -23,6 +23,10 @@ RULE_GROUP = "robots"
 PREFIX = "tonypi-"
 """How the uids of our rules and dashboards begin."""
 CONTACT_POINT = "glue"
+
+RULES_POSTGRES = "postgres-rules"
+"""The rules' own connections (provisioning/datasources/postgres.yml)."""
+
 HEADER = "# Rendered from glue/core/rules.py by `tonypi rules render`; do not edit.\n"
 
 
@@ -122,13 +126,13 @@ def _series(ref: str, reading: SeriesReading) -> dict[str, Any]:
 def _table(ref: str, sql: str) -> dict[str, Any]:
     model = {
         "refId": ref,
-        "datasource": {"type": "postgres", "uid": "postgres"},
+        "datasource": {"type": "postgres", "uid": RULES_POSTGRES},
         "rawQuery": True,
         "rawSql": sql,
         "format": "table",
         "editorMode": "code",
     }
-    return _query(ref, "postgres", model, WINDOW, 0)
+    return _query(ref, RULES_POSTGRES, model, WINDOW, 0)
 
 
 def _expression(ref: str, kind: str, **rest: Any) -> dict[str, Any]:

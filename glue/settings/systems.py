@@ -40,6 +40,23 @@ class Postgres(Group):
     reader_password: SecretStr = setting(
         SecretStr(""), "GRAFANA_READER_PASSWORD", "Of grafana_reader, who sees only views."
     )
+    reader_timeout: float = setting(
+        10.0,
+        "GRAFANA_READER_TIMEOUT",
+        "How long a query of Grafana's may take; whoever lifts that in his session is ended by the"
+        " glue some seconds later. The slowest panel of 2,000 robots takes under 1.",
+        "s",
+        ge=1,
+        le=600,
+    )
+    reader_connections: int = setting(
+        20,
+        "GRAFANA_READER_CONNECTIONS",
+        "Of grafana_reader at most: 12 for dashboards, 6 for rules (provisioning/datasources).",
+        "connections",
+        ge=1,
+        le=1000,
+    )
     pool_size: int = setting(5, "DB_POOL_SIZE", "Connections kept open.", "connections", ge=1)
     pool_max: int = setting(15, "DB_POOL_MAX", "Connections at most.", "connections", ge=1)
 

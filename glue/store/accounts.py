@@ -23,8 +23,6 @@ from glue.store.pool import StoreError
 from glue.store.queries import load
 
 READER = "grafana_reader"
-READER_CONNECTIONS = 20
-READER_TIMEOUT = "10s"
 GRAFANA = "grafana"
 """Role and database of Grafana's own data."""
 
@@ -47,9 +45,14 @@ def prepare(postgres: Postgres, grafana_password: SecretStr) -> None:
             conn.execute("SELECT pg_advisory_lock(hashtext('tonypi:accounts'))")
             _role(conn, postgres.user, postgres.password, SQL("INHERIT CONNECTION LIMIT -1"))
             _role(conn, GRAFANA, grafana_password, SQL("INHERIT CONNECTION LIMIT -1"))
-            limit = SQL("NOINHERIT CONNECTION LIMIT {}").format(Literal(READER_CONNECTIONS))
+            most = Literal(postgres.reader_connections)
+            limit = SQL("NOINHERIT CONNECTION LIMIT {}").format(most)
             _role(conn, READER, postgres.reader_password, limit)
-            _reader_defaults(conn)
+            _reader_defaults(conn, f"{round(postgres.reader_timeout * 1000)}ms")
+            # The glue may end its sessions (glue/store/reader_sessions.py); no right comes with it.
+            conn.execute(
+                SQL("GRANT {} TO {}").format(Identifier(READER), Identifier(postgres.user))
+            )
             _database(conn, postgres.database, postgres.user)
             _database(conn, GRAFANA, GRAFANA)
             _grant_connect(conn, postgres.database, READER)
@@ -95,11 +98,11 @@ def _role(conn: Connection, name: str, password: SecretStr, extra: Composable) -
         )
 
 
-def _reader_defaults(conn: Connection) -> None:
+def _reader_defaults(conn: Connection, timeout: str) -> None:
     for setting, value in (
         ("default_transaction_read_only", "on"),
-        ("statement_timeout", READER_TIMEOUT),
-        ("idle_in_transaction_session_timeout", READER_TIMEOUT),
+        ("statement_timeout", timeout),
+        ("idle_in_transaction_session_timeout", timeout),
         ("temp_file_limit", "256MB"),
         ("search_path", "grafana"),
         ("jit", "off"),

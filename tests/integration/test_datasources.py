@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -122,6 +123,32 @@ def test_without_the_read_only_default_a_viewer_still_lacks_the_right(
     assert error == ""
 
 
+LEFT_BEHIND = {
+    "a setting": ("SET application_name = 'mine'", "SELECT count(*) FROM pg_settings"
+                  " WHERE name = 'application_name' AND setting = 'mine'"),
+    "a path": ("SET search_path = 'pg_catalog'", "SELECT count(*) FROM pg_settings"
+               " WHERE name = 'search_path' AND setting = 'pg_catalog'"),
+    "a transaction": ("COMMIT; BEGIN; SELECT 1",
+                      "SELECT (now() < clock_timestamp() - interval '1 s')::int"),
+    "an error": ("COMMIT; BEGIN; SELECT 1 / 0", "SELECT 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("uid", ["postgres", "postgres-rules"])
+@pytest.mark.parametrize(("left", "seen"), LEFT_BEHIND.values(), ids=LEFT_BEHIND)
+def test_nothing_of_a_viewers_session_reaches_anybody_elses(
+    viewer: httpx.Client, left: str, seen: str, uid: str
+) -> None:
+    source = {"uid": uid, "type": "postgres"}
+    shape = {"datasource": source, "rawQuery": True, "format": "table"}
+    # More than the pool has connections, side by side, so that each of them would be left so.
+    with ThreadPoolExecutor(16) as people:
+        list(people.map(lambda _: asked(viewer, {**shape, "rawSql": left}), range(32)))
+        time.sleep(1.1)
+        found = list(people.map(lambda _: asked(viewer, {**shape, "rawSql": seen}), range(32)))
+    assert [(error, frames[0]["data"]["values"]) for error, frames in found] == [("", [[0]])] * 32
+
+
 @pytest.fixture(scope="module")
 def private(grafana: RunningGrafana) -> None:
     """Somebody else's database on the same InfluxDB."""
@@ -216,7 +243,7 @@ def test_data_sources_keep_their_secrets_and_cannot_be_edited(
         grafana.settings.postgres.reader_password.get_secret_value(),
         grafana.settings.influx.grafana_token.get_secret_value(),
     )
-    for uid in ("influxdb", "postgres"):
+    for uid in ("influxdb", "postgres", "postgres-rules"):
         seen = viewer.get(f"/api/datasources/uid/{uid}").text
         there = viewer.get(f"/api/datasources/uid/{uid}", auth=grafana.auth).json()
         assert there["readOnly"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
+from glue import reader_watch, store
 from glue.settings import Postgres
 from glue.store import accounts
 from tests.programs import Cluster
@@ -119,6 +122,38 @@ def test_a_query_that_runs_too_long_is_ended(reader: Conn) -> None:
     assert 9 < time.monotonic() - began < 15
 
 
+@pytest.mark.parametrize("kind", ["runs", "waits"])
+async def test_who_lifts_the_time_outs_is_ended_from_outside(made: Postgres, kind: str) -> None:
+    endless = "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b"
+    lifted = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
+    async with (
+        store.open_pool(made) as pool,
+        await psycopg.AsyncConnection.connect(reader_dsn(made), autocommit=True) as hostile,
+        await psycopg.AsyncConnection.connect(reader_dsn(made), autocommit=True) as other,
+    ):
+        await hostile.execute(lifted)
+        await hostile.execute("BEGIN")
+        running = asyncio.create_task(hostile.execute(endless if kind == "runs" else "SELECT 1"))
+        await other.execute("SELECT 1")
+        watch = asyncio.create_task(reader_watch.run(pool, 0.5 - reader_watch.GRACE_S, 0.1))
+        try:
+            async with asyncio.timeout(60):
+                if kind == "waits":
+                    await running
+                    while not hostile.closed:
+                        await asyncio.sleep(0.1)
+                        with contextlib.suppress(psycopg.Error):
+                            await hostile.execute("SELECT 1")
+                else:
+                    with pytest.raises(psycopg.OperationalError):
+                        await running
+        finally:
+            watch.cancel()
+        assert (await (await other.execute("SELECT 1")).fetchone()) == (1,)
+        async with store.transaction(pool) as conn:
+            assert (await (await conn.execute("SELECT 1")).fetchone()) == (1,)
+
+
 def test_the_reader_connects_to_no_other_database_and_not_without_end(made: Postgres) -> None:
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         psycopg.connect(make_conninfo(reader_dsn(made), dbname="grafana"))
@@ -126,7 +161,7 @@ def test_the_reader_connects_to_no_other_database_and_not_without_end(made: Post
     try:
         with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
             open_ones.extend(
-                psycopg.connect(reader_dsn(made)) for _ in range(accounts.READER_CONNECTIONS + 1)
+                psycopg.connect(reader_dsn(made)) for _ in range(made.reader_connections + 1)
             )
     finally:
         for conn in open_ones:
