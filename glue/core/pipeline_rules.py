@@ -143,6 +143,17 @@ MESSAGES_REFUSED = _of_stack(
     "messages",
 )
 
+REGISTRATIONS_LIMITED = _of_stack(
+    "registrations-limited",
+    "Registrations limited",
+    "registration",
+    "warning",
+    "Messages of robots beyond the limits of registration",
+    TableReading("SELECT messages FROM grafana.registrations_limited"),
+    0.5,
+    "messages",
+)
+
 PULL_STALE = _of_stack(
     "pull-stale",
     "Grafana's state not read",
@@ -174,6 +185,7 @@ PIPELINE_RULES = (
     METRICS_STOPPED,
     TELEGRAF_LOSES,
     MESSAGES_REFUSED,
+    REGISTRATIONS_LIMITED,
     PULL_STALE,
     WEBHOOK_STALE,
 )

@@ -20,7 +20,9 @@ async def run(settings: Settings, pool: Pool, series: Query, changes: Changes, t
     """Works until cancelled; raises what one of its loops died of. ``take`` is the intake of
     alerts."""
     consumer = Consumer(settings, pool, take)
-    sightings = MetricsSightings(settings, pool, series, lambda: consumer.listened)
+    sightings = MetricsSightings(
+        settings, pool, series, lambda: consumer.listened, registrations=consumer.registrations
+    )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(consumer.run(), name="events.consumer")
         tasks.create_task(sightings.run(), name="events.sightings")

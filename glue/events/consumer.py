@@ -33,6 +33,7 @@ from glue.events.fold import (
     jobs_after,
     opened,
 )
+from glue.events.registration import Registered, Registrations
 from glue.settings import Settings
 from glue.store import commands, heartbeats, jobs, logs, refusals, robots
 
@@ -49,6 +50,7 @@ class Consumer:
 
     def __init__(self, settings: Settings, pool: store.Pool, take: Take | None = None) -> None:
         self._settings = settings
+        self.registrations = Registrations(settings)
         self._take = take
         self._pool = pool
         self._listening: Listening | None = None
@@ -145,7 +147,6 @@ class Consumer:
                     await self._take(seen, frozenset())
 
     async def _store(self, batch: Sequence[Opened]) -> Work:
-        new: list[str] = []
         async with store.transaction(self._pool) as conn:
             with refusals.unstorable():
                 listening = self._listening or Listening(
@@ -153,10 +154,9 @@ class Consumer:
                 )
                 ids = {one.robot_id for one in batch if one.robot_id}
                 known = await robots.known(conn, ids) if ids else {}
-                if unknown := introduced(batch, ids - known.keys(), self._clocks(known)):
-                    policy = self._settings.fleet.registration
-                    accepted = "accepted" if policy == "automatic" else "pending"
-                    new = await robots.register(conn, unknown, accepted)  # type: ignore[arg-type]
+                unknown = introduced(batch, ids - known.keys(), self._clocks(known))
+                made = await self.registrations.register(conn, unknown, "events")
+                if unknown:
                     known = await robots.known(conn, ids)
                 interval = self._settings.glue.heartbeat_interval
                 clocks = self._clocks(known)
@@ -164,14 +164,20 @@ class Consumer:
                     self._words = await robots.reported_statuses(conn)
                 memory = Memory(self._seen, self._spoken, self._words)
                 work = fold(batch, known, clocks, listening, memory, interval)
+                work.refusals += self._over(batch, made)
                 await self._write(conn, work)
         self._listening = work.listening
         self._seen |= work.seen
         self._spoken |= work.spoken
         self._words |= work.words
-        if new:
-            log.info("robots.registered", count=len(new), policy=policy, first=sorted(new)[:5])
         return work
+
+    def _over(self, batch: Sequence[Opened], made: Registered) -> list[Refusal]:
+        return [
+            self.registrations.refusal(one.robot_id, one.envelope.family)
+            for one in batch
+            if isinstance(one.envelope, Envelope) and one.robot_id in made.over
+        ]
 
     async def _write(self, conn: Any, work: Work) -> None:
         await robots.heard(conn, work.heard.values())

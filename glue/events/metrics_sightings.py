@@ -16,9 +16,10 @@ import structlog
 
 from glue import store
 from glue.core.robot_id import is_robot_id
+from glue.events.registration import Registrations
 from glue.series import Query, SeriesError
 from glue.settings import Settings
-from glue.store import heartbeats, robots
+from glue.store import heartbeats, refusals, robots
 
 log = structlog.get_logger()
 
@@ -48,12 +49,14 @@ class MetricsSightings:
         series: Query,
         listened: Callable[[], float],
         every: float = EVERY_S,
+        registrations: Registrations | None = None,
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._series = series
         self._listened = listened
         self._every = every
+        self._registrations = registrations or Registrations(settings)
         self._newest: Newest | None = None
         self._moving: set[str] = set()
         self._trouble = ""
@@ -81,12 +84,12 @@ class MetricsSightings:
         before = self._newest
         moved = {r for r, at in newest.items() if before is None or at > before.get(r, 0)}
         unheard = moved if before is not None else set()
-        policy = self._settings.fleet.registration
-        accepted = "accepted" if policy == "automatic" else "pending"
         async with store.transaction(self._pool) as conn:
             unknown = moved - (await robots.known(conn, moved)).keys()
-            new = await robots.register(conn, unknown, accepted) if unknown else []  # type: ignore[arg-type]
-            seen = unheard | set(new)
+            made = await self._registrations.register(conn, unknown, "metrics")
+            over = [self._registrations.refusal(one, "metrics") for one in sorted(made.over)]
+            await refusals.count(conn, over)
+            seen = (unheard | made.new) - made.over
             if seen:
                 points = {robot_id: newest[robot_id] for robot_id in seen}
                 goodbye_s = GOODBYE_S + self._settings.fleet.clock_ahead
@@ -94,9 +97,6 @@ class MetricsSightings:
         self._newest, self._moving = newest, seen
         if unheard:
             self._moved_at = datetime.now(UTC)
-        if new:
-            first = sorted(new)[:5]
-            log.info("robots.registered", count=len(new), policy=policy, first=first, by="metrics")
 
     async def _look_up(self) -> Newest | None:
         """None: metrics cannot be seen now."""

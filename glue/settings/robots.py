@@ -24,6 +24,25 @@ class Fleet(Group):
         "FLEET_REGISTRATION",
         "What happens to a robot that sends but is not known: taken in, or kept for an admin.",
     )
+    new_per_minute: int = setting(
+        300,
+        "FLEET_NEW_PER_MINUTE",
+        "New robots registered by what they send, at most: a fleet of 2,000 is there within seven"
+        " minutes, and who makes up ids does not fill the tables. What is over is counted, its"
+        " metrics are stored, and a later message registers it.",
+        "robots/min",
+        ge=1,
+        le=100_000,
+    )
+    waiting_max: int = setting(
+        5000,
+        "FLEET_WAITING_MAX",
+        "Robots that may wait for an admin at a time: more than any fleet that is run with this,"
+        " and few enough for the lists that show them.",
+        "robots",
+        ge=1,
+        le=1_000_000,
+    )
     silent_after: float = setting(
         60.0,
         "FLEET_SILENT_AFTER",

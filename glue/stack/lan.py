@@ -72,6 +72,10 @@ def settled(bind: str, known: Mapping[str, str], always: bool = False) -> dict[s
     made = {BIND: bind, "GLUE_HOST": bind}
     if not (is_open(bind) or always):
         return made
+    if not known.get("MQTT_ROBOTS_PASSWORD"):
+        # Opened for the first time: who reaches the broker from now on is accepted by an admin. A
+        # stack that was open before keeps what it had.
+        made["FLEET_REGISTRATION"] = known.get("FLEET_REGISTRATION") or "pending"
     made |= {name: known.get(name) or secrets.token_urlsafe(24) for name in PASSWORDS}
     return made | {"MQTT_USERNAME": known.get("MQTT_USERNAME") or GLUE}
 

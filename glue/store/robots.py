@@ -67,10 +67,16 @@ async def reported_statuses(conn: AsyncConnection) -> set[str]:
 
 
 async def register(
-    conn: AsyncConnection, ids: Collection[str], registration: Registration
+    conn: AsyncConnection,
+    ids: Collection[str],
+    registration: Registration,
+    waiting: int | None = None,
 ) -> list[str]:
-    """Adds the robots; gives the ids that are new."""
-    named = {"ids": sorted(ids), "registration": registration}
+    """Adds the robots; gives the ids that are new. ``waiting``: no more than leave so many pending
+    in all."""
+    if not ids:
+        return []
+    named = {"ids": sorted(ids), "registration": registration, "waiting": waiting}
     cursor = await conn.execute(sql.register, named)
     return [row[0] for row in await cursor.fetchall()]
 

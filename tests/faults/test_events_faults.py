@@ -115,7 +115,8 @@ async def test_postgresql_cut_off_for_seconds_loses_nothing_and_memory_is_bounde
 
 
 async def test_a_whole_fleet_that_reports_at_once_is_held(mosquitto, database, settings_for):
-    settings = own(settings_for, database.database, MQTT_GLUE_IN_FLIGHT=500)
+    bounds = {"MQTT_GLUE_IN_FLIGHT": 500, "FLEET_NEW_PER_MINUTE": 2000}
+    settings = own(settings_for, database.database, **bounds)
     fleet, bursts = [f"r{n:04d}" for n in range(2000)], 4
     last = f"SELECT count(*) FROM robots WHERE (system_info ->> 'burst')::int = {bursts}"
     async with talking(settings, database.dsn) as robots, consuming(settings):

@@ -33,6 +33,17 @@ def test_passwords_are_made_once_and_outlive_going_back_to_loopback() -> None:
     assert [again[name] for name in lan.PASSWORDS] == [first[name] for name in lan.PASSWORDS]
 
 
+def test_new_robots_wait_for_an_admin_once_a_stack_is_opened() -> None:
+    first = lan.settled("0.0.0.0", {})
+    assert first["FLEET_REGISTRATION"] == "pending"
+    assert lan.settled("0.0.0.0", {"FLEET_REGISTRATION": "automatic"})["FLEET_REGISTRATION"] == (
+        "automatic"
+    )
+    # One that was open before keeps what it had.
+    assert "FLEET_REGISTRATION" not in lan.settled("0.0.0.0", {"MQTT_ROBOTS_PASSWORD": "p"})
+    assert "FLEET_REGISTRATION" not in lan.settled("127.0.0.1", {})
+
+
 @pytest.mark.parametrize("address", ["198.51.100.7", "nonsense", "::1", ""])
 def test_only_an_address_of_this_machine_can_be_listened_on(address: str) -> None:
     with pytest.raises(lan.AddressUnusable, match="hostname -I"):

@@ -9,9 +9,11 @@ SELECT r.robot_id, r.registration, r.is_active, r.time_zone, r.emergency_stopped
 SELECT DISTINCT reported_status FROM robots WHERE reported_status IS NOT NULL;
 
 -- name: register
--- Nothing comes back for a robot that somebody else has just added.
+-- Nothing comes back for a robot that somebody else has just added, or that there is no room for.
 INSERT INTO robots (robot_id, name, registration)
 SELECT id, id, %(registration)s FROM unnest(%(ids)s::text[]) AS id
+ LIMIT (SELECT greatest(0, %(waiting)s::int - count(*)) FROM robots
+         WHERE registration = 'pending' AND removed_at IS NULL HAVING %(waiting)s::int IS NOT NULL)
 ON CONFLICT (robot_id) DO NOTHING
 RETURNING robot_id;
 
