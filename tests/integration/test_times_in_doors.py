@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from glue.cli import maintenance, mutes, reports, thresholds
+from tests import notified
 from tests.api import Api, is_problem
 from tests.command import command
 
@@ -42,6 +43,34 @@ async def test_what_ends_takes_a_time_from_now(api: Api) -> None:
     assert is_problem(
         await api.post("operator", "/mutes", {"types": ["*"], "until": "now-2h"}), 422
     )
+
+
+async def test_a_route_takes_durations(api: Api) -> None:
+    assert await notified.add_target(api.pool, "ops", "json://127.0.0.1:9/hook") == 1
+    route = {"name": "r", "targets": [1], "escalate_to": [1]}
+    times = {"escalate_after": "15m", "repeat_every": "1h30m", "group_wait": 5}
+    made = await api.post("admin", "/notifications/routes", route | times)
+    assert made.status_code == 201, made.text
+    kept = made.json()
+    assert [kept[name] for name in times] == [900, 5400, 5]
+    for wrong in ("soon", "8d", -1, "0s"):
+        answer = await api.post("admin", "/notifications/routes", route | {"escalate_after": wrong})
+        assert is_problem(answer, 422), wrong
+
+
+async def test_a_window_in_the_past_is_refused(api: Api) -> None:
+    local = {"name": "w", "fleet": True, "zone": "Europe/Berlin"}
+    for start, end, why in (
+        ("2020-01-01T20:00", "2020-01-01T22:00", "all of it is in the past"),
+        ("2031-03-30T02:30", "2031-03-30T03:15", "the clocks skip"),
+    ):
+        body = {**local, "start": start, "end": end}
+        answer = await api.post("admin", "/maintenance-windows", body)
+        assert is_problem(answer, 422) and why in answer.text
+    night = {"zone": "Europe/Berlin", "start": "2031-03-30T02:15", "end": "2031-03-30T02:45"}
+    answer = await api.post("admin", "/maintenance-windows/preview", night)
+    (when,) = answer.json()["occurrences"]
+    assert when == {"starts_at": "2031-03-30T01:15:00Z", "ends_at": "2031-03-30T01:45:00Z"}
 
 
 async def test_a_report_is_asked_for_from_so_long_ago_until_now(api: Api) -> None:

@@ -22,6 +22,7 @@ from pydantic import (
 from glue.core import page, times
 from glue.core.metrics import METRICS
 from glue.core.robot_id import PATTERN
+from glue.settings.durations import duration
 
 LARGEST_ID = 2**31 - 1
 """Of PostgreSQL's serial columns."""
@@ -92,6 +93,26 @@ Text = Annotated[str, AfterValidator(_storable)]
 """Any text without NUL."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _seconds(value: Any) -> Any:
+    return duration(value).total_seconds() if isinstance(value, str) else value
+
+
+Seconds = Annotated[
+    Finite,
+    BeforeValidator(_seconds),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number"},
+                {"type": "string", "pattern": "^[1-9][0-9]?[smhd]$"},
+            ],
+            "examples": [900, "15m"],
+        }
+    ),
+]
+"""A number of seconds, or a duration like `15m`."""
 JsonObject = Annotated[dict[str, Any], AfterValidator(_storable_object)]
 
 RobotId = Annotated[str, Field(pattern=f"^{PATTERN}$", max_length=50, examples=["tonypi_01"])]

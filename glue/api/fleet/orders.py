@@ -16,7 +16,7 @@ from fastapi import Query, Request
 from pydantic import Field
 
 from glue.api.conventions import idempotency
-from glue.api.conventions.fields import Body, Reply, Utc
+from glue.api.conventions.fields import Body, Reply, Seconds, Utc
 from glue.api.conventions.problems import NotFound, ProblemError
 from glue.broker import BrokerUnavailable
 from glue.commands import Commander, Order, Outcome, orders
@@ -28,12 +28,10 @@ from glue.store import commands as rows
 LONGEST_WAIT_S = 30.0
 
 Wait = Annotated[
-    float | None,
+    Annotated[Seconds, Field(ge=0, le=LONGEST_WAIT_S)] | None,
     Query(
-        ge=0,
-        le=LONGEST_WAIT_S,
-        allow_inf_nan=False,
-        description="Seconds to wait for the answer, at most; unless said, `GLUE_COMMAND_TIMEOUT`.",
+        description="How long to wait for the answer, seconds or `5s`; unless said,"
+        " `GLUE_COMMAND_TIMEOUT`.",
     ),
 ]
 

@@ -10,13 +10,13 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validato
 from glue.api.conventions.fields import (
     LARGEST_ID,
     Body,
-    Finite,
     GroupName,
     Instant,
     Name,
     Remarked,
     Reply,
     RobotId,
+    Seconds,
     Text,
     Utc,
 )
@@ -29,7 +29,7 @@ TargetId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 Label = Annotated[Text, Field(min_length=1, max_length=60, pattern=r"^\S(.*\S)?$")]
 Template = Annotated[Text, Field(min_length=1, max_length=4000)]
 TargetIds = Annotated[list[TargetId], Field(max_length=50)]
-Seconds = Annotated[Finite, Field(gt=0, le=7 * 86400)]
+UpToAWeek = Annotated[Seconds, Field(gt=0, le=7 * 86400)]
 
 
 def _zone(name: str) -> str:
@@ -149,18 +149,18 @@ class NewRoute(Body):
         None, description="What is not critical is held back until they end."
     )
     targets: Annotated[TargetIds, Field(min_length=1)]
-    escalate_after: Seconds | None = Field(
+    escalate_after: UpToAWeek | None = Field(
         None, description="Seconds after which, not acknowledged, `escalate_to` is told."
     )
     escalate_to: TargetIds = Field([])
-    repeat_every: Annotated[Finite, Field(ge=30, le=7 * 86400)] | None = Field(
+    repeat_every: Annotated[Seconds, Field(ge=30, le=7 * 86400)] | None = Field(
         None, description="Seconds after which what is critical is told again, until acknowledged."
     )
     send_resolved: bool = True
-    group_wait: Annotated[Finite, Field(ge=0, le=600)] = Field(
+    group_wait: Annotated[Seconds, Field(ge=0, le=600)] = Field(
         1.0, description="Seconds in which alerts of one cause become one message."
     )
-    group_interval: Annotated[Finite, Field(ge=0, le=86400)] = Field(
+    group_interval: Annotated[Seconds, Field(ge=0, le=86400)] = Field(
         60.0, description="Seconds between two messages of an outage that many robots share."
     )
     go_on: bool = False

@@ -15,6 +15,7 @@ from glue.api.notifications import routes, targets
 from glue.api.notifications.shapes import NewRoute, Route
 from glue.console import browser, forms, page
 from glue.console.operations import perform
+from glue.settings.durations import BadDuration, duration
 
 router = page.router("/notifications/routes")
 
@@ -90,13 +91,17 @@ def _given(form: page.Form) -> dict[str, Any]:
 
 
 def _minutes(name: str, text: str) -> float | None:
-    """Seconds of what was given in minutes."""
+    """Seconds of what was given in minutes, or as a duration."""
     if not text:
         return None
     try:
         return float(text) * MINUTE
     except ValueError:
-        raise Refused(name, "not a number of minutes") from None
+        pass
+    try:
+        return duration(text).total_seconds()
+    except BadDuration as error:
+        raise Refused(name, str(error)) from None
 
 
 def _hours(form: page.Form, name: str) -> dict[str, Any] | None:
