@@ -126,6 +126,18 @@ async def test_one_row_rises_falls_and_ends_with_its_timeline(settings, intake, 
     ]
 
 
+async def test_one_that_opens_again_as_critical_speaks_of_the_critical_limit(intake, rows):
+    start = datetime.now(UTC) - timedelta(seconds=60)
+    ended = start + timedelta(seconds=30)
+    await intake.take([observed(at=start, value=61.0, limit=60.0)])
+    await intake.take([observed(firing=False, at=ended, starts=start, value=50.0, limit=60.0)])
+    late = start + timedelta(seconds=20)
+    await intake.take([observed(severity="critical", at=late, value=78.0, limit=75.0)])
+    [alert] = rows()
+    assert (alert["resolved"], alert["severity"], alert["threshold"]) == (False, "critical", 75)
+    assert alert["message"] == "Servo temperature is 78 °C, above the critical limit of 75 °C."
+
+
 async def test_the_same_post_from_twenty_writers_at_once_is_one_alert(pool, series, rows):
     seen = [observed(f"r{n}") for n in range(10)]
     await asyncio.gather(*(Intake(pool, series).take(seen) for _ in range(20)))

@@ -28,7 +28,7 @@ def truths(draw):
 
 
 def made_of(truth, cuts=()):
-    """{begin: (end, severity at the end)} of the episodes that ``truth`` makes."""
+    """{begin: (end, severity at the end, highest)} of the episodes that ``truth`` makes."""
     found = []
     every = sorted((a, b, severity) for severity, pairs in truth.items() for a, b in pairs)
     for a, b, severity in every:
@@ -39,7 +39,11 @@ def made_of(truth, cuts=()):
         else:
             found.append([a, b, [(b, severity)]])
     return {
-        a: (b, max((s for end, s in parts if end == b), key=RANK.__getitem__))
+        a: (
+            b,
+            max((s for end, s in parts if end == b), key=RANK.__getitem__),
+            max((s for _, s in parts), key=RANK.__getitem__),
+        )
         for a, b, parts in found
     }
 
@@ -70,9 +74,10 @@ def evidence(draw, truth):
 def test_any_order_loss_and_repetition_ends_in_the_episodes_of_the_truth(data):
     truth = data.draw(truths())
     heard, history = data.draw(evidence(truth))
-    known, ids, rows = Known(), itertools.count(1), set()
+    known, ids, rows, written = Known(), itertools.count(1), set(), {}
     for one in [*heard, *history]:
         for change in decide(known, one, ids):
+            written[change.episode.id] = change.episode
             if change.kind == "opened":
                 assert change.episode.id not in rows
                 rows.add(change.episode.id)
@@ -82,9 +87,14 @@ def test_any_order_loss_and_repetition_ends_in_the_episodes_of_the_truth(data):
         assert sum(e.resolved_at is None for e in known.episodes.values()) <= 1
         assert known.episodes.keys() == rows == {o.alert_id for o in known.occurrences}
     assert {
-        (e.starts_at - T0).total_seconds(): ((e.resolved_at - T0).total_seconds(), e.severity)
+        (e.starts_at - T0).total_seconds(): (
+            (e.resolved_at - T0).total_seconds(),
+            e.severity,
+            e.worst,
+        )
         for e in known.episodes.values()
     } == made_of(truth)
+    assert {i: written[i].shown for i in rows} == {i: e.shown for i, e in known.episodes.items()}
     for severity, occurrences in truth.items():
         held = [o for o in known.occurrences if o.severity == severity]
         assert [(o.starts_at, o.ended_at) for o in held] == [(at(a), at(b)) for a, b in occurrences]
@@ -125,7 +135,7 @@ def test_what_people_did_between_stays_and_the_rest_is_the_truth(data):
     expected = made_of(truth, cuts)
     rows = {(e.starts_at - T0).total_seconds(): e for e in known.episodes.values()}
     assert rows.keys() == expected.keys()
-    for start, (end, severity) in expected.items():
+    for start, (end, severity, _) in expected.items():
         if rows[start].cut is None:
             assert (rows[start].resolved_at, rows[start].severity) == (at(end), severity)
     assert {e.cut for e in rows.values() if e.cut} <= {at(cut) for cut in cuts}
