@@ -152,12 +152,17 @@ def site(ground: programs.Ground, postgres: programs.Cluster, influx: Influx) ->
 
 
 @pytest.fixture(scope="module")
-def page(
+def browser(
     site: Site, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Page]:
+) -> Iterator[Browser]:
+    with browsing(request, tmp_path_factory.mktemp("browser")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def page(site: Site, browser: Browser) -> Iterator[Page]:
     """An admin's window."""
-    folder = tmp_path_factory.mktemp("browser")
-    with browsing(request, folder) as browser, _signed_in(browser, site) as opened:
+    with _signed_in(browser, site) as opened:
         yield opened
 
 
@@ -231,17 +236,18 @@ def test_a_phone_has_many_alerts_within_reach_and_the_button_in_sight(
 
 
 @pytest.mark.parametrize("width", [WIDE, PHONE])
-def test_a_page_that_fails_stands_in_the_middle(page: Page, site: Site, width: int) -> None:
-    """Who is not known has no menu, and no gap in its place."""
-    page.resize(width, 900)
-    open_page(page, site, "/nowhere")
-    page.value("document.querySelector('.side').remove()")
-    page.value("document.querySelector('.frame').classList.add('no-menu')")
-    left, right = page.value(
-        "(r => [r.left, innerWidth - r.right])"
-        "(document.querySelector('main').getBoundingClientRect())"
-    )
-    assert abs(left - right) < 20
+def test_an_error_page_without_a_menu_stands_in_the_middle(
+    browser: Browser, site: Site, width: int
+) -> None:
+    """Who is not signed in has no menu, and no gap in its place."""
+    with browser.person(width) as stranger:
+        open_page(stranger, site, "/nowhere")
+        assert "Page not found" in stranger.text and "Registrations" not in stranger.text
+        left, right = stranger.value(
+            "(r => [r.left, innerWidth - r.right])"
+            "(document.querySelector('main').getBoundingClientRect())"
+        )
+    assert abs(left - right) < 20 and width - left - right > 350
 
 
 def test_the_menu_of_a_phone_opens_over_the_page(page: Page, site: Site) -> None:

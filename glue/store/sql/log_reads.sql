@@ -17,7 +17,7 @@ array_position(ARRAY['INFO', 'WARNING', 'ERROR', 'CRITICAL'], s.level::text)
 -- name: by_category
 s.category
 -- name: by_robot_id
-s.robot_id COLLATE natural_order
+s.robot_id
 
 -- name: if_level
 s.level = ANY (%(level)s)
