@@ -112,7 +112,8 @@ def up(
             _mark_demo(place)
             control.install_missing(place.site(), progress)
             # What cannot be started is better said here than in the supervisor's log.
-            plan.names(place.site())
+            for line in plan.as_root(place.site()):
+                progress.say(f"  – {line}")
             control.start(place, os.environ)
         names = plan.names(place.site())
         control.await_serving(place, names, progress)

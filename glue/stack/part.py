@@ -42,6 +42,8 @@ class Part:
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
     user: str | None = None
+    root_because: str = ""
+    """Why it stays root, where root starts it."""
     files: Mapping[Path, str] = field(default_factory=dict)
     folders: tuple[Path, ...] = ()
     depends: tuple[str, ...] = ()

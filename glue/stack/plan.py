@@ -25,6 +25,12 @@ def upper(site: Site) -> list[Part]:
     ]
 
 
+def as_root(site: Site) -> list[str]:
+    """Sentences about parts that stay root."""
+    parts = (*foundation(site), *upper(site))
+    return [f"{p.name} runs as root: {p.root_because}" for p in parts if p.root_because]
+
+
 def names(site: Site) -> list[str]:
     """Names of all parts, in the order in which they start."""
     return [part.name for part in (*foundation(site), *upper(site))]

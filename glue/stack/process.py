@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import grp
 import os
-import pwd
 import resource
 import shutil
 import signal
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glue.stack import listeners
+from glue.stack import listeners, users
 from glue.stack.part import Part
 
 PR_SET_PDEATHSIG = 1
@@ -57,9 +56,9 @@ def identity(user: str | None) -> Identity | None:
     if user is None or os.geteuid() != 0:
         return None
     try:
-        found = pwd.getpwnam(user)
-    except KeyError:
-        raise StartFailed(f"the system user {user!r} does not exist; install its package") from None
+        found = users.made(user)
+    except users.UserMissing as error:
+        raise StartFailed(str(error)) from None
     return Identity(user, found.pw_uid, found.pw_gid)
 
 
@@ -68,15 +67,44 @@ def write_files(part: Part) -> None:
     who = identity(part.user)
     for folder in part.folders:
         folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        if who:
-            os.chown(folder, who.uid, who.gid)
+        _own(folder, who)
     for path, text in part.files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(text)
+        write_file(path, text, who)
+
+
+def write_file(path: Path, text: str, who: Identity | None = None) -> None:
+    """Replace ``path`` whole, mode 0600, owned by ``who``. Its folder may belong to somebody else:
+    nothing that stands there is written through, a link least of all."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
         if who:
-            os.chown(path, who.uid, who.gid)
+            os.fchown(descriptor, who.uid, who.gid)
+        file.write(text)
+    fresh.replace(path)
+
+
+def _own(folder: Path, who: Identity | None) -> None:
+    """Make a folder ours, or the part's user's alone. What root made before parts had users is
+    given to the user with all that is in it; the folder itself last, so that what was interrupted
+    is done again."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise StartFailed(f"{folder} is no folder of ours: {error}") from None
+    try:
+        os.fchmod(descriptor, 0o700)
+        if who is None:
+            return
+        if os.fstat(descriptor).st_uid == 0:
+            for _, folders, files, inside in os.fwalk(".", dir_fd=descriptor, topdown=False):
+                for name in (*folders, *files):
+                    os.chown(name, who.uid, who.gid, dir_fd=inside, follow_symlinks=False)
+        os.fchown(descriptor, who.uid, who.gid)
+    finally:
+        os.close(descriptor)
 
 
 def start(part: Part, log: Path) -> subprocess.Popen[bytes]:
@@ -87,6 +115,8 @@ def start(part: Part, log: Path) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
     turn(log)
     environment = {**_base_environment(), **part.env}
+    if who and part.folders:
+        environment["HOME"] = str(part.folders[0])
     with log.open("ab") as output:
         try:
             return subprocess.Popen(

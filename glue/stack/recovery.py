@@ -67,10 +67,7 @@ class Door:
 
     def remember(self) -> None:
         """The data know this password now."""
-        fresh = self.mark.with_suffix(".new")
-        fresh.touch(mode=0o600)
-        fresh.write_text(scram(self.password, randomness.token_bytes(16)) + "\n")
-        fresh.replace(self.mark)
+        process.write_file(self.mark, scram(self.password, randomness.token_bytes(16)) + "\n")
 
 
 def scram(password: str, salt: bytes) -> str:

@@ -207,6 +207,18 @@ def test_secrets_are_for_the_owner_alone(running: Stack) -> None:
     assert [stat.S_IMODE(path.stat().st_mode) & 0o077 for path in secret_files] == [0, 0]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT RUN: only root starts parts as others")
+def test_started_by_root_the_parts_have_users_of_their_own(running: Stack) -> None:
+    parts = {"postgres", "mosquitto", "influxdb", "telegraf", "grafana"}
+    found = {n: os.stat(f"/proc/{p}").st_uid for n, p in running.pids().items() if n in parts}
+    assert 0 not in found.values(), found
+    assert len({*found.values()}) == len(found)
+    data = running.home.path / "data"
+    for name, user in found.items():
+        owner = (data / name).stat()
+        assert (owner.st_uid, stat.S_IMODE(owner.st_mode)) == (user, 0o700), name
+
+
 def test_nothing_listens_beyond_loopback(running: Stack) -> None:
     listening: dict[str, str] = {}
     for table in ("tcp", "tcp6"):

@@ -14,7 +14,7 @@ from glue.core import oidc
 from glue.core.provisioning import INTERVAL_VARIABLE
 from glue.environment import mentioned
 from glue.settings import Settings, SettingsError
-from glue.stack import lan, probe, public
+from glue.stack import lan, probe, public, users
 from glue.stack.part import Part, Site
 from glue.stack.programs import ProgramMissing, grafana_binary, path_without
 
@@ -42,6 +42,9 @@ def part(
     data = site.data("grafana")
     shipped = provisioning or site.checkout / "provisioning"
     url = site.settings.grafana.url
+    ini, dashboards = site.checkout / "grafana" / "grafana.ini", site.checkout / "grafana"
+    reads = [home, binary, ini, dashboards / "dashboards", shipped]
+    who = users.choose("grafana", reads, probe.port_of(url, 3000))
     server = (str(binary), "server") if binary.name == "grafana" else (str(binary),)
     return Part(
         name="grafana",
@@ -58,6 +61,8 @@ def part(
             **(env or {}),
         },
         cwd=data,
+        user=who.name,
+        root_because=who.obstacle,
         folders=(data, data / "logs", data / "plugins"),
         depends=("postgres", "influxdb"),
         ready=lambda: probe.answers(f"{url}/api/health"),

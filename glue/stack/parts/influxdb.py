@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from glue.settings import Influx
-from glue.stack import probe
+from glue.stack import probe, users
 from glue.stack.part import Part, Site
 from glue.stack.programs import ProgramMissing
 
@@ -78,9 +78,12 @@ def _first(site: Site, influxd: Path) -> Part:
     data = site.data(FOLDERS[1])
     config = data / "influxdb.conf"
     url = site.settings.influx.url
+    who = users.choose("influxdb", [influxd], probe.port_of(url, 8086))
     return Part(
         name="influxdb",
         command=(str(influxd), "run", "-config", str(config)),
+        user=who.name,
+        root_because=who.obstacle,
         cwd=data,
         folders=(data,),
         files={config: configuration(probe.port_of(url, 8086), str(data))},
@@ -96,6 +99,7 @@ def _first(site: Site, influxd: Path) -> Part:
 def _second(site: Site, influxd: Path) -> Part:
     data = site.data(FOLDERS[2])
     url = site.settings.influx.url
+    who = users.choose("influxdb", [influxd], probe.port_of(url, 8086))
     return Part(
         name="influxdb",
         command=(
@@ -108,6 +112,8 @@ def _second(site: Site, influxd: Path) -> Part:
             "--pprof-disabled",
             "--log-level=warn",
         ),
+        user=who.name,
+        root_because=who.obstacle,
         cwd=data,
         folders=(data,),
         ready=lambda: probe.answers(f"{url}/health"),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from glue.stack import probe
 from glue.stack.part import SLOWEST_STOP, Part, Site
-from glue.stack.process import identity
+from glue.stack.process import identity, write_file
 
 DEFAULTS = {
     "listen_addresses": "127.0.0.1",
@@ -74,10 +74,7 @@ def _create(site: Site, cluster: Path, user: str | None) -> None:
     password = half_made.with_name("initdb.password")
     postgres = site.settings.postgres
     who = identity(user)
-    password.touch(mode=0o600)
-    password.write_text(postgres.admin_password.get_secret_value() + "\n")
-    if who:
-        os.chown(password, who.uid, who.gid)
+    write_file(password, postgres.admin_password.get_secret_value() + "\n", who)
     command = [
         str(site.programs.need("initdb")),
         *("-D", str(half_made), "-U", postgres.admin_user, "-E", "UTF8", "--locale=C.UTF-8"),
