@@ -99,7 +99,10 @@ GRAFANAS = "GF_"
 configure-grafana/#override-configuration-with-environment-variables"""
 
 
-OF_ONE_START = {"TONYPI_HOME", "GLUE_DEMO", "DATABASE_URL", "INFLUXDB_RETENTION_DAYS"}
+OF_ONE_START = {
+    *("TONYPI_HOME", "GLUE_DEMO", "DATABASE_URL"),
+    *("INFLUXDB_RETENTION_DAYS", "INFLUXDB_KEPT_DAYS"),
+}
 """Never kept: see :func:`kept`. What ``DATABASE_URL`` stands for is."""
 
 
