@@ -196,7 +196,7 @@ def _times() -> timeseries.Panel:
         "Median time until alerts that began in each interval were acknowledged, and until they"
         " were over.",
         [query],
-        unit="s",
+        unit="dthms",
         every="1m",
         gap=86_400,
         span=12,

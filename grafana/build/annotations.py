@@ -35,17 +35,19 @@ class Alerts(Builder[AnnotationQuery]):
     to now.
 
     One query a metric and severity: Grafana knows a colour and panels for a query, not for a row.
-    ``panels`` are the numbers of those that they are drawn over; unless said, the rule's own.
+    ``panels`` are the numbers of those that they are drawn over; unless given, the rule's own.
+    ``source`` leaves those that are of this part of the robot, or of none.
     """
 
     metric: str
     severity: Severity
     panels: tuple[int, ...] = ()
+    source: str | None = None
 
     def build(self) -> AnnotationQuery:
         rule = (BY_KEY[self.metric, self.severity].panel,)
         shown = _Queried(
-            name=f"{METRICS[self.metric].title} {self.severity}",
+            name=" ".join(filter(None, (METRICS[self.metric].title, self.source, self.severity))),
             datasource=POSTGRES,
             enable=True,
             hide=True,
@@ -56,12 +58,13 @@ class Alerts(Builder[AnnotationQuery]):
         return shown
 
     def _query(self) -> str:
+        of = f" AND coalesce(source, '{self.source}') = '{self.source}'" if self.source else ""
         return f"""
         SELECT coalesce(starts_at, created_at) AS "time", coalesce(resolved_at, now()) AS "timeend",
         title AS "text", worst_severity || ',' || state AS "tags"
         FROM grafana.alerts
         WHERE {THIS_ROBOT_SQL} AND metric = '{self.metric}'
-        AND worst_severity = '{self.severity}'
+        AND worst_severity = '{self.severity}'{of}
         AND coalesce(starts_at, created_at) <= $__timeTo()
         AND coalesce(resolved_at, now()) >= $__timeFrom()
         ORDER BY 1 DESC LIMIT 200

@@ -232,7 +232,7 @@ def _places() -> xychart.Panel:
         queries,
         x="{} x",
         ys=PLACES,
-        units=("lengthm", "lengthm"),
+        units=(look.METRES, look.METRES),
         axes=("x", "y"),
         size=9,
         span=9,

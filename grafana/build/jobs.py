@@ -153,13 +153,13 @@ def _estimate() -> xychart.Panel:
         queries,
         x="{} estimate",
         ys=ENDS,
-        units=("s", "s"),
+        units=("dthms", "dthms"),
         axes=("estimated", "real"),
         size=6,
+        origin=True,
         empty="No job with an estimate has ended in this time range",
     )
-    # From 0: jobs of one estimate alone would leave the axis without a width.
-    return panel.min(0).decimals(0)
+    return panel.min(0)
 
 
 def _tasks() -> table.Panel:

@@ -6,12 +6,12 @@ a description (the "i" in its corner) and says in words why it is empty when it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
+from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
 from grafana_foundation_sdk.builders import common as cb
 from grafana_foundation_sdk.builders import dashboard as db
-from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.cog import builder as cogbuilder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as c
@@ -21,6 +21,8 @@ from glue.core.metrics import Direction
 
 from .queries import MIXED
 
+METRES, VOLTS = "suffix:m", "suffix:V"
+"""Grafana's own units change to mm and mV beside, on one axis."""
 CLEAR = "rgba(0,0,0,0)"
 CRITICAL, WARNING, INFO, FINE, ASIDE = "red", "yellow", "blue", "green", "#8e8e8e"
 
@@ -28,6 +30,7 @@ SEVERITY = {"critical": CRITICAL, "warning": WARNING, "info": INFO}
 STATE = {
     "online": FINE,
     "offline": ASIDE,
+    "silent": CRITICAL,
     "error": CRITICAL,
     "maintenance": INFO,
     "never seen": ASIDE,
@@ -35,10 +38,17 @@ STATE = {
 
 Query = cogbuilder.Builder[Dataquery]
 Property = d.DynamicConfigValue
+Coloured = TypeVar("Coloured", bargauge.Panel, stat.Panel)
 
 
 def prop(name: str, value: object) -> Property:
     return Property(name, value)
+
+
+NO_VALUE = prop("noValue", "\u200b")
+"""Of every series: the words for an empty panel are the panel's. A series without a
+value would have them in its legend, and an axis at each line between two whole numbers. It is no
+blank, which is the number 0 to JavaScript and is then drawn in every gap."""
 
 
 def words(colours: dict[str, str], said: dict[str, str] | None = None) -> Property:
@@ -149,8 +159,7 @@ def chart(
             .show_legend(True)
             .calcs(["lastNotNull"])
         )
-        # The words for an empty panel must not stand in the legend, for a series without a value.
-        .override_by_regexp(".*", [prop("noValue", "–")])
+        .override_by_regexp(".*", [NO_VALUE])
     )
     for query in queries:
         panel.with_target(query)
@@ -166,6 +175,22 @@ def names_only(panel: timeseries.Panel) -> timeseries.Panel:
         .show_legend(True)
         .calcs([])
     )
+
+
+LOWEST = "{} lowest"
+PALETTE = ("green", "yellow", "blue", "orange", "red", "purple")
+
+
+def bands(panel: timeseries.Panel, names: Iterable[str]) -> timeseries.Panel:
+    """Each of ``names`` down to its ``LOWEST``, in one colour. Where an interval holds one reading
+    a band is a line; a legend's last value would be the highest of the last interval."""
+    for name, colour in zip(names, PALETTE, strict=False):
+        lowest = LOWEST.format(name)
+        below = [prop("custom.fillBelowTo", lowest), prop("custom.fillOpacity", 20)]
+        panel.override_by_name(name, [fixed(colour), *below])
+        nowhere = {"legend": True, "tooltip": False, "viz": False}
+        panel.override_by_name(lowest, [fixed(colour), prop("custom.hideFrom", nowhere)])
+    return names_only(panel)
 
 
 def limit_styles(panel: timeseries.Panel) -> timeseries.Panel:
@@ -200,9 +225,13 @@ def on_the_right(panel: timeseries.Panel, name: str, unit: str, decimals: int) -
     )
 
 
-def coloured_by_limits(field: str, query: str, direction: Direction) -> d.DataTransformerConfig:
-    """Colours of ``field`` (a name, or a regular expression between slashes) from the limits that
-    ``query`` gives: see :func:`.queries.limit_steps`."""
+def coloured_by_limits(panel: Coloured, field: str, query: str, direction: Direction) -> Coloured:
+    """Colour ``field`` (a name, or a regular expression between slashes) by the limits that
+    ``query`` gives (:func:`.queries.limit_steps`); without a row of limits it has no colour.
+
+    Comes before transformations that join queries. No override may set ``thresholds`` of ``field``:
+    overrides come after all transformations, and win.
+    """
 
     def level(name: str, colour: str) -> dict[str, object]:
         arguments = {"threshold": {"color": colour}}
@@ -213,12 +242,20 @@ def coloured_by_limits(field: str, query: str, direction: Direction) -> d.DataTr
         "high": {"floor": FINE, "warning": WARNING, "critical": CRITICAL},
     }[direction]
     matcher = "byRegexp" if field.startswith("/") else "byName"
-    return transformed(
-        "configFromData",
-        configRefId=query,
-        applyTo={"id": matcher, "options": field},
-        mappings=[level(name, colour) for name, colour in colours.items()],
+    panel.with_transformation(
+        transformed(
+            "configFromData",
+            configRefId=query,
+            applyTo={"id": matcher, "options": field},
+            mappings=[level(name, colour) for name, colour in colours.items()],
+        )
     )
+    # Else Grafana's own thresholds hold: green, and red from 80.
+    no_limits = d.Threshold(value=None, color="text")
+    panel.thresholds(db.ThresholdsConfig().mode(d.ThresholdsMode.ABSOLUTE).steps([no_limits]))
+    override = panel.override_by_regexp if matcher == "byRegexp" else panel.override_by_name
+    override(field, [prop("color", {"mode": "thresholds"})])
+    return panel
 
 
 def figures(

@@ -27,6 +27,8 @@ WINDOWS = 40_000
 """At most in a time range, else windows are longer: InfluxDB takes its time by the window, and a
 week in windows of 6 s took more than a second."""
 EACH = "${window:raw}"
+PLACES = 5000
+"""Points of a path: fewer cut the bends of a week off."""
 
 _AXES = (
     'SELECT mean("accel_x") AS "x", mean("accel_y") AS "y", mean("accel_z") AS "z" FROM "imu"'
@@ -50,7 +52,7 @@ def dashboard() -> db.Dashboard:
         .with_row(db.Row("Inertial sensors").id(100))
         .with_panel(charts.imu(40, "Acceleration", "accel", "accMS2"))
         .with_panel(charts.imu(41, "Rotation", "gyro", "rotdegs"))
-        .with_panel(charts.imu(43, "Magnetic field", "mag", "suffix: µT"))
+        .with_panel(charts.imu(43, "Magnetic field", "mag", "suffix:µT"))
         .with_row(db.Row("Falls and places").id(101))
         .with_panel(_falls())
         .with_panel(charts.location().span(16))
@@ -59,18 +61,17 @@ def dashboard() -> db.Dashboard:
 
 def _figures() -> stat.Panel:
     way = (
-        'SELECT sqrt(pow("dx", 2) + pow("dy", 2)) AS "d" FROM (SELECT'
-        ' difference(mean("x")) AS "dx",'
-        f' difference(mean("y")) AS "dy" FROM "location" WHERE {THIS_ROBOT} AND $timeFilter'
-        f" GROUP BY time({EACH}) fill(none))"
+        'SELECT sqrt(pow("dx", 2) + pow("dy", 2)) AS "d" FROM (SELECT difference("x") AS "dx",'
+        f' difference("y") AS "dy" FROM "location" WHERE {THIS_ROBOT} AND $timeFilter)'
+        " WHERE $timeFilter"
     )
     return (
         look.figures(
             1,
             "Motion in this time range",
             f"Tilt is the angle from upright, worked out from the acceleration of {EACH} at a time"
-            f" with z upwards; a fall is a passage beyond {FALLEN}°. Way: the sum of the steps"
-            f" between places {EACH} apart, so standing still adds what the location wavers.",
+            f" with z upwards; a fall is a passage beyond {FALLEN}°. Way: the sum of the steps from"
+            " each place that it sent to the next; standing still adds what the location wavers.",
             [
                 InfluxQL(
                     "Tilt", f'SELECT last("tilt") AS "Tilt now" FROM ({_TILT}) WHERE {AROUND}'
@@ -85,7 +86,7 @@ def _figures() -> stat.Panel:
                     'SELECT sum("down") / 2 AS "Falls" FROM'
                     f' (SELECT abs("turn") + "turn" AS "down" FROM ({_TURNS})) WHERE {AROUND}',
                 ),
-                InfluxQL("Way", f'SELECT sum("d") AS "Way" FROM ({way}) WHERE {AROUND}'),
+                InfluxQL("Way", f'SELECT sum("d") AS "Way" FROM ({way}) WHERE $timeFilter'),
             ],
             fields="/^(Tilt now|Largest tilt|Falls|Way)$/",
             span=4,
@@ -103,7 +104,7 @@ def _figures() -> stat.Panel:
                 steps((None, look.FINE), (1, look.CRITICAL)),
             ],
         )
-        .override_by_name("Way", [prop("unit", "lengthm"), prop("decimals", 1)])
+        .override_by_name("Way", [prop("unit", look.METRES), prop("decimals", 1)])
     )
 
 
@@ -157,24 +158,25 @@ def path(number: int, height: int = 8) -> xychart.Panel:
     """Where the robot went."""
     query = InfluxQL(
         "Path",
-        'SELECT mean("x") AS "x", mean("y") AS "Robot" FROM "location"'
+        'SELECT last("x") AS "x", last("y") AS "Robot" FROM "location"'
         f" WHERE {THIS_ROBOT} AND $timeFilter GROUP BY time($__interval) fill(none)",
     )
     panel = shapes.scatter(
         number,
         "Path",
-        "Where the robot was in this time range, from above, in metres of its own map.",
+        "Where the robot was in this time range, from above, in metres of its own map: at most some"
+        f" {PLACES} places, each one that it sent, the last of its interval.",
         [query],
         x="x",
         ys={"Robot": look.INFO},
-        units=("lengthm", "lengthm"),
+        units=(look.METRES, look.METRES),
         axes=("x", "y"),
         show=ScatterShow.POINTS_AND_LINES,
         size=3,
         height=height,
         empty="No location in this time range",
     )
-    return panel.interval("5s").max_data_points(400).decimals(1)
+    return panel.interval("5s").max_data_points(PLACES).decimals(1)
 
 
 def _falls() -> table.Panel:

@@ -238,10 +238,15 @@ def _grafana() -> stat.Panel:
 
 def _flow() -> timeseries.Panel:
     def rate(ref: str, title: str, field: str, where: str, measurement: str) -> InfluxQL:
+        # Between the counter's own points: between windows, the unfinished last one falls to 0.
+        rates = (
+            f'SELECT non_negative_derivative("{field}", 1s) AS "rate" FROM "{measurement}"'
+            f" WHERE {where} AND $timeFilter"
+        )
         return InfluxQL(
             ref,
-            f'SELECT non_negative_derivative(max("{field}"), 1s) AS "{title}" FROM "{measurement}"'
-            f" WHERE {where} AND $timeFilter GROUP BY time($__interval) fill(none)",
+            f'SELECT mean("rate") AS "{title}" FROM ({rates}) WHERE $timeFilter'
+            " GROUP BY time($__interval) fill(none)",
             "time_series",
             "$col",
         )

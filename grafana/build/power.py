@@ -1,7 +1,7 @@
 """Power: a robot's battery, how long it lasts and how it ages; and who of the fleet is empty first.
 
-A rate is how fast the charge fell while the robot did not charge: intervals in which it rose or
-charged do not count. InfluxDB works it out; names and division are the browser's.
+A rate is how fast the charge fell while the robot did not charge: readings before which it charged
+or leapt up do not count. InfluxDB works it out; names and division are the browser's.
 """
 
 from __future__ import annotations
@@ -17,13 +17,28 @@ from .annotations import Alerts, changes, every_rule
 from .board import board
 from .look import link, prop, transformed, without_nulls
 from .names import address
-from .queries import AROUND, IN_USE, NAME_SQL, NEWEST, SQL, THIS_ROBOT, InfluxQL, limit_steps
+from .queries import (
+    AROUND,
+    IN_USE,
+    LIVE,
+    NAME_SQL,
+    NEWEST,
+    SQL,
+    THIS_ROBOT,
+    WHOLE,
+    InfluxQL,
+    limit_steps,
+)
 
 UID = "tonypi-power"
 RECENT = "time >= ${__to}ms - 30m AND time <= ${__to}ms"
 """What a rate is taken of: the end of the time range."""
-WITH_ITS_FIRST_WINDOW = RECENT.replace("30m", "60m")
-"""As ``queries.AROUND`` is to the time range."""
+LEAP = 2
+"""% from one reading to the next: who gains so much was charged or has another battery. Less is
+what a reading wavers, and counts, else a rate would be of the falls alone."""
+STEADY = f'"rise" < {LEAP}'
+ENDLESS = 1e9
+"""Seconds until empty from which on there is no time to tell."""
 
 
 def dashboard() -> db.Dashboard:
@@ -51,78 +66,102 @@ def dashboard() -> db.Dashboard:
     return made
 
 
-def _rate(where: str, every: str, group: str = "") -> str:
-    """InfluxQL for % an hour of each robot in ``where``: the mean of the slopes between means of
-    ``every`` that go down; nothing where none does. (The sum of falls divided by that of their
-    times says the same, and takes three times as long.)"""
-    by = ' GROUP BY "robot_id"' if group else ""
-    slopes = (
-        'SELECT derivative(mean("percentage"), 1h) AS "slope" FROM "battery"'
-        f' WHERE "charging" = false AND {where} GROUP BY time({every}){group} fill(none)'
-    )
-    downwards = f'"slope" <= 0 AND {WITH_ITS_FIRST_WINDOW}'
-    return f'SELECT -1 * mean("slope") AS "rate" FROM ({slopes}) WHERE {downwards}{by}'
+def _slopes(where: str, group: str = "") -> str:
+    """InfluxQL for how steeply the charge fell (% an hour) before each reading in ``where``.
 
-
-def _fell(where: str, every: str) -> str:
-    """InfluxQL for what the charge fell between ends of windows."""
+    Between readings and not between means of windows: at the edges of a window, and where a charge
+    or a new battery lies in it, a mean is of another moment than its window.
+    """
     return (
-        'SELECT -1 * difference(last("percentage")) AS "fell" FROM "battery"'
-        f" WHERE {where} GROUP BY time({every}) fill(none)"
+        'SELECT -1 * derivative("percentage", 1h) AS "slope", difference("percentage") AS "rise"'
+        f' FROM "battery" WHERE "charging" = false AND {where}{group}'
     )
 
 
-def _hours(alias: str, charge: str) -> look.d.DataTransformerConfig:
+def _rate(where: str, group: str = "") -> str:
+    """InfluxQL for % an hour and a second of each robot in ``where``; nothing where it did not
+    fall."""
+    mean = (
+        f'SELECT mean("slope") AS "rate" FROM ({_slopes(where, group)})'
+        f" WHERE {STEADY} AND {RECENT}{group}"
+    )
+    return (
+        'SELECT "rate", "rate" / 3600 AS "speed"'
+        f' FROM ({mean}) WHERE "rate" > 0 AND {AROUND}{group}'
+    )
+
+
+def _cycled(group: str = "") -> InfluxQL:
+    """What was discharged in the time range, in full cycles; net of what readings waver."""
+    slopes = _slopes(f"{THIS_ROBOT} AND $timeFilter")
+    return InfluxQL(
+        "Cycles",
+        f'SELECT -1 * sum("rise") / 100 AS "Full cycles" FROM ({slopes})'
+        f" WHERE {STEADY} AND $timeFilter{group}",
+        *(("time_series", "$col") if group else ()),
+    )
+
+
+def _until_empty(alias: str, speed: str) -> look.d.DataTransformerConfig:
+    """Seconds; ``speed`` is the name of a field in % a second."""
     return transformed(
         "calculateField",
         mode="binary",
         alias=alias,
-        binary={"left": charge, "operator": "/", "right": "rate"},
+        binary={"left": "Charge", "operator": "/", "right": speed},
     )
+
+
+def _duration() -> list[look.Property]:
+    """Seconds until empty; nothing where they are as good as endless."""
+
+    def between(low: float, high: float, text: str) -> dict[str, object]:
+        return {
+            "type": "range",
+            "options": {"from": low, "to": high, "result": {"text": text, "index": 0}},
+        }
+
+    return [
+        prop("unit", "s"),
+        prop("decimals", 1),
+        prop("mappings", [between(0, 0, "empty"), between(ENDLESS, 1e15, " ")]),
+    ]
 
 
 def _now() -> stat.Panel:
     shown = ("Charge", "Charging", "Voltage", "Discharge", "Time to empty", "Full cycles")
+    panel = look.figures(
+        1,
+        "Now",
+        "Newest reading, coloured by this robot's limits. Discharge: over the last half hour of"
+        " the time range, while it did not charge; time to empty if it goes on so. Full cycles:"
+        " all that was discharged in this time range, in hundreds of per cent.",
+        [
+            InfluxQL(
+                "Battery",
+                'SELECT last("percentage") AS "Charge", "charging" AS "Charging",'
+                f' "voltage" AS "Voltage" FROM "battery" WHERE {THIS_ROBOT} AND {NEWEST}',
+            ),
+            InfluxQL("Rate", _rate(f"{THIS_ROBOT} AND {RECENT}")),
+            _cycled(),
+            limit_steps("Limits", "battery"),
+        ],
+        fields=f"/^({'|'.join(shown)})$/",
+        span=24,
+        empty="unknown",
+    )
+    look.coloured_by_limits(panel, "Charge", "Limits", "low")
     return (
-        look.figures(
-            1,
-            "Now",
-            "Newest reading, coloured by this robot's limits. Discharge: over the last half hour of"
-            " the time range, while it did not charge; time to empty if it goes on so. Full cycles:"
-            " all that was discharged in this time range, in hundreds of per cent.",
-            [
-                InfluxQL(
-                    "Battery",
-                    'SELECT last("percentage") AS "Charge", "charging" AS "Charging",'
-                    f' "voltage" AS "Voltage" FROM "battery" WHERE {THIS_ROBOT} AND {NEWEST}',
-                ),
-                InfluxQL("Rate", _rate(f"{THIS_ROBOT} AND {RECENT}", "1m")),
-                InfluxQL(
-                    "Cycles",
-                    'SELECT sum("fell") / 100 AS "Full cycles" FROM'
-                    f" ({_fell(f'{THIS_ROBOT} AND $timeFilter', '5m')})"
-                    f' WHERE "fell" > 0 AND {AROUND}',
-                ),
-                limit_steps("Limits", "battery"),
-            ],
-            fields=f"/^({'|'.join(shown)})$/",
-            span=24,
-            empty="unknown",
-        )
-        .with_transformation(look.coloured_by_limits("Charge", "Limits", "low"))
-        .with_transformation(transformed("concatenate", frameNameMode="drop"))
-        .with_transformation(_hours("Time to empty", "Charge"))
+        panel.with_transformation(transformed("concatenate", frameNameMode="drop"))
+        .with_transformation(_until_empty("Time to empty", "speed"))
         .with_transformation(
             transformed("renameByRegex", regex="^rate$", renamePattern="Discharge")
         )
-        .override_by_name(
-            "Charge",
-            [prop("unit", "percent"), prop("decimals", 0), prop("color", {"mode": "thresholds"})],
-        )
+        .override_by_name("Charge", [prop("unit", "percent"), prop("decimals", 0)])
         .override_by_name("Charging", [look.YES_OR_NO])
-        .override_by_name("Voltage", [prop("unit", "volt"), prop("decimals", 2)])
-        .override_by_name("Discharge", [prop("unit", "suffix: %/h"), prop("decimals", 1)])
-        .override_by_name("Time to empty", [prop("unit", "suffix: h"), prop("decimals", 1)])
+        .override_by_name("Voltage", [prop("unit", look.VOLTS), prop("decimals", 2)])
+        .override_by_name("Discharge", [prop("unit", "suffix:%/h"), prop("decimals", 1)])
+        .override_by_name("Time to empty", _duration())
         .override_by_name("Full cycles", [prop("decimals", 2)])
     )
 
@@ -130,44 +169,37 @@ def _now() -> stat.Panel:
 def _discharge() -> timeseries.Panel:
     query = InfluxQL(
         "Rate",
-        'SELECT -1 * derivative(mean("percentage"), 1h) AS "Discharge" FROM "battery"'
-        f' WHERE {THIS_ROBOT} AND "charging" = false AND $timeFilter'
-        " GROUP BY time($__interval) fill(none)",
+        'SELECT mean("slope") AS "Discharge"'
+        f" FROM ({_slopes(f'{THIS_ROBOT} AND $timeFilter')}) WHERE {STEADY} AND $timeFilter"
+        f" GROUP BY {WHOLE} fill(null)",
         "time_series",
         "$col",
     )
     panel = look.chart(
         21,
         "Discharge",
-        "How fast the charge falls while the robot does not charge, in per cent an hour. More than"
-        " usual for the same work is a battery that ages, or a joint that is stuck.",
+        "How fast the charge falls while the robot does not charge, in per cent an hour, in each"
+        " interval of at least a quarter of an hour. More than usual for the same work is a battery"
+        " that ages, or a joint that is stuck.",
         [query],
-        unit="suffix: %/h",
-        every="5m",
-        gap=900,
+        unit="suffix:%/h",
+        # Most robots send whole per cent: in less time hardly one is lost.
+        every="15m",
+        gap=1200,
         fill=8,
         span=12,
         empty="No battery readings in this time range, or it charged all the time",
     )
-    # A new battery or the end of a charge is a leap upwards, not a discharge.
     return panel.decimals(1).min(0).show_points(look.c.VisibilityMode.AUTO)
 
 
 def _cycles() -> timeseries.Panel:
-    query = InfluxQL(
-        "Cycles",
-        'SELECT sum("fell") / 100 AS "Full cycles" FROM'
-        f' ({_fell(f"{THIS_ROBOT} AND $timeFilter", "5m")}) WHERE "fell" > 0 AND $timeFilter'
-        " GROUP BY time($__interval) fill(none)",
-        "time_series",
-        "$col",
-    )
     panel = shapes.counts(
         30,
         "Charge cycles",
         "What was discharged in each interval, in full cycles of 100 %. Batteries are rated by how"
         " many of them they live through.",
-        [query],
+        [_cycled(" GROUP BY time($__interval) fill(none)")],
         colours={"Full cycles": look.INFO},
         every="1h",
         span=8,
@@ -191,7 +223,7 @@ def _voltage_at_charge() -> xychart.Panel:
         [query],
         x="charge",
         ys={"Voltage": "purple"},
-        units=("percent", "volt"),
+        units=("percent", look.VOLTS),
         axes=("charge", "voltage"),
         size=4,
         empty="No battery readings in this time range, or it charged all the time",
@@ -200,25 +232,27 @@ def _voltage_at_charge() -> xychart.Panel:
 
 
 def _current() -> timeseries.Panel:
-    return look.chart(
+    panel = look.chart(
         32,
         "Current",
-        "Mean current, as the robot sends it (amperes or milliamperes, in either direction). Not"
-        " all clients send it.",
-        [charts.over_time("Reading", "battery", {"Current": "current"}, "mean")],
+        "From the lowest to the highest current of each interval, as the robot sends it (amperes or"
+        " milliamperes, in either direction). Not all clients send it.",
+        charts.band("battery", {"Current": "current"}),
         unit="none",
         every="30s",
         gap=120,
         empty="This robot sent no current in this time range",
     )
+    return look.bands(panel, ["Current"])
 
 
 def _first_empty() -> table.Panel:
     names = SQL(
         "Names",
         f"""
-        SELECT robot_id, {NAME_SQL} AS "Robot", state AS "Status" FROM grafana.robots
-        WHERE {IN_USE}
+        SELECT robot_id, {NAME_SQL} AS "Robot", state AS "Status", 1e-9 AS still,
+        CASE WHEN {LIVE} THEN 0 ELSE 1e12 END AS away
+        FROM grafana.robots WHERE {IN_USE}
         """,
     )
     newest = InfluxQL(
@@ -226,14 +260,14 @@ def _first_empty() -> table.Panel:
         'SELECT last("percentage") AS "Charge", "charging" AS "Charging", "voltage" AS "Voltage"'
         f' FROM "battery" WHERE {RECENT} GROUP BY "robot_id"',
     )
-    rate = InfluxQL("Rate", _rate(RECENT, "5m", ', "robot_id"'))
+    rate = InfluxQL("Rate", _rate(RECENT, ' GROUP BY "robot_id"'))
     columns = ["Robot", "Status", "Charge", "Charging", "Voltage", "Discharge", "Time to empty"]
     panel = look.listing(
         40,
         "Empty first",
         "Robots in use by the time until they are empty, if they go on as in the last half hour of"
-        " the time range. One that charges, or has not discharged since, has no time and stands at"
-        " the end. A click on the name shows the robot here.",
+        " the time range. One that charges, has not discharged since or is silent or offline has no"
+        " time and stands at the end. A click on the name shows the robot here.",
         [names, newest, rate],
         span=24,
         height=9,
@@ -241,9 +275,26 @@ def _first_empty() -> table.Panel:
     )
     panel.with_transformation(transformed("joinByField", byField="robot_id", mode="outer"))
     panel.with_transformation(without_nulls("Robot", "Charge"))
-    panel.with_transformation(_hours("hours", "Charge"))
-    panel.with_transformation(transformed("sortBy", fields={}, sort=[{"field": "hours"}]))
-    order = ["robot_id", "Robot", "Status", "Charge", "Charging", "Voltage", "rate", "hours"]
+    # A robot without a rate has no number there: not 0, and not to be divided by.
+    panel.with_transformation(
+        transformed(
+            "calculateField",
+            mode="reduceRow",
+            alias="fast",
+            reduce={"reducer": "max", "include": ["speed", "still"]},
+        )
+    )
+    panel.with_transformation(_until_empty("discharged", "fast"))
+    panel.with_transformation(
+        transformed(
+            "calculateField",
+            mode="binary",
+            alias="left",
+            binary={"left": "discharged", "operator": "+", "right": "away"},
+        )
+    )
+    panel.with_transformation(transformed("sortBy", fields={}, sort=[{"field": "left"}]))
+    order = ["robot_id", "Robot", "Status", "Charge", "Charging", "Voltage", "rate", "left"]
     panel.with_transformation(transformed("filterFieldsByName", include={"names": order}))
     panel.with_transformation(
         transformed(
@@ -260,7 +311,7 @@ def _first_empty() -> table.Panel:
         .override_by_name("Status", [look.words(look.STATE), look.cell("color-text")])
         .override_by_name("Charge", [prop("unit", "percent"), prop("decimals", 0)])
         .override_by_name("Charging", [look.YES_OR_NO])
-        .override_by_name("Voltage", [prop("unit", "volt"), prop("decimals", 2)])
-        .override_by_name("Discharge", [prop("unit", "suffix: %/h"), prop("decimals", 1)])
-        .override_by_name("Time to empty", [prop("unit", "suffix: h"), prop("decimals", 1)])
+        .override_by_name("Voltage", [prop("unit", look.VOLTS), prop("decimals", 2)])
+        .override_by_name("Discharge", [prop("unit", "suffix:%/h"), prop("decimals", 1)])
+        .override_by_name("Time to empty", _duration())
     )

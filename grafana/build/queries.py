@@ -15,6 +15,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
+from glue.core.metrics import METRICS
 from glue.core.rule import AHEAD
 from glue.core.rules import RULES
 
@@ -32,6 +33,9 @@ ANY_ROBOT_SQL = "${robot:sqlstring} IN (robot_id, '*')"
 IN_USE = "registration = 'accepted' AND is_active"
 """SQL for the robots that count."""
 
+LIVE = "state NOT IN ('silent', 'offline', 'never seen')"
+"""SQL for the robots that are heard: the readings of others are old."""
+
 # Two robots may have one name; then the id tells them apart.
 NAME_SQL = (
     "CASE WHEN count(*) OVER (PARTITION BY name) > 1"
@@ -48,6 +52,11 @@ of the range for each of thousands of series."""
 AROUND = "time >= ${__from}ms - 1h AND time <= ${__to}ms + 1h"
 """For the outermost ``SELECT`` over windows of time. Without a time there InfluxDB opens every
 shard that it has; with the very range it says nothing, where the first window begins before."""
+
+
+WHOLE = "time($__interval, ${__to}ms)"
+"""To group by where an unfinished interval would tell less than there is: windows end where the
+time range does, so that the last is a whole one."""
 
 
 @dataclass
@@ -101,11 +110,15 @@ def trimmed(query: str) -> str:
     return "\n".join(lines)
 
 
+Reducer = Literal["min", "max", "last"]
+"""Of a window of readings: no mean, which hides peaks, draws no path and is 0 of what swings."""
+
+
 def over_time(
     ref_id: str,
     measurement: str,
     fields: dict[str, str],
-    reducer: str,
+    reducer: Reducer,
     *,
     group_by: str = "",
     alias: str = "$col",
@@ -149,11 +162,15 @@ def limit_lines(ref_id: str, metric: str) -> SQL:
 
 
 def limit_steps(ref_id: str, metric: str) -> SQL:
-    """The limits in force as one row, for :func:`.look.coloured_by_limits`."""
+    """The limits in force as one row, for :func:`.look.coloured_by_limits`. From low to high, as
+    Grafana takes the columns for steps and looks no further than the first that is not reached."""
+    upwards = ("critical", "warning")
+    if METRICS[metric].direction == "high":
+        upwards = ("warning", "critical")
     return SQL(
         ref_id,
         f"""
-        SELECT -1e9 AS floor, critical, warning FROM grafana.limits
+        SELECT -1e9 AS floor, {", ".join(upwards)} FROM grafana.limits
         WHERE {THIS_ROBOT_SQL} AND metric = '{metric}'
         """,
     )

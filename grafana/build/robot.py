@@ -48,10 +48,10 @@ def dashboard() -> db.Dashboard:
         .with_panel(charts.servo_temperature())
         .with_panel(charts.battery())
         .with_row(db.Row("Servos").id(101))
+        .with_panel(charts.positions(31, "Servo position"))
         .with_panel(
-            charts.servos(31, "Servo position", "position", "mean", "none", charts.POSITION)
+            charts.servos(32, "Servo voltage", "voltage", "min", look.VOLTS, charts.VOLTAGE)
         )
-        .with_panel(charts.servos(32, "Servo voltage", "voltage", "min", "volt", charts.VOLTAGE))
         .with_panel(charts.servos(33, "Servo load", "load", "max", "percent", charts.LOAD))
         .with_row(db.Row("Motion").id(102))
         .with_panel(charts.imu(40, "Acceleration", "accel", "accMS2"))
@@ -86,7 +86,7 @@ def _now() -> stat.Panel:
         f' FROM "battery" WHERE {THIS_ROBOT} AND {NEWEST}',
     )
     limits = limit_steps("Limits", "battery")
-    return (
+    panel = (
         look.figures(
             1,
             "Now",
@@ -96,18 +96,13 @@ def _now() -> stat.Panel:
             fields=f"/^({'|'.join(FIGURES)})$/",
             span=24,
         )
-        .with_transformation(look.coloured_by_limits("Battery", "Limits", "low"))
         .override_by_name("State", [words(look.STATE)])
         .override_by_name(
             "Last seen, ago", [prop("unit", "s"), prop("decimals", 0), prop("noValue", "never")]
         )
         .override_by_name(
             "Battery",
-            [
-                prop("unit", "percent"),
-                prop("decimals", 0),
-                prop("color", {"mode": "thresholds"}),
-            ],
+            [prop("unit", "percent"), prop("decimals", 0)],
         )
         .override_by_name("Charging", [look.YES_OR_NO])
         .override_by_name(
@@ -122,6 +117,7 @@ def _now() -> stat.Panel:
             ],
         )
     )
+    return look.coloured_by_limits(panel, "Battery", "Limits", "low")
 
 
 def _facts() -> table.Panel:

@@ -11,12 +11,10 @@ from . import look, shapes
 from . import robot_charts as charts
 from .annotations import Alerts, changes, every_rule
 from .board import board
-from .look import fixed, prop
-from .queries import NEWEST, THIS_ROBOT, InfluxQL, limit_lines, limit_steps, over_time
+from .look import fixed
+from .queries import NEWEST, THIS_ROBOT, WHOLE, InfluxQL, limit_lines, limit_steps, over_time
 
 UID = "tonypi-servos"
-JOINTS = tuple(f"servo_{number}" for number in range(1, 7))
-"""What a TonyPi has. A robot with more shows the others in the charts of all joints."""
 NUMBERS = range(20, 26)
 
 
@@ -27,17 +25,17 @@ def dashboard() -> db.Dashboard:
         .with_panel(_heat())
         .with_row(db.Row("Joint by joint").id(100))
     )
-    for number, joint in zip(NUMBERS, JOINTS, strict=True):
+    for number, joint in zip(NUMBERS, charts.JOINTS, strict=True):
         made.with_panel(_joint(number, joint))
-    for severity in SEVERITIES:
-        made.annotation(Alerts("servo_temp", severity, tuple(NUMBERS)))
+        for severity in SEVERITIES:
+            made.annotation(Alerts("servo_temp", severity, (number,), joint))
     return (
         made.annotation(every_rule())
         .annotation(changes("$robot"))
         .with_row(db.Row("All joints").id(101))
         .with_panel(charts.servos(30, "Load", "load", "max", "percent", charts.LOAD))
         .with_panel(_sag())
-        .with_panel(charts.servos(32, "Position", "position", "mean", "none", charts.POSITION))
+        .with_panel(charts.positions(32, "Position"))
     )
 
 
@@ -53,17 +51,15 @@ def _now() -> bargauge.Panel:
         1,
         "Temperature now",
         "Newest temperature of each joint in the time range, in the colours of the limits in force"
-        " for this robot; without limits it stays green.",
+        " for this robot; without limits it has none.",
         [newest, limit_steps("Limits", "servo_temp")],
         unit="celsius",
         span=8,
         height=8,
         empty="No servo readings in this time range",
     )
-    panel.min(0).max(100).override_by_regexp(
-        "/^servo/", [prop("color", {"mode": "thresholds"}), look.steps((None, look.FINE))]
-    )
-    return panel.with_transformation(look.coloured_by_limits("/^servo/", "Limits", "high"))
+    panel.min(0).max(100)
+    return look.coloured_by_limits(panel, "/^servo/", "Limits", "high")
 
 
 def _heat() -> statushistory.Panel:
@@ -109,7 +105,7 @@ def _joint(number: int, joint: str) -> timeseries.Panel:
         empty=f"This robot sent nothing of {joint} in this time range",
     )
     panel.decimals(0).override_by_name("Temperature", [fixed("orange")])
-    return look.limit_styles(look.names_only(look.on_the_right(panel, "Voltage", "volt", 2)))
+    return look.limit_styles(look.names_only(look.on_the_right(panel, "Voltage", look.VOLTS, 2)))
 
 
 def _sag() -> timeseries.Panel:
@@ -123,13 +119,13 @@ def _sag() -> timeseries.Panel:
             InfluxQL(
                 "Reading",
                 'SELECT max("voltage") - min("voltage") AS "Sag" FROM "servos"'
-                f' WHERE {THIS_ROBOT} AND $timeFilter GROUP BY time($__interval), "servo_id"'
+                f' WHERE {THIS_ROBOT} AND $timeFilter GROUP BY {WHOLE}, "servo_id"'
                 " fill(null)",
                 "time_series",
                 "$tag_servo_id",
             )
         ],
-        unit="volt",
+        unit=look.VOLTS,
         every="30s",
         gap=90,
         empty="This robot sent no servo voltage in this time range",

@@ -30,6 +30,8 @@ P = TypeVar(
     statushistory.Panel,
 )
 
+ORIGIN = "Origin"
+"""An unseen point at 0, from where both axes then begin."""
 NOTHING = "Nothing"
 """The series of a scatter that shows only that there is none."""
 
@@ -49,6 +51,7 @@ def _framed(
 ) -> P:
     panel.id(number).title(title).description(description).datasource(MIXED)
     panel.span(span).height(height).no_value(empty)
+    panel.override_by_regexp(".*", [look.NO_VALUE])
     for query in queries:
         panel.with_target(query)
     return panel
@@ -144,6 +147,7 @@ def scatter(
     axes: tuple[str, str],
     show: xym.ScatterShow = xym.ScatterShow.POINTS,
     size: int = 7,
+    origin: bool = False,
     span: int = 8,
     height: int = 8,
     empty: str,
@@ -160,6 +164,11 @@ def scatter(
     points = [_points(x.format(y), y, colour, show, size) for y, colour in ys.items()]
     if tables:
         points.append(_points(f"{NOTHING} x", NOTHING, "transparent", show, size))
+    if origin:
+        # Points above each other leave 11.0.0 without a width, and its axis in an endless loop.
+        panel.with_target(SQL(ORIGIN, f'SELECT 0.0 AS "{ORIGIN} x", 0.0 AS "{ORIGIN}"'))
+        points.append(_points(f"{ORIGIN} x", ORIGIN, "transparent", show, size))
+        panel.override_by_name(ORIGIN, [prop("custom.axisPlacement", "hidden")])
         panel.override_by_name(NOTHING, [prop("custom.axisPlacement", "hidden")])
         panel.override_by_name(f"{NOTHING} x", [prop("custom.axisLabel", empty)])
     panel.series(points)

@@ -23,7 +23,7 @@ from glue.settings import Settings
 from glue.stack import probe
 from glue.store import accounts
 from tests import programs
-from tests.integration.dashboards import data
+from tests.integration.dashboards import data, history
 from tests.integration.dashboards.data import LOOK_ALIKE, LOOKED_AT, SINCE, UNTIL
 from tests.panel_queries import DASHBOARDS, escaped
 
@@ -117,6 +117,7 @@ def shown(ground: programs.Ground, cluster: programs.Cluster) -> Iterator[Shown]
         accounts.prepare(settings.postgres, SecretStr(""))
         base = int(time.time()) // 60 * 60 - 300
         data.points(settings, base)
+        history.points(settings, base)
         with psycopg.connect(database.dsn) as conn:
             data.rows(conn, base)
         part = programs.running_grafana(ground, settings, env=_alone(ground), name="grafana-shown")

@@ -75,7 +75,7 @@ FLEET: dict[tuple[int, str], Any] = {
     (1, "Robots"): [
         {
             "Online": 1,
-            "Offline": 1,
+            "Offline": 0,
             "Silent": 1,
             "Error": 1,
             "Maintenance": 1,
@@ -143,7 +143,7 @@ FLEET: dict[tuple[int, str], Any] = {
             2000,
             **limits_of(cpu=(50, 8), memory=None),
         ),
-        state(LOOK_ALIKE, "Twin (panelX1)", "offline", "critical", just_now(3600), 3000),
+        state(LOOK_ALIKE, "Twin (panelX1)", "silent", "critical", just_now(3600), 3000),
     ],
     (2, "Performance"): [
         # The clock that is 30 s fast is believed, the one that is 90 s fast is not.
@@ -257,16 +257,23 @@ ROBOT: dict[tuple[int, str], Any] = {
     (20, "Limits"): limits(20, 10),
     (30, "Reading"): {"servo_1": {0: 44}, "servo_2": {0: 62, 3: 61}},
     (30, "Limits"): limits(60, 75),
-    (31, "Reading"): {"servo_1": {0: 2}, "servo_2": {0: -3, 3: -4}},
+    (31, "Reading"): {"servo_1": {0: 2.5}, "servo_2": {0: -3, 3: -4}},
+    (31, "Lowest"): {"servo_1 lowest": {0: 1.5}, "servo_2 lowest": {0: -3, 3: -4}},
     (32, "Reading"): {"servo_1": {0: 4.8}, "servo_2": {0: 5, 3: 5.1}},
     (33, "Reading"): {"servo_1": {0: 12}},
     (40, "Reading"): {
-        "x": {0: pytest.approx(0.2), 40: 9.8, 60: 0},
-        "y": {0: pytest.approx(0.3), 40: 0, 60: 0},
-        "z": {0: pytest.approx(9.7), 40: 0, 60: 9.8},
+        "x": {0: 0.3, 40: 9.8, 60: 0},
+        "y": {0: 0.4, 40: 0, 60: 0},
+        "z": {0: 9.8, 40: 0, 60: 9.8},
     },
-    (41, "Reading"): {"x": {0: 2}, "y": {0: 3}, "z": {0: 4}},
-    (43, "Path"): [{"Time": 0, "x": 1.5, "Robot": 3}, {"Time": 10, "x": 4.5, "Robot": 7}],
+    (40, "Lowest"): {
+        "x lowest": {0: 0.1, 40: 9.8, 60: 0},
+        "y lowest": {0: 0.2, 40: 0, 60: 0},
+        "z lowest": {0: 9.6, 40: 0, 60: 9.8},
+    },
+    (41, "Reading"): {"x": {0: 3}, "y": {0: 4}, "z": {0: 5}},
+    (41, "Lowest"): {"x lowest": {0: 1}, "y lowest": {0: 2}, "z lowest": {0: 3}},
+    (43, "Path"): [{"Time": 0, "x": 2, "Robot": 4}, {"Time": 10, "x": 4.5, "Robot": 7}],
     (60, "Jobs"): [
         {
             "Status": "active",

@@ -43,6 +43,7 @@ JOBS: dict[tuple[int, str], Any] = {
     (12, "Completed"): [{"Completed estimate": 80, "Completed": 100}],
     (12, "Failed"): [{"Failed estimate": 80, "Failed": 50}],
     (12, "Nothing"): [],
+    (12, "Origin"): [{"Origin x": 0, "Origin": 0}],
     (20, "Tasks"): [
         {
             "Task": "Sort",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.integration.dashboards.data import LOOK_ALIKE, LOOKED_AT
+from tests.integration.dashboards.data import LOOK_ALIKE, LOOKED_AT, UNTIL
 from tests.integration.dashboards.known import ANY_TIME, OTHER, ROBOT, THIRD, TWIN, limits
 
 
@@ -28,7 +29,8 @@ SERVOS: dict[tuple[int, str], Any] = {
         "servo_1": {0: pytest.approx(0.1)},
         "servo_2": {0: pytest.approx(0.1)},
     },
-    (32, "Reading"): {"servo_1": {0: 2}, "servo_2": {0: -3, 3: -4}},
+    (32, "Reading"): ROBOT[31, "Reading"],
+    (32, "Lowest"): ROBOT[31, "Lowest"],
 }
 for number in range(6):
     joint = f"servo_{number + 1}"
@@ -43,27 +45,30 @@ MOTION: dict[tuple[int, str], Any] = {
     (1, "Tilt"): [{"Time": 60, "Tilt now": 0}],
     (1, "Most"): [{"Time": 36, "Largest tilt": pytest.approx(90)}],
     (1, "Falls"): [{"Time": ANY_TIME, "Falls": 1}],
-    # 3 m to the one side, 4 m to the other.
-    (1, "Way"): [{"Time": ANY_TIME, "Way": 5}],
+    (1, "Way"): [{"Time": ANY_TIME, "Way": pytest.approx(math.hypot(1, 2) + math.hypot(2.5, 3))}],
     (20, "Tilt"): {"Tilt": {0: pytest.approx(2.1287, abs=1e-4), 36: pytest.approx(90), 60: 0}},
     (21, "Path"): ROBOT[43, "Path"],
     (40, "Reading"): ROBOT[40, "Reading"],
+    (40, "Lowest"): ROBOT[40, "Lowest"],
     (41, "Reading"): ROBOT[41, "Reading"],
+    (41, "Lowest"): ROBOT[41, "Lowest"],
     (43, "Reading"): {"x": {60: 20}, "y": {60: 1}, "z": {60: -40}},
+    (43, "Lowest"): {"x lowest": {60: 20}, "y lowest": {60: 1}, "z lowest": {60: -40}},
     (50, "Falls"): [{"Time": 36, "turn": 1}],
-    (42, "Reading"): {"x": {0: 1.5, 10: 4.5}, "y": {0: 3, 10: 7}, "z": {0: 0, 10: 0}},
+    (42, "Reading"): {"x": {0: 2, 10: 4.5}, "y": {0: 4, 10: 7}, "z": {0: 0, 10: 0}},
 }
 
 POWER: dict[tuple[int, str], Any] = {
     (1, "Battery"): [{"Time": 30, "Charge": 79, "Charging": False, "Voltage": 11.4}],
-    # From 90 % to 79.5 in five minutes.
-    (1, "Rate"): [{"Time": ANY_TIME, "rate": 126}],
+    # By 10 % in five minutes and by 1 % in half of one.
+    (1, "Rate"): [{"Time": ANY_TIME, "rate": 120, "speed": pytest.approx(120 / 3600)}],
     (1, "Cycles"): [{"Time": ANY_TIME, "Full cycles": 0.11}],
     (1, "Limits"): [{"floor": -1e9, "critical": 10, "warning": 20}],
     (20, "Reading"): ROBOT[20, "Reading"],
     (20, "Voltage"): ROBOT[20, "Voltage"],
     (20, "Limits"): limits(20, 10),
-    (21, "Rate"): in_window(300, "Discharge", 126),
+    # The quarter of an hour before the time range's end.
+    (21, "Rate"): {"Discharge": {UNTIL - 900: 120}},
     (30, "Cycles"): in_window(3600, "Full cycles", 0.11),
     (31, "Voltage"): [
         {"Time": -300, "charge": 90, "Voltage": 12},
@@ -71,12 +76,16 @@ POWER: dict[tuple[int, str], Any] = {
         {"Time": 30, "charge": 79, "Voltage": 11.4},
     ],
     (32, "Reading"): {"Current": {30: -0.9}},
+    (32, "Lowest"): {"Current lowest": {30: -0.9}},
     (40, "Names"): [
-        {"robot_id": "panel-4", "Robot": "Fourth", "Status": "error"},
-        THIRD | {"Status": "maintenance"},
-        {"robot_id": "tonypi_01", "Robot": "TonyPi 01", "Status": "never seen"},
-        TWIN | {"Status": "online"},
-        OTHER | {"Status": "offline"},
+        robot | {"Status": status, "still": 1e-9, "away": away}
+        for robot, status, away in (
+            ({"robot_id": "panel-4", "Robot": "Fourth"}, "error", 0),
+            (THIRD, "maintenance", 0),
+            ({"robot_id": "tonypi_01", "Robot": "TonyPi 01"}, "never seen", 1e12),
+            (TWIN, "online", 0),
+            (OTHER, "silent", 1e12),
+        )
     ],
     (40, "Battery"): [
         {"Time": time, "robot_id": robot, "Charge": charge, "Charging": charging, "Voltage": volts}
@@ -86,5 +95,12 @@ POWER: dict[tuple[int, str], Any] = {
             (30, LOOK_ALIKE, 15, True, 10.1),
         )
     ],
-    (40, "Rate"): [{"Time": ANY_TIME, "robot_id": LOOKED_AT, "rate": 126}],
+    (40, "Rate"): [
+        {
+            "Time": ANY_TIME,
+            "robot_id": LOOKED_AT,
+            "rate": 120,
+            "speed": pytest.approx(120 / 3600),
+        }
+    ],
 }

@@ -101,7 +101,34 @@ def test_no_limit_stands_in_a_dashboard(panel: dict[str, Any]) -> None:
             if prop["id"] == "thresholds":
                 levels = {step["value"] for step in prop["value"]["steps"]} - {None}
                 assert levels <= allowed.get(override["matcher"]["options"], {1})
-    assert "thresholds" not in panel["fieldConfig"]["defaults"]
+    # Where the limits give none.
+    steps = panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])
+    assert steps in ([], [{"value": None, "color": "text"}])
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_what_is_painted_by_limits_has_no_colours_of_its_own(panel: dict[str, Any]) -> None:
+    by_limits = [t for t in panel.get("transformations", []) if t["id"] == "configFromData"]
+    for limits in by_limits:
+        assert limits is panel["transformations"][0], "else its query is joined with others"
+        for override in panel["fieldConfig"]["overrides"]:
+            if override["matcher"]["options"] == limits["options"]["applyTo"]["options"]:
+                assert "thresholds" not in {prop["id"] for prop in override["properties"]}
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_the_words_of_an_empty_panel_are_no_values(panel: dict[str, Any]) -> None:
+    if panel["type"] in {"stat", "bargauge", "table"}:
+        return
+    (values,) = (
+        prop["value"]
+        for override in panel["fieldConfig"]["overrides"]
+        if override["matcher"] == {"id": "byRegexp", "options": ".*"}
+        for prop in override["properties"]
+        if prop["id"] == "noValue"
+    )
+    # Grafana draws what JavaScript can read as a number, a blank as 0, where there is no value.
+    assert values == "\u200b"
 
 
 def admin(shown: Shown) -> httpx.Client:
