@@ -50,9 +50,10 @@ class Postgres(Group):
         le=600,
     )
     reader_connections: int = setting(
-        20,
+        30,
         "GRAFANA_READER_CONNECTIONS",
-        "Of grafana_reader at most: 12 for dashboards, 6 for rules (provisioning/datasources).",
+        "Of grafana_reader at most: 12 for dashboards, 6 for rules (provisioning/datasources), and"
+        " those that PostgreSQL still counts a moment after they were closed.",
         "connections",
         ge=1,
         le=1000,

@@ -149,6 +149,22 @@ def test_nothing_of_a_viewers_session_reaches_anybody_elses(
     assert [(error, frames[0]["data"]["values"]) for error, frames in found] == [("", [[0]])] * 32
 
 
+def test_dashboards_and_rules_at_once_stay_within_the_roles_connections(
+    viewer: httpx.Client,
+) -> None:
+    """Each query has a connection of its own, and PostgreSQL counts one for a moment after it was
+    closed."""
+
+    def ask(number: int) -> str:
+        uid = "postgres" if number % 3 else "postgres-rules"
+        source = {"uid": uid, "type": "postgres"}
+        query = {"datasource": source, "rawQuery": True, "format": "table", "rawSql": "SELECT 1"}
+        return asked(viewer, query)[0]
+
+    with ThreadPoolExecutor(30) as people:
+        assert set(people.map(ask, range(300))) == {""}
+
+
 @pytest.fixture(scope="module")
 def private(grafana: RunningGrafana) -> None:
     """Somebody else's database on the same InfluxDB."""
