@@ -225,7 +225,8 @@ def test_an_alert_is_acknowledged_from_the_list_and_its_timeline_says_so(
     assert "I bring oil" in page.text
     picture(page, "alert")
     page.click("[value=resolve]")
-    page.wait_for_text("Resolved.")
+    page.wait_for_text("Resolved by hand.")
+    assert "critical by operator" in page.text
     assert stack.sql("SELECT resolved_by FROM alerts WHERE id = 2") == [("operator",)]
 
 
