@@ -329,7 +329,7 @@ async def test_limits_are_exported(api: Api) -> None:
     assert [(row["robot_id"], row["metric"]) for row in rows[-1:]] == [("r1", "cpu")]
     assert len(rows) == 6
     effective = await api.get("viewer", "/thresholds/effective/export", source="robot")
-    head, row = effective.text.splitlines()
+    head, row = effective.content.decode("utf-8-sig").splitlines()
     assert head.startswith("metric,") and row.startswith("cpu,50.0,")
     everything = await api.get("viewer", "/thresholds/effective/export", format="json")
     assert len(everything.json()) == 15

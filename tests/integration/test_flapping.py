@@ -161,6 +161,7 @@ async def test_other_robots_and_metrics_are_told_as_ever(it: Flapping) -> None:
 async def test_of_a_muted_one_nobody_hears_that_it_flaps_nor_that_it_settled(
     api: Api, it: Flapping
 ) -> None:
+    await api.post("operator", "/robots", {"robot_id": "r1"})
     await api.post("operator", "/mutes", {"robots": ["r1"]})
     await it.ends(await it.begins())
     fourth = await it.opens()
