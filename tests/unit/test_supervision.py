@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from glue.stack import keeper as keepers
-from glue.stack import leftovers, pidfiles, probe
+from glue.stack import leftovers, pidfiles, probe, process
 from glue.stack.home import Home
 from glue.stack.keeper import Keeper
 from glue.stack.part import SLOWEST_STOP, Part
@@ -175,6 +175,9 @@ def test_a_part_is_ready_when_its_own_process_answers(tmp_path: Path) -> None:
             other.close()
             until(lambda: keeper.step(True) or keeper.state == "ready")  # type: ignore[func-returns-value]
         finally:
+            if keeper.child is not None:
+                # The shell would leave what it started.
+                process.kill_group(keeper.child.pid)
             keeper.stop()
 
 
