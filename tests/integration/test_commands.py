@@ -240,6 +240,9 @@ async def test_nothing_is_sent_later_by_surprise_when_the_broker_is_away(
             # Given just before the connection breaks, and never acknowledged.
             proxy.stall()
             giving = asyncio.create_task(api.post("operator", path, command("move", True)))
+            while not await api.rows("SELECT id FROM commands"):
+                await asyncio.sleep(0.05)
+            # It is recorded, and leaves right after that.
             await asyncio.sleep(0.5)
             await proxy.cut()
             assert is_problem(await giving, 504)
