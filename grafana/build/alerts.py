@@ -148,14 +148,14 @@ def listed(number: int, span: int, height: int, where: str) -> table.Panel:
             height=height,
             empty="No open alerts",
         )
-        .override_by_name("Severity", [words(look.SEVERITY), painted(), width(90)])
-        .override_by_name("Robot", [there, prop("custom.minWidth", 110)])
-        .override_by_name("Alert", [there, prop("custom.minWidth", 190)])
-        .override_by_name("State", [prop("custom.minWidth", 130)])
-        .override_by_name("Since", [prop("unit", "dateTimeFromNow"), width(142)])
-        .override_by_name("Value", [width(80)])
-        .override_by_name("Limit", [width(75)])
-        .override_by_name("Source", [prop("custom.minWidth", 90)])
+        .override_by_name("Severity", [words(look.SEVERITY), painted(), width(75)])
+        .override_by_name("Robot", [there, prop("custom.minWidth", 95)])
+        .override_by_name("Alert", [there, prop("custom.minWidth", 150)])
+        .override_by_name("State", [prop("custom.minWidth", 110)])
+        .override_by_name("Since", [prop("unit", "dateTimeFromNow"), width(125)])
+        .override_by_name("Value", [width(72)])
+        .override_by_name("Limit", [width(68)])
+        .override_by_name("Source", [prop("custom.minWidth", 70)])
         .override_by_name("link", [look.HIDDEN])
     )
 

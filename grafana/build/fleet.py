@@ -45,10 +45,10 @@ def _robots_now() -> stat.Panel:
         f"""
         SELECT count(*) FILTER (WHERE state = 'online') AS "Online",
         count(*) FILTER (WHERE state = 'offline') AS "Offline",
-        (SELECT count(*) FROM grafana.silence WHERE silent_s > silent_after) AS "Silent",
+        count(*) FILTER (WHERE state = 'silent') AS "Silent",
         count(*) FILTER (WHERE state = 'error') AS "Error",
-        count(*) FILTER (WHERE in_maintenance) AS "Maintenance",
-        count(*) FILTER (WHERE emergency_stopped) AS "Emergency stop",
+        count(*) FILTER (WHERE state = 'maintenance') AS "Maintenance",
+        count(*) FILTER (WHERE emergency_stopped) AS "Stopped",
         count(*) FILTER (WHERE state = 'never seen') AS "Never seen",
         (SELECT count(*) FROM grafana.robots WHERE registration = 'pending') AS "To approve"
         FROM grafana.robots WHERE {IN_USE}
@@ -57,9 +57,10 @@ def _robots_now() -> stat.Panel:
     panel = look.figures(
         1,
         "Robots",
-        "Robots in use by what they last said. Silent: unheard for longer than FLEET_SILENT_AFTER"
-        " while we listened, and not gone offline in an orderly way; such a robot is also counted"
-        " under what it said last. To approve: robots that wait for an admin to accept them.",
+        "Robots in use by their state, each in one. Silent: nothing for longer than"
+        " FLEET_SILENT_AFTER while we listened, and not gone offline in an orderly way. Stopped: by"
+        " an emergency stop, counted in its state as well. To approve: robots that wait for an"
+        " admin to accept them.",
         [query],
         fields="/.*/",
         span=13,
@@ -70,7 +71,7 @@ def _robots_now() -> stat.Panel:
         "Silent": look.CRITICAL,
         "Error": look.CRITICAL,
         "Maintenance": look.INFO,
-        "Emergency stop": look.CRITICAL,
+        "Stopped": look.CRITICAL,
         "Never seen": "text",
         "To approve": look.WARNING,
     }.items():
@@ -189,7 +190,12 @@ def _worst(number: int, title: str, metric: str, every: str) -> timeseries.Panel
             "partitionByValues", fields=["Robot"], keepFields=False, naming={"asLabels": True}
         )
     )
-    return panel.display_name("${__field.labels.Robot}").decimals(0).span_nulls(True)
+    return (
+        panel.display_name("${__field.labels.Robot}")
+        .decimals(0)
+        .span_nulls(True)
+        .show_points(look.c.VisibilityMode.AUTO)
+    )
 
 
 PLACES = {

@@ -284,7 +284,7 @@ def figures(
         .graph_mode(c.BigValueGraphMode.NONE)
         .text_mode(c.BigValueTextMode.VALUE_AND_NAME)
         .justify_mode(c.BigValueJustifyMode.AUTO)
-        .orientation(c.VizOrientation.VERTICAL)
+        .orientation(c.VizOrientation.AUTO)
         .reduce_options(cb.ReduceDataOptions().values(False).calcs(["lastNotNull"]).fields(fields))
         .text(cb.VizTextDisplayOptions().title_size(13).value_size(22))
     )

@@ -14,7 +14,7 @@ from glue.core.pipeline_rules import ROBOT_SILENT
 
 from . import look
 from .look import link, painted, prop, transformed, width, without_nulls, words
-from .queries import IN_USE, NAME_SQL, NEWEST_OF_ALL, SQL, InfluxQL
+from .queries import IN_USE, LIVE, NAME_SQL, NEWEST_OF_ALL, SQL, InfluxQL
 
 SHOWN = {
     "battery": "Battery",
@@ -24,6 +24,8 @@ SHOWN = {
     "memory": "Memory",
 }
 """Columns of the robots table, by metric."""
+WIDTHS = {"battery": 70, "temperature": 84, "servo_temp": 97, "cpu": 58, "memory": 76}
+"""Together with the others they fit a screen of 1600 pixels with Grafana's menu open."""
 
 
 def robots() -> table.Panel:
@@ -31,8 +33,9 @@ def robots() -> table.Panel:
         ROBOT_SILENT.panel,
         "Robots, worst first",
         "Newest readings of the time range's last hour. Beside each, what it means by the limits in"
-        " force for that robot; a battery that charges has none. Alert is the severest that is"
-        " open. Sorted by alerts, then by how near (or beyond) its limits the robot is. A click on"
+        " force for that robot; a battery that charges has none, nor has the old reading of a robot"
+        " that is silent or offline. Alert is the severest that is open. Robots that are heard come"
+        " first, sorted by alerts, then by how near (or beyond) its limits a robot is. A click on"
         " the name shows the robot.",
         [_states(), *_readings()],
         span=24,
@@ -48,21 +51,23 @@ def robots() -> table.Panel:
                 "Show this robot",
                 "/d/tonypi-robot/robot?var-robot=${__data.fields.robot_id:raw}&${__url_time_range}",
             ),
-            prop("custom.minWidth", 120),
+            prop("custom.minWidth", 100),
         ],
     )
     panel.override_by_name("robot_id", [look.HIDDEN])
-    panel.override_by_name("Status", [words(look.STATE), look.cell("color-text"), width(100)])
-    panel.override_by_name("Alert", [words(look.SEVERITY), painted(), width(75)])
+    panel.override_by_name("Status", [words(look.STATE), look.cell("color-text"), width(92)])
+    panel.override_by_name("Alert", [words(look.SEVERITY), painted(), width(70)])
     panel.override_by_name(
         "Last seen, ago",
         [prop("unit", "s"), prop("decimals", 0), prop("noValue", "never"), width(118)],
     )
     panel.override_by_name("Charging", [look.YES_OR_NO, width(80)])
-    panel.override_by_name("Camera", [*look.opens("Open the camera"), width(75)])
+    panel.override_by_name("Camera", [*look.opens("Open the camera"), width(66)])
     for metric, title in SHOWN.items():
         unit = "celsius" if METRICS[metric].unit == "°C" else "percent"
-        panel.override_by_name(title, [prop("unit", unit), prop("decimals", 0), width(95)])
+        panel.override_by_name(
+            title, [prop("unit", unit), prop("decimals", 0), width(WIDTHS[metric])]
+        )
         panel.override_by_name(f"{title} limit", _meaning())
     return panel
 
@@ -76,14 +81,20 @@ def _states() -> SQL:
         f"max(1 / (l.critical - l.warning)) FILTER (WHERE l.metric = '{m}') AS {m}_way"
         for m in METRICS
     )
-    columns = ", ".join(f"{m}_limit, {m}_way" for m in METRICS)
+    # Readings of a robot that is silent or offline are old, and mean nothing.
+    columns = ", ".join(
+        f"CASE WHEN {LIVE} THEN {m}_{what} END AS {m}_{what}"
+        for m in METRICS
+        for what in ("limit", "way")
+    )
     return SQL(
         "States",
         f"""
         SELECT robot_id, {NAME_SQL} AS "Robot", r.state AS "Status", a.severity AS "Alert",
         CASE WHEN camera_url ~* '^https?://' THEN camera_url END AS "Camera",
         floor(r.last_seen_age_s) AS "Last seen, ago", coalesce(a.rank, 0) * 1000
-        - CASE WHEN in_maintenance OR last_seen IS NULL THEN 500 ELSE 0 END AS rank, {columns}
+        - CASE WHEN in_maintenance OR last_seen IS NULL THEN 500 ELSE 0 END
+        - CASE WHEN {LIVE} THEN 0 ELSE 10000 END AS rank, {columns}
         FROM grafana.robots r
         LEFT JOIN (SELECT robot_id, max(array_position(ARRAY['info', 'warning', 'critical'],
         severity::text)) AS rank, (ARRAY['info', 'warning', 'critical'])[max(array_position(
@@ -191,5 +202,5 @@ def _meaning() -> list[look.Property]:
         prop("displayName", " "),
         prop("custom.filterable", False),
         painted(),
-        width(66),
+        width(64),
     ]

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -129,11 +128,11 @@ def shown(ground: programs.Ground, cluster: programs.Cluster) -> Iterator[Shown]
 
 
 def _alone(ground: programs.Ground) -> dict[str, str]:
-    data: Path = ground.site().data("grafana-shown")
-    data.mkdir(parents=True)
+    # In the folder that the part hands over to Grafana's own user.
+    folder = ground.site().data("grafana")
     return {
         "GF_DATABASE_TYPE": "sqlite3",
-        "GF_DATABASE_PATH": str(data / "grafana.db"),
+        "GF_DATABASE_PATH": str(folder / "grafana-shown.db"),
         # For the browser, which comes without a login; a Viewer like every other.
         "GF_AUTH_ANONYMOUS_ENABLED": "true",
         "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",

@@ -52,6 +52,10 @@ def limits_of(cpu: Any = (70, 20), memory: Any = (75, 15), others: bool = True) 
     return columns
 
 
+OLD = limits_of(None, None, others=False)
+"""Of a robot whose readings mean nothing any more."""
+
+
 def state(
     robot_id: str, name: str, status: str, alert: Any, ago: Any, rank: int, **more: Any
 ) -> Any:
@@ -79,7 +83,7 @@ FLEET: dict[tuple[int, str], Any] = {
             "Silent": 1,
             "Error": 1,
             "Maintenance": 1,
-            "Emergency stop": 1,
+            "Stopped": 1,
             "Never seen": 1,
             "To approve": 1,
         }
@@ -133,7 +137,7 @@ FLEET: dict[tuple[int, str], Any] = {
             -500,
             **limits_of(None, None, others=False),
         ),
-        state("tonypi_01", "TonyPi 01", "never seen", None, None, -500),
+        state("tonypi_01", "TonyPi 01", "never seen", None, None, -10_500, **OLD),
         state(
             LOOKED_AT,
             "Twin (panel.1)",
@@ -143,7 +147,7 @@ FLEET: dict[tuple[int, str], Any] = {
             2000,
             **limits_of(cpu=(50, 8), memory=None),
         ),
-        state(LOOK_ALIKE, "Twin (panelX1)", "silent", "critical", just_now(3600), 3000),
+        state(LOOK_ALIKE, "Twin (panelX1)", "silent", "critical", just_now(3600), -7000, **OLD),
     ],
     (2, "Performance"): [
         # The clock that is 30 s fast is believed, the one that is 90 s fast is not.

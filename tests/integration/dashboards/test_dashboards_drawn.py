@@ -83,3 +83,19 @@ def test_an_alert_of_a_servo_is_drawn_over_the_chart_of_that_servo_alone(look: L
     shaded = "rgba(250, 222, 42, 0.1)"
     over = {title for title, panel in panels.items() if shaded in panel.colours}
     assert over == {"Servo 2"}
+
+
+def test_the_columns_of_the_fleet_fit_a_screen_beside_the_open_menu(
+    shown: Shown, browser: Browser
+) -> None:
+    with browser.person(1600, 1400) as page:
+        drawn.look(page, f"{shown.url}/d/tonypi-fleet/fleet")
+        assert page.value("document.body.innerText.includes('Starred')"), "the menu is open"
+        over = """[...document.querySelectorAll('[data-testid^="data-testid Panel header"]')]
+            .flatMap(panel => [...panel.querySelectorAll('[role=columnheader]')]
+                .map(head => head.getBoundingClientRect().right)
+                .map(right => right - panel.getBoundingClientRect().right))
+            .filter(pixels => pixels > 0)"""
+        cut = page.value(over)
+        assert page.value("document.querySelectorAll('[role=columnheader]').length") > 15
+        assert cut == [], cut
