@@ -204,7 +204,8 @@ async def test_bad_ids_and_bad_messages_are_counted_by_reason_and_stop_nobody(ro
     }
     assert robots.robot("r1", "location") == ({"z": 2.0},)
     assert robots.robot("good", "ip_address, camera_url") == (None, None)
-    assert robots.rows("SELECT level, message FROM system_logs") == [("CRITICAL", "a\ufffdb?c")]
+    logged = robots.rows("SELECT level, message FROM system_logs")
+    assert logged == [("CRITICAL", "a\ufffdb\ufffdc")]
     assert len(robots.rows("SELECT 1 FROM robots")) == 3  # tonypi_01, r1, good
 
 
