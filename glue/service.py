@@ -21,7 +21,7 @@ from glue.alerts.intake import Intake
 from glue.alerts.pull import Watch
 from glue.alerts.silences import Silences
 from glue.alerts.standby import Standby
-from glue.api import patience
+from glue.api import request_timeout
 from glue.api.app import create_app
 from glue.api.people import first_users
 from glue.commands.retained import RetainedControls
@@ -50,7 +50,7 @@ async def run(settings: Settings) -> None:
             app,
             host=settings.glue.host,
             port=settings.glue.port,
-            http=patience.protocol(settings.glue.request_timeout),
+            http=request_timeout.protocol(settings.glue.request_timeout),
             log_config=None,
             access_log=False,
             # uvicorn would believe X-Forwarded-For from loopback; GLUE_TRUSTED_PROXIES decides.

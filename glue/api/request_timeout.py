@@ -30,10 +30,10 @@ _PROBLEM = (
 
 def protocol(seconds: float) -> type[H11Protocol]:
     """The class for uvicorn's setting ``http``; ``seconds`` is the limit."""
-    return type("PatientProtocol", (_Patient,), {"seconds": seconds})
+    return type("RequestTimeoutProtocol", (_RequestTimeout,), {"seconds": seconds})
 
 
-class _Patient(H11Protocol):
+class _RequestTimeout(H11Protocol):
     seconds: float
 
     def __init__(self, *args: Any, **given: Any) -> None:

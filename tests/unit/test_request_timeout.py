@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from glue.api import patience
+from glue.api import request_timeout
 from glue.stack.probe import free_port
 
 LIMIT = 0.5
@@ -32,7 +32,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 async def served() -> AsyncIterator[int]:
     port = free_port()
     config = uvicorn.Config(
-        app, port=port, log_config=None, lifespan="off", http=patience.protocol(LIMIT)
+        app, port=port, log_config=None, lifespan="off", http=request_timeout.protocol(LIMIT)
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
