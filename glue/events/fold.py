@@ -25,6 +25,12 @@ from glue.store.robots import Heard, Known
 
 log = structlog.get_logger()
 
+MAX_WORDS = 1000
+"""Unknown words for a status that are told apart; robots may make up as many as they like."""
+
+OTHER_WORDS = ""
+"""Stands for every word after those; no robot's word is empty."""
+
 OLDEST_S = 7 * 86400.0
 """Before our first heartbeat, a message may have waited as long as the broker keeps a session."""
 
@@ -218,11 +224,16 @@ def _is_old(
         # Since before this process. That is arrival on our clock, so robots' clocks get some room.
         before = robot.last_seen - timedelta(seconds=PACE_S)
         newest = Spoken(before, before)
-    if said.family != "status" or newest is None:
-        work.spoken[robot.robot_id] = later
-        return False
-    work.spoken[robot.robot_id] = newest.then(later)
-    return work.spoken[robot.robot_id] != later
+    if newest is None:
+        newest = later
+    elif said.family == "status":
+        newest = newest.then(later)
+    elif later.said > newest.said:
+        # Only forward: a robot may send lines and job reports that it had queued, at their own
+        # pace, after its status of now. A clock that was set back shows in its statuses.
+        newest = later
+    work.spoken[robot.robot_id] = newest
+    return said.family == "status" and newest != later
 
 
 def _sighting(work: Work, said: Envelope, clocks: RobotClocks, arrival: datetime) -> datetime:
@@ -254,10 +265,18 @@ def _emergency(work: Work, robot: Known, said: Status, at: datetime) -> None:
 def _count_word(work: Work, event: Status, memory: Memory) -> None:
     """Count a word that we do not know, the first time that any robot uses it."""
     word = event.reported_status
-    if word and word.lower() not in events.STATUS_WORDS and word not in memory.words | work.words:
-        work.words.add(word)
-        detail = f"{word!r} is no status known here ({event.robot_id}): taken as online"
-        work.refusals.append(Refusal("status", "out_of_range", detail))
+    if not word or word.lower() in events.STATUS_WORDS:
+        return
+    if word in memory.words or word in work.words:
+        return
+    detail = f"{word!r} is no status known here ({event.robot_id}): taken as online"
+    if len(memory.words) + len(work.words) >= MAX_WORDS:
+        if OTHER_WORDS in memory.words or OTHER_WORDS in work.words:
+            return
+        word = OTHER_WORDS
+        detail += f"; more than {MAX_WORDS} such words; further ones are not counted"
+    work.words.add(word)
+    work.refusals.append(Refusal("status", "out_of_range", detail))
 
 
 def _status(robot: Heard, event: Status) -> None:
