@@ -38,7 +38,7 @@ def up(place: Home, progress: Progress, dry_run: bool, checkout: Path = PROJECT)
     except (compose.ComposeFailed, settings_module.SettingsError) as error:
         raise _end("up", error) from None
     values = compose.read_env(checkout, os.environ)
-    for name, address in compose.addresses(values).items():
+    for name, address in compose.published(values).items():
         progress.say(f"{name:11} {address}")
     if first:
         user = values.get("GF_SECURITY_ADMIN_USER") or settings_module.load().grafana.admin_user

@@ -27,8 +27,9 @@ ROOT, PUBLIC = "GF_SERVER_ROOT_URL", "GRAFANA_PUBLIC_URL"
 BROKER, BROKER_PORT = "MQTT_BROKER_HOST", "MQTT_BROKER_PORT"
 
 _DATABASE_SCHEME = re.compile(r"(?:jdbc:)?postgres(?:ql)?(?:\+[a-z0-9_]+)?://", re.IGNORECASE)
-_PARTS = ("PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD")
-_IN_QUERY = dict(zip(("host", "port", "dbname", "user", "password"), _PARTS, strict=True))
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PARTS = ("PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD")
+_IN_QUERY = dict(zip(("host", "port", "dbname", "user", "password"), PARTS, strict=True))
 _OPTIONS = {
     *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslnegotiation"),
     *("channel_binding", "require_auth", "gssencmode", "krbsrvname", "target_session_attrs"),
@@ -113,6 +114,20 @@ def database(url: str) -> dict[str, str]:
     if "," in found["PGHOST"]:
         _refuse(DATABASE, "it names several hosts; give the one that may write")
     return {part: value for part, value in found.items() if value}
+
+
+def of_another_server(given: Mapping[str, str], kept: Mapping[str, str]) -> bool:
+    """Whether ``given`` (spelled out) names a PostgreSQL that is neither on this machine nor the
+    one of ``kept``: then what was kept of PostgreSQL is not about it."""
+    host = given.get("PGHOST", "")
+    return host not in ("", *LOOPBACK, kept.get("PGHOST"))
+
+
+def kept_of_database(url: str) -> str:
+    """A ``DATABASE_URL`` with nothing but the options of ``url``, whose other parts have settings
+    of their own. Raises :class:`SettingsError`."""
+    options = database_options(url)
+    return f"postgresql://?{options}" if options else "postgresql://"
 
 
 def _host(where: str) -> dict[str, str]:

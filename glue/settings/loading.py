@@ -100,10 +100,10 @@ configure-grafana/#override-configuration-with-environment-variables"""
 
 
 OF_ONE_START = {
-    *("TONYPI_HOME", "GLUE_DEMO", "DATABASE_URL"),
+    *("TONYPI_HOME", "GLUE_DEMO"),
     *("INFLUXDB_RETENTION_DAYS", "INFLUXDB_KEPT_DAYS"),
 }
-"""Never kept: see :func:`kept`. What ``DATABASE_URL`` stands for is."""
+"""Never kept: see :func:`kept`."""
 
 
 def names() -> dict[str, Any]:
@@ -123,7 +123,10 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     env = dict(os.environ) if environ is None else dict(environ)
     home = Path(env.get("TONYPI_HOME") or _default_home())
     kept = addresses.spelled_out(envfile.read(home / STACK_ENV, None).values)
-    merged = {**kept, **given(env)}
+    here = given(env)
+    if addresses.of_another_server(here, kept):
+        kept = {n: v for n, v in kept.items() if n not in (addresses.DATABASE, *addresses.PARTS)}
+    merged = {**kept, **here}
     merged["TONYPI_HOME"] = str(home)
     groups: dict[str, Any] = {name: _build(group, merged) for name, group in GROUPS.items()}
     theirs = {n: v for n, v in merged.items() if n.startswith(GRAFANAS) and n not in names()}
@@ -150,11 +153,15 @@ def given(environ: Mapping[str, str]) -> dict[str, str]:
 def kept(environ: Mapping[str, str]) -> dict[str, str]:
     """What of ``environ`` holds until something else is said: each setting that is given there, and
     Grafana's own. Not what is of one start alone, and not how long the bucket keeps its points,
-    which the bucket knows. Raises :class:`SettingsError`."""
+    which the bucket knows; of ``DATABASE_URL`` what it stands for and its options. Raises
+    :class:`SettingsError`."""
     known = names()
+    values = addresses.spelled_out(environ)
+    if values.get(addresses.DATABASE):
+        values[addresses.DATABASE] = addresses.kept_of_database(values[addresses.DATABASE])
     return {
         name: value
-        for name, value in addresses.spelled_out(environ).items()
+        for name, value in values.items()
         if value and name not in OF_ONE_START and (name in known or name.startswith(GRAFANAS))
     }
 

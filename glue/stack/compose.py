@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from glue.settings import PROJECT, envfile, kept
-from glue.stack import containers, probe, secrets
+from glue.settings import PROJECT, SettingsError, addresses, envfile, kept
+from glue.stack import containers, facts, probe, secrets
 from glue.stack import home as homes
 from glue.stack.home import Home
 
@@ -96,15 +96,22 @@ def write_env(checkout: Path, known: Mapping[str, str], environ: Mapping[str, st
 
     Secrets that a native run has already are taken from ``known``, so that both agree whichever
     file is read. Returns remarks on ports that were taken and on what is remembered. Raises
-    ``SettingsError`` for what cannot be used.
+    ``SettingsError`` for what cannot be used, such as a system on another machine.
     """
+    if named := facts.elsewhere(addresses.spelled_out(environ)):
+        raise SettingsError(
+            f"unusable setting: {', '.join(named)}: names another machine, and the containers use"
+            " those of this stack; unset it, or run `tonypi serve` alone on systems elsewhere"
+        )
     path = checkout / ENV
     text = path.read_text() if path.exists() else HEAD
     there = read_env(checkout, environ)
     made = {**secrets.generate(BROKER_LOGINS), **known}
     wanted = (*containers.REQUIRED, *BROKER_LOGINS, *secrets.CLIENT_IDS)
     new = {name: made[name] for name in wanted if not there.get(name)}
-    given = {n: v for n, v in kept(environ).items() if n not in FIXED and there.get(n) != v}
+    # The database is the containers' own: a URL that a shell has for another would rename it.
+    own = {name: value for name, value in environ.items() if name != addresses.DATABASE}
+    given = {n: v for n, v in kept(own).items() if n not in FIXED and there.get(n) != v}
     new |= given
     remarks = [f"kept in {ENV}: {', '.join(sorted(given))}"] if given and there else []
     if not there:
@@ -154,7 +161,7 @@ def unhealthy(checkout: Path = PROJECT) -> list[str]:
     return sorted(found)
 
 
-def addresses(values: Mapping[str, str]) -> dict[str, str]:
+def published(values: Mapping[str, str]) -> dict[str, str]:
     """Where people and robots reach what is published, by what ``.env`` says."""
     host = values.get("TONYPI_BIND", "127.0.0.1")
     ports = {name: values.get(name, str(usual)) for name, (_, usual) in PORTS.items()}

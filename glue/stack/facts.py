@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from glue.environment import exported
 from glue.settings import PROJECT, Settings, given
 from glue.stack import home as homes
 from glue.stack import lan, ports, process, recovery, secrets
@@ -61,7 +62,7 @@ def gather(home: Home, site: Site, environ: Mapping[str, str]) -> Facts:
         cluster_version=cluster_version(home.path),
         server_version=server_version(site.programs),
         running_checkout=running_checkout(home) if running else "",
-        elsewhere=elsewhere(site.settings),
+        elsewhere=elsewhere(exported(site.settings)),
         remembered=remembered(known, from_elsewhere),
         unused=(*libpq.FORGOTTEN, *grafana.overruled(site.settings)),
         kept_days=site.settings.influx.kept if "INFLUXDB_KEPT_DAYS" in known else None,
@@ -84,14 +85,15 @@ def _misfits(home: Home, settings: Settings) -> list[str]:
         return []
 
 
-def elsewhere(settings: Settings) -> tuple[str, ...]:
-    """The settings that name another machine for PostgreSQL, InfluxDB or the broker."""
+def elsewhere(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The settings of ``environ`` (addresses spelled out) that name another machine for PostgreSQL,
+    InfluxDB or the broker."""
     hosts = {
-        "PGHOST (or DATABASE_URL)": settings.postgres.host,
-        "INFLUXDB_URL": urlsplit(settings.influx.url).hostname or "",
-        "MQTT_BROKER_HOST": settings.broker.host,
+        "PGHOST (or DATABASE_URL)": environ.get("PGHOST", ""),
+        "INFLUXDB_URL": urlsplit(environ.get("INFLUXDB_URL", "")).hostname or "",
+        "MQTT_BROKER_HOST": environ.get("MQTT_BROKER_HOST", ""),
     }
-    here = {*ports.LOOPBACK, lan.near(settings.stack.bind)}
+    here = {"", *ports.LOOPBACK, lan.near(environ.get(lan.BIND) or lan.LOOPBACK)}
     return tuple(name for name, host in hosts.items() if host not in here)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from glue.settings import addresses
 from glue.stack import accounts, leftovers, pidfiles, process, secrets
 from glue.stack import home as homes
 from glue.stack.home import Home
@@ -20,7 +21,7 @@ from glue.stack.programs import Programs
 from glue.stack.progress import Progress
 from glue.store.dump import Tools
 
-LOOPBACK = ("", "127.0.0.1", "localhost", "::1")
+LOOPBACK = ("", *addresses.LOOPBACK)
 
 
 def is_native(environ: Mapping[str, str]) -> bool:

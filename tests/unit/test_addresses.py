@@ -100,6 +100,30 @@ def test_settings_that_agree_are_no_contradiction(elsewhere):
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        {"DATABASE_URL": "postgresql://ada@db.example.org/prod"},
+        {"PGHOST": "db.example.org", "PGUSER": "ada", "PGDATABASE": "prod"},
+    ],
+)
+def test_another_database_is_not_completed_with_what_was_kept_of_ours(given, elsewhere):
+    (elsewhere / "stack.env").write_text(
+        "PGPORT=25432\nPGPASSWORD=generated\nDATABASE_URL=postgresql://?sslmode=require\n"
+    )
+    postgres = load({"TONYPI_HOME": str(elsewhere)} | given).postgres
+    assert postgres.dsn == "postgresql://ada@db.example.org:5432/prod"
+
+
+@pytest.mark.parametrize("host", ["localhost", "db.example.org"])
+def test_our_own_database_is_completed_with_what_was_kept_of_it(host, elsewhere):
+    kept = f"PGHOST={host}\nPGPORT=25432\nPGPASSWORD=generated\n"
+    (elsewhere / "stack.env").write_text(kept)
+    url = f"postgresql://glue@{host}/robots"
+    postgres = load({"TONYPI_HOME": str(elsewhere), "DATABASE_URL": url}).postgres
+    assert postgres.dsn == f"postgresql://glue:generated@{host}:25432/robots"
+
+
+@pytest.mark.parametrize(
     ("given", "host", "port", "user"),
     [
         ("broker", "broker", 1883, ""),

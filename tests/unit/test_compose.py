@@ -310,12 +310,39 @@ def test_env_is_made_once_and_only_completed(tmp_path):
 
 def test_env_remembers_what_a_start_was_given(tmp_path):
     compose.write_env(tmp_path, {}, {})
-    given = {"GF_SMTP_PASSWORD": "Pa$word '1'", "FLEET_TZ": "Asia/Tokyo", "PGHOST": "elsewhere"}
+    given = {"GF_SMTP_PASSWORD": "Pa$word '1'", "FLEET_TZ": "Asia/Tokyo", "PGHOST": "localhost"}
     (remark,) = compose.write_env(tmp_path, {}, given | {"HOME": "/root"})
     assert remark == "kept in .env: FLEET_TZ, GF_SMTP_PASSWORD"
     there = compose.read_env(tmp_path, {})
     assert {name: there.get(name) for name in given} == given | {"PGHOST": None}
     assert compose.write_env(tmp_path, {}, given) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"DATABASE_URL": "postgresql://ada:s3cret@prod-db/prod"}, "PGHOST"),
+        ({"PGHOST": "prod-db"}, "PGHOST"),
+        ({"INFLUXDB_URL": "http://prod-series:8086"}, "INFLUXDB_URL"),
+        ({"MQTT_BROKER_HOST": "mqtt://prod-broker"}, "MQTT_BROKER_HOST"),
+    ],
+)
+def test_a_system_elsewhere_is_refused_before_env_is_written(tmp_path, given, named):
+    with pytest.raises(settings_module.SettingsError, match=named) as error:
+        compose.write_env(tmp_path, {}, given)
+    assert "s3cret" not in str(error.value)
+    assert not (tmp_path / ".env").exists()
+
+
+def test_the_database_of_the_containers_is_not_that_of_a_url(tmp_path):
+    compose.write_env(tmp_path, {}, {})
+    text = (tmp_path / ".env").read_text()
+    given = {"DATABASE_URL": "postgresql://ada:s3cret@localhost/prod"}
+    assert compose.write_env(tmp_path, {}, given) == []
+    assert (tmp_path / ".env").read_text() == text
+    # One that somebody wrote into .env, which contradicts the address between containers.
+    for name in ("init-accounts", "glue"):
+        assert services()[name]["environment"]["DATABASE_URL"] == "", name
 
 
 def test_grafana_in_a_container_gets_its_own_settings_and_ours_where_it_must(tmp_path):
@@ -348,7 +375,7 @@ def test_a_taken_port_is_replaced_and_told(tmp_path, monkeypatch):
         (remark,) = [r for r in compose.write_env(tmp_path, {}, {}) if "GLUE_PORT" in r]
     port = compose.read_env(tmp_path, {})["GLUE_PORT"]
     assert int(port) > usual and port in remark
-    assert compose.addresses({"GLUE_PORT": port})["API"] == f"http://127.0.0.1:{port}/docs"
+    assert compose.published({"GLUE_PORT": port})["API"] == f"http://127.0.0.1:{port}/docs"
 
 
 @pytest.fixture

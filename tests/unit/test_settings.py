@@ -58,7 +58,7 @@ def test_what_is_kept_of_an_environment():
     }
     assert settings.kept(dict(pair.split("=", 1) for pair in given)) == {
         **{"FLEET_TZ": "Asia/Tokyo", "GF_SMTP_HOST": "mail", "INFLUXDB_URL": "http://h:8086"},
-        **{"PGHOST": "db", "PGPORT": "5433", "PGDATABASE": "r"},
+        **{"PGHOST": "db", "PGPORT": "5433", "PGDATABASE": "r", "DATABASE_URL": "postgresql://"},
     }
 
 

@@ -89,6 +89,16 @@ def test_what_is_given_to_a_start_is_in_force_at_the_next(home: Home) -> None:
     assert facts.remembered(known, {"FLEET_TZ": "UTC"}) == named, "said at each start"
 
 
+def test_options_of_a_database_url_are_in_force_until_another_is_given(home: Home) -> None:
+    where = "postgresql://ada:s3cret@localhost:5433/fleet"
+    homes.prepare(home, {"DATABASE_URL": f"{where}?sslmode=verify-full"})
+    homes.prepare(home, {"PGDATABASE": "robots"})
+    expected = "postgresql://ada:s3cret@localhost:5433/robots?sslmode=verify-full"
+    assert home.site({}).settings.postgres.dsn == expected
+    homes.prepare(home, {"DATABASE_URL": where})
+    assert home.site({}).settings.postgres.dsn == where
+
+
 def test_a_password_given_for_the_broker_is_asked_for_on_loopback_too(home: Home) -> None:
     homes.prepare(home, {})
     assert not lan.asks(home.site({}).settings)
@@ -120,7 +130,7 @@ def test_a_system_elsewhere_is_named_where_one_of_our_own_would_start(
     environ: dict[str, str], named: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = facts.elsewhere(load({"TONYPI_HOME": str(tmp_path)} | environ))
+    found = facts.elsewhere(exported(load({"TONYPI_HOME": str(tmp_path)} | environ)))
     assert found == ((named,) if named else ())
 
 
