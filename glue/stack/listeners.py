@@ -32,11 +32,15 @@ def taken(own: Collection[int] = (), proc: Path = Path("/proc")) -> dict[int, st
 
 def listens(session: int, port: int, proc: Path = Path("/proc")) -> bool:
     """Whether a process of ``session`` (a program that we started, and what it started) listens on
-    ``port``. True where the kernel does not tell."""
-    held = {inode for inode, _ in _sockets().get(port, [])}
+    ``port``. True where the kernel does not tell: without ``/proc``, and of a listening socket
+    whose process we may not see (of another user; or as root without CAP_SYS_PTRACE, as in a
+    container)."""
     if not (proc / "net" / "tcp").exists():
         return True
-    return any(_session_of(pid) == session for pids in _owners(held, proc).values() for pid in pids)
+    inodes = {inode for inode, _ in _sockets().get(port, [])}
+    owners = _owners(inodes, proc)
+    sessions = {_session_of(pid) for pids in owners.values() for pid in pids}
+    return session in sessions or bool(inodes - owners.keys())
 
 
 def _session_of(pid: int) -> int | None:

@@ -165,6 +165,25 @@ def test_a_listener_is_found_with_its_process_and_our_own_do_not_count() -> None
     assert port not in listeners.taken()
 
 
+def test_only_a_process_that_is_seen_to_be_anothers_has_our_port(tmp_path: Path) -> None:
+    """Root without CAP_SYS_PTRACE (in a container) may not see whose a socket is."""
+    import os
+    import socket
+
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "tcp").touch()
+    (tmp_path / str(os.getpid())).mkdir()  # without a readable fd
+    ours, others = os.getsid(0), 2**30
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        assert listeners.listens(ours, port)
+        assert not listeners.listens(others, port)
+        assert listeners.listens(ours, port, tmp_path)
+    assert not listeners.listens(ours, port), "nobody listens"
+
+
 def test_memory_is_what_the_machine_and_the_container_leave(tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:  2048000 kB\n")
