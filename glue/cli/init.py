@@ -13,7 +13,7 @@ from glue import settings as settings_module
 from glue.broker import BrokerUnavailable
 from glue.series import SeriesError
 from glue.settings import PROJECT
-from glue.stack import compose, containers, queues, secrets
+from glue.stack import compose, containers, lan, queues, secrets
 from glue.stack.parts import mosquitto
 from glue.stack.parts.grafana import overruled
 from glue.store import StoreError
@@ -53,10 +53,11 @@ def broker(
         str, typer.Option(envvar="TONYPI_BIND", help="Address that the port is published on.")
     ] = "127.0.0.1",
 ) -> None:
-    """Write mosquitto.conf. Exit codes: 0 written, 2 settings unusable, or open to everybody."""
+    """Write mosquitto.conf. Exit codes: 0 written, 2 settings unusable, open to everybody, or a
+    name of two users."""
     try:
         containers.prepare_broker(_settings(), into, bind, str(into))
-    except containers.Exposed as error:
+    except (containers.Exposed, lan.NameTaken) as error:
         raise _end(f"tonypi init broker: {error}", UNUSABLE) from None
     typer.echo(f"wrote {into}/mosquitto.conf")
 

@@ -112,7 +112,10 @@ class Broker(Group):
         SecretStr(""), "MQTT_SIMULATOR_PASSWORD", "Of the user simulator, with `tonypi up --lan`."
     )
     robots_username: str = setting(
-        "robots", "MQTT_ROBOTS_USERNAME", "Name with which robots come to the broker."
+        "robots",
+        "MQTT_ROBOTS_USERNAME",
+        "Name with which robots come to the broker.",
+        pattern=r"^[^\s:]*$",
     )
     robots_password: SecretStr = setting(
         SecretStr(""), "MQTT_ROBOTS_PASSWORD", "Of MQTT_ROBOTS_USERNAME, with `tonypi up --lan`."

@@ -51,15 +51,11 @@ def prepare_broker(settings: Settings, folder: Path, seen_from: str, mounted: st
 
     ``seen_from`` is the address of the machine on which the port is published, ``mounted`` where
     the broker's container sees ``folder``. Raises :class:`Exposed` for a port that others reach
-    without a password, or a name that is of one of our programs.
+    without a password, :class:`glue.stack.lan.NameTaken` for a name that is of one of our programs.
     """
     broker = settings.broker
     anonymous = not (broker.robots_username and broker.robots_password.get_secret_value())
-    if broker.robots_username in (broker.username, lan.TELEGRAF, lan.SIMULATOR):
-        raise Exposed(
-            f"MQTT_USERNAME={broker.robots_username} is the name of one of our own programs at the "
-            "broker, and robots may do less: choose another in .env, and in the robots"
-        )
+    lan.check_names(broker.username, broker.robots_username, "MQTT_USERNAME")
     if anonymous and not _is_loopback(seen_from):
         raise Exposed(
             f"TONYPI_BIND={seen_from} opens the broker to the network without a password: set "

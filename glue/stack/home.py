@@ -98,6 +98,7 @@ def prepare(home: Home, environ: Mapping[str, str], bind: str | None = None) -> 
     chosen = ports_for(home, explicit)
     kept = settings_module.kept(environ)
     values = _values(known, explicit, chosen, bind) | kept
+    _check_names({**values, **explicit})
     if values != known:
         secrets.write(home.path, values)
     return [
@@ -105,6 +106,19 @@ def prepare(home: Home, environ: Mapping[str, str], bind: str | None = None) -> 
         for choice in chosen
         if choice.moved
     ]
+
+
+def _check_names(values: Mapping[str, str]) -> None:
+    """Raise :class:`HomeUnusable` where the broker asks for names, and two are the same."""
+    if not lan.is_open(values.get(lan.BIND, lan.LOOPBACK)) and (
+        values.get(lan.REQUIRED, "") not in TRUE
+    ):
+        return
+    robots = values.get("MQTT_ROBOTS_USERNAME") or lan.ROBOTS
+    try:
+        lan.check_names(values.get("MQTT_USERNAME") or lan.GLUE, robots)
+    except lan.NameTaken as error:
+        raise HomeUnusable(str(error)) from None
 
 
 def ports_for(home: Home, explicit: Mapping[str, str]) -> list[ports.Choice]:

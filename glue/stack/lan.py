@@ -32,6 +32,10 @@ PASSWORDS = (
 )
 
 
+class NameTaken(Exception):
+    """Two users of the broker have one name; the text says which, and what to do."""
+
+
 class AddressUnusable(Exception):
     """No address that programs could listen on; the text says what is taken."""
 
@@ -78,6 +82,25 @@ def settled(bind: str, known: Mapping[str, str], always: bool = False) -> dict[s
         made["FLEET_REGISTRATION"] = known.get("FLEET_REGISTRATION") or "pending"
     made |= {name: known.get(name) or secrets.token_urlsafe(24) for name in PASSWORDS}
     return made | {"MQTT_USERNAME": known.get("MQTT_USERNAME") or GLUE}
+
+
+def check_names(glue: str, robots: str, setting: str = "MQTT_ROBOTS_USERNAME") -> None:
+    """Refuse names with which one of the broker's users would get the rights of another.
+
+    ``glue`` is the glue's name at the broker, ``robots`` that of the robots, which comes from
+    ``setting``. Raises :class:`NameTaken`.
+    """
+    if robots in (GLUE, TELEGRAF, SIMULATOR):
+        raise NameTaken(
+            f"{setting}={robots} is the name of one of our own programs at the broker, and robots"
+            " may do less: choose another, and give it to the robots"
+        )
+    if glue in (robots, TELEGRAF, SIMULATOR):
+        raise NameTaken(
+            f"MQTT_USERNAME={glue} is the name of the robots or of another program at the broker,"
+            f" and here it is the glue's, which may do everything: choose another, like {GLUE}."
+            " Robots come with MQTT_ROBOTS_USERNAME and MQTT_ROBOTS_PASSWORD"
+        )
 
 
 def login(settings: Settings, user: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from glue import environment
 from glue import settings as settings_module
 from glue.settings import GROUPS, PROJECT, Settings
-from glue.stack import compose, containers
+from glue.stack import compose, containers, lan
 from glue.stack.home import Home
 from glue.stack.parts import grafana, mosquitto, postgres
 
@@ -234,7 +234,7 @@ def test_robots_may_not_come_with_the_name_of_a_program_of_ours(name, settings, 
     broker = settings.broker.model_copy(
         update={"robots_username": name, "robots_password": SecretStr("r")}
     )
-    with pytest.raises(containers.Exposed, match=f"MQTT_USERNAME={name}"):
+    with pytest.raises(lan.NameTaken, match=f"MQTT_USERNAME={name}"):
         containers.prepare_broker(
             settings.model_copy(update={"broker": broker}), tmp_path, "127.0.0.1", "/tonypi"
         )

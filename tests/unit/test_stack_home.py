@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from glue.environment import exported
-from glue.settings import load
+from glue.settings import SettingsError, load
 from glue.stack import facts, keeper, lan, leftovers, pidfiles, process, secrets
 from glue.stack import home as homes
 from glue.stack.home import Home
@@ -114,6 +114,33 @@ def test_a_password_given_for_the_broker_is_asked_for_on_loopback_too(home: Home
     assert "allow_anonymous false" in config and "user robots" in config
     homes.prepare(home, {"MQTT_REQUIRE_PASSWORD": "false"})
     assert not lan.asks(home.site({}).settings)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"MQTT_USERNAME": "robots"},  # as docs/docker.md has it, where it is the robots'
+        {"MQTT_USERNAME": "telegraf"},
+        {"MQTT_USERNAME": "simulator"},
+        {"MQTT_USERNAME": "fleet", "MQTT_ROBOTS_USERNAME": "fleet"},
+        {"MQTT_ROBOTS_USERNAME": "glue"},
+        {"MQTT_ROBOTS_USERNAME": "telegraf"},
+    ],
+)
+def test_two_users_of_the_broker_never_have_one_name(named: dict[str, str], home: Home) -> None:
+    """The rights of one would be the other's: robots might give commands."""
+    for opened in ({"MQTT_PASSWORD": "p"}, {"TONYPI_BIND": "0.0.0.0"}):
+        with pytest.raises(homes.HomeUnusable, match=f"^{next(iter(named))}="):
+            homes.prepare(home, named | opened)
+        assert secrets.read(home.path) == {}
+    with pytest.raises(homes.HomeUnusable):
+        homes.prepare(home, named, "0.0.0.0")
+    homes.prepare(home, named)  # on loopback nobody is asked for a name
+
+
+def test_a_name_of_robots_that_a_password_file_cannot_hold_is_refused() -> None:
+    with pytest.raises(SettingsError, match="MQTT_ROBOTS_USERNAME"):
+        load({"MQTT_ROBOTS_USERNAME": "a:b"})
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,6 @@ def passwords(broker: Broker) -> str:
         lan.TELEGRAF: broker.telegraf_password,
         lan.SIMULATOR: broker.simulator_password,
         broker.robots_username or lan.ROBOTS: broker.robots_password,
-        # Last: a person may have given the glue one of these names.
         broker.username: broker.password,
     }
     lines = (
