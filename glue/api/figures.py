@@ -41,7 +41,7 @@ class Figures:
             ["method", "route"],
             registry=self.registry,
         )
-        self._stored = _Stored()
+        self._stored = _Stored([])
         self.registry.register(self._stored)
 
     def without_store(self) -> bytes:
@@ -72,11 +72,19 @@ class Figures:
         return generate_latest(self.registry)
 
 
+def store_down() -> bytes:
+    """Give the text for a client whose token cannot be checked, as PostgreSQL is away: that alone,
+    which /readyz shows to everybody."""
+    registry = CollectorRegistry()
+    registry.register(_Stored([_gauge(UP, {(): 0.0})]))
+    return generate_latest(registry)
+
+
 class _Stored(Collector):
     """What the last look into PostgreSQL gave."""
 
-    def __init__(self) -> None:
-        self.families: list[Metric] = []
+    def __init__(self, families: list[Metric]) -> None:
+        self.families = families
 
     def collect(self) -> Iterable[Metric]:
         return self.families

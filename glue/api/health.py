@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
 from glue import store
+from glue.api import figures
 from glue.api.conventions import access, clients
 from glue.api.conventions.problems import ProblemError, documented
 from glue.core import freshness
@@ -77,10 +78,14 @@ async def readyz(request: Request) -> Ready:
 async def metrics(request: Request) -> PlainTextResponse:
     """Prometheus' text format. From this machine anybody may ask; from another one it takes the
     token of a user or a machine that may read. With PostgreSQL away, `tonypi_postgres_up` is 0 and
-    the figures from there are absent."""
-    if not clients.of(request).from_here:
-        await access.Access("viewer")(request, await access.bearer(request))
+    the figures from there are absent; another machine then gets that figure alone, as its token
+    cannot be checked."""
     state = request.app.state
+    if not clients.of(request).from_here:
+        try:
+            await access.Access("viewer")(request, await access.bearer(request))
+        except StoreUnavailable:
+            return PlainTextResponse(figures.store_down(), media_type=CONTENT_TYPE_LATEST)
     try:
         async with store.transaction(state.pool) as conn:
             alerts = await alert_reads.open_by_severity(conn)

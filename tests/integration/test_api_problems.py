@@ -105,6 +105,15 @@ async def test_postgresql_away_on_every_route(api: Api, settings_for: SettingsFo
         figures = await client.get("/metrics", headers={"host": "localhost"})
         assert figures.status_code == 200
         assert "tonypi_postgres_up 0.0" in figures.text
+        assert "tonypi_http_requests_total" in figures.text
+        # From another machine too, whose token cannot be checked now: that alone.
+        elsewhere = {"host": "robots.example"}
+        assert is_problem(await client.get("/metrics", headers=elsewhere), 401)
+        elsewhere["Authorization"] = f"Bearer {await api.token('viewer')}"
+        figures = await client.get("/metrics", headers=elsewhere)
+        assert figures.status_code == 200
+        values = [line for line in figures.text.splitlines() if not line.startswith("#")]
+        assert values == ["tonypi_postgres_up 0.0"]
 
 
 async def test_a_bug_of_ours_does_not_show_its_insides(api: Api) -> None:
