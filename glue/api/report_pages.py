@@ -229,17 +229,13 @@ def _read(request: Request, kind: str = "") -> about.Request:
 
 
 def _time(text: str, otherwise: datetime, now: datetime) -> datetime:
-    """Unix milliseconds, or as :mod:`glue.core.times` reads it. Raises :class:`BadLink`."""
+    """As :mod:`glue.core.times` reads it. Raises :class:`BadLink`."""
     if not text:
         return otherwise
     try:
-        if text.isdigit():
-            return datetime.fromtimestamp(int(text) / 1000, UTC)
         return times.moment(text, now)
     except times.BadTime as error:
-        raise BadLink(f"{error}, or Unix milliseconds.") from None
-    except (ValueError, OverflowError, OSError):
-        raise BadLink(f"{text[:40]!r} is no time in Unix milliseconds.") from None
+        raise BadLink(f"{error}.") from None
 
 
 def _token(request: Request) -> str:

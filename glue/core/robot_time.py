@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from glue.core.times import unix_time
+
 BACKLOG_S = 30.0
 """When messages may have waited longer than this, arrival says little about when they were sent."""
 
@@ -86,10 +88,8 @@ def instant(stamp: Any, zone: Any) -> datetime | None:
         if isinstance(stamp, str):
             said = datetime.fromisoformat(stamp.strip())
             return (said if said.tzinfo else said.replace(tzinfo=zone)).astimezone(UTC)
-        if isinstance(stamp, int | float) and 1e8 < stamp < 1e19:
-            # Each unit is below the next for any date from 1973 to 5138.
-            units = ((1e11, 1), (1e14, 1e3), (1e17, 1e6), (1e19, 1e9))
-            return datetime.fromtimestamp(stamp / next(n for m, n in units if stamp < m), UTC)
+        if isinstance(stamp, int | float):
+            return unix_time(stamp)
     except (ValueError, OverflowError, OSError):
         pass
     return None

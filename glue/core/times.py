@@ -8,6 +8,8 @@
 ``2026-01-31``                         the day's begin
 ``2026-01-31T08:00``                   local, where the door has a zone
 ``2026-01-31T08:00Z``, ``…+01:00``     as said
+``1769846400``, ``1769846400000``      Unix time in s or ms (by its size; µs and ns too), with or
+                                       without a fraction; ``0`` is its begin
 =====================================  ============================================================
 """
 
@@ -26,6 +28,17 @@ PATTERN = r"^(now([+-][1-9][0-9]?[smhdw])?|today|yesterday|tomorrow|[1-9][0-9]?[
 
 class BadTime(ValueError):
     """The text says what to give instead."""
+
+
+def unix_time(number: float) -> datetime | None:
+    """Give the instant (UTC) of a Unix time in s, ms, µs or ns; None for any other number.
+
+    Each unit is below the next for any date from 1973 to 5138.
+    """
+    if not 1e8 < number < 1e19:
+        return None
+    units = ((1e11, 1), (1e14, 1e3), (1e17, 1e6), (1e19, 1e9))
+    return datetime.fromtimestamp(number / next(n for most, n in units if number < most), UTC)
 
 
 def moment(
@@ -47,9 +60,14 @@ def moment(
             return _begin(local + timedelta(days=DAYS[written]), zone)
         if re.fullmatch(r"[\d.]+[a-z].*", written):
             return _moved(now, duration(written) if ahead else -duration(written))
+        if re.fullmatch(r"0|[0-9]{9,}(\.[0-9]*)?", written):
+            unix = unix_time(float(written)) if written != "0" else datetime.fromtimestamp(0, UTC)
+            if unix is None:
+                raise ValueError(written)
+            return unix
         if re.fullmatch(r"[\d-]{8,10}", written):
             return _begin(date.fromisoformat(written), zone)
-        at = datetime.fromisoformat(written)
+        at = datetime.fromisoformat(written.upper())
         if at.tzinfo is None and zone is None:
             raise BadTime(f"{text} has no zone; write {written}Z for UTC, or {written}+01:00")
         return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)

@@ -209,6 +209,8 @@ async def test_a_link_from_a_dashboard_leads_through_the_sign_in_to_the_file(api
     assert f"../{report_id}/file?format=pdf" in ready.text
     file = await client.get(f"/reports/{report_id}/file")
     assert file.content.startswith(b"%PDF") and "inline" in file.headers["content-disposition"]
+    in_seconds = (await client.get(asked.replace("000&", "&"))).text
+    assert in_seconds.partition("<form")[0] == page.text.partition("<form")[0]
     bad = await client.get("/reports/new?from=last+week")
     assert bad.status_code == 400 and "is no time" in bad.text
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
+from glue.api.conventions.fields import Instant, InstantToCome
 from glue.core.times import BadTime, moment
 from glue.settings import SettingsError, load
 from glue.settings.durations import BadDuration, duration
@@ -57,6 +60,13 @@ def test_what_is_no_duration_is_said_to_be_none(text: str) -> None:
         ("2026-03-29T08:00Z", "2026-03-29T08:00Z", None),
         ("2026-03-29 08:00+01:00", "2026-03-29T07:00Z", None),
         ("2026-03-29T08:00", "2026-03-29T06:00Z", "has no zone"),
+        ("2026-03-29t08:00z", "2026-03-29T08:00Z", None),
+        ("0", "1970-01-01T00:00Z", None),
+        ("1767225600", "2026-01-01T00:00Z", None),
+        ("1767225600.5", "2026-01-01T00:00:00.5Z", None),
+        ("1767225600.", "2026-01-01T00:00Z", None),
+        ("1767225600000", "2026-01-01T00:00Z", None),
+        ("1767225600000000", "2026-01-01T00:00Z", None),
         # The clocks skip it: as the offset before says.
         ("2026-03-29T02:30", "2026-03-29T01:30Z", "has no zone"),
     ],
@@ -75,8 +85,25 @@ def test_a_duration_is_from_now_where_a_time_to_come_is_asked_for() -> None:
     assert moment("now-2h", NOW, ahead=True) == NOW - timedelta(hours=2)
 
 
+@pytest.mark.parametrize("kind", [Instant, InstantToCome])
+@pytest.mark.parametrize("given", ["1767225600.5", 1767225600.5, 1767225600500, 1767225600500000])
+def test_the_api_takes_unix_times(kind: Any, given: Any) -> None:
+    found = TypeAdapter(kind).validate_python(given)
+    assert found == datetime(2026, 1, 1, 0, 0, 0, 500_000, UTC)
+
+
+@pytest.mark.parametrize("given", [True, None, 1e300, float("nan"), "1767225600x", 10**400])
+def test_the_api_refuses_what_is_no_time(given: Any) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Instant).validate_python(given)
+
+
 @pytest.mark.parametrize(
-    "text", ["", "soon", "now-", "now-x", "2h ago", "24", "1738300000", "2026-13-01", "999999999w"]
+    "text",
+    [
+        *("", "soon", "now-", "now-x", "2h ago", "24", "2026-13-01", "999999999w"),
+        *("000000000", "9" * 20, "9" * 400, "1767225600.5.5", "-1767225600", "1e9", "١٧٦٧٢٢٥٦٠٠"),
+    ],
 )
 def test_what_is_no_time_is_said_to_be_none(text: str) -> None:
     with pytest.raises(BadTime, match="give one like 24h, now-6h, today"):

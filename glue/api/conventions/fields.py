@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -74,10 +73,11 @@ def _of_our_time(at: datetime) -> datetime:
 
 def _written(ahead: bool) -> BeforeValidator:
     def read(value: Any) -> Any:
-        # Unix times, which pydantic reads.
-        if isinstance(value, str) and not re.fullmatch(r"\d{9,}", value):
+        if isinstance(value, str):
             return times.moment(value, datetime.now(UTC), ahead=ahead)
-        return value
+        # A number of a body; true and false are not taken for one.
+        at = times.unix_time(value) if type(value) in (int, float) else None
+        return at or value
 
     return BeforeValidator(read)
 
@@ -149,7 +149,7 @@ Instant = Annotated[
     WithJsonSchema({**_WRITTEN, "examples": ["2026-01-31T08:00:00Z", "24h", "now-6h", "today"]}),
 ]
 """A time with its zone, in the fields of a body or of a filter; or one that is relative to now,
-where `24h` is so long ago, and days are those of UTC."""
+where `24h` is so long ago, and days are those of UTC; or a Unix time in s or ms."""
 
 InstantToCome = Annotated[
     AwareDatetime,
