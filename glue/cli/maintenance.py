@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from glue.cli.at_database import Refused, end, print_json, remark, run
-from glue.core import times
+from glue.core import names, times
 from glue.core.maintenance_windows import Schedule, mistake, moment, next_ones
 from glue.events import maintenance_windows as acts
 from glue.store import maintenance, references
@@ -76,8 +76,8 @@ def add(
         **{"robots": robot or [], "groups": group or [], "every_weeks": every_weeks},
         "weekdays": _weekdays(on or []),
     }
-    if not 1 <= len(name) <= 60 or name != name.strip() or not name.isprintable():
-        end(WHO, "a name has 1 to 60 characters that can be seen, and no space at its ends", 2)
+    if why := names.objection(name):
+        end(WHO, why, 2)
     if fleet == bool(robot or group):
         end(WHO, "give either --fleet, or some --robot or --group", 2)
 
@@ -89,8 +89,8 @@ def add(
         until = _local(last_day, datetime.now(UTC), place) if last_day else None
         values["last_day"] = until.date() if until else None
         _check(maintenance.schedule(values))
-        names = {key: values[key] for key in ("robots", "groups")}
-        remark(WHO, await references.check(conn, **names))
+        given = {key: values[key] for key in ("robots", "groups")}
+        remark(WHO, await references.check(conn, **given))
         if dry_run:
             return None
         try:
@@ -154,9 +154,9 @@ def _local(text: str, now: datetime, zone: ZoneInfo) -> datetime:
     return at.replace(tzinfo=None, fold=0, second=0, microsecond=0)
 
 
-def _weekdays(names: list[str]) -> list[int]:
+def _weekdays(days: list[str]) -> list[int]:
     found = set()
-    for name in (part.strip().lower() for one in names for part in one.split(",")):
+    for name in (part.strip().lower() for one in days for part in one.split(",")):
         if name == "daily":
             found |= set(range(1, 8))
         elif name[:3] in DAYS:

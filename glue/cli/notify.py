@@ -19,7 +19,7 @@ import typer
 from glue import settings as config
 from glue import store
 from glue.cli.asking import secret
-from glue.core import messages, sealing, sorting
+from glue.core import messages, names, sealing, sorting
 from glue.core.messages import BadTemplate, Message
 from glue.messengers.apprise import BadTarget, Messenger, NotDelivered, parse
 from glue.settings import Settings
@@ -63,8 +63,8 @@ def add_target(
     as_json: Json = False,
 ) -> None:
     """Add a target by its Apprise address, which is kept sealed."""
-    if not 1 <= len(name) <= 60 or name != name.strip() or not name.isprintable():
-        _end("a name has 1 to 60 characters that can be seen, and no space at its ends")
+    if why := names.objection(name):
+        _end(why)
     url = url or secret("Address")
 
     async def work(loaded: Settings, conn: Any) -> dict[str, Any]:
@@ -115,9 +115,9 @@ def routes(as_json: Json = False) -> None:
     rows, known = _run(work)
     if as_json:
         return _print(rows)
-    names = {one.id: one.name for one in known}
+    of_target = {one.id: one.name for one in known}
     for row in rows:
-        to = ", ".join(names.get(one, str(one)) for one in row["targets"])
+        to = ", ".join(of_target.get(one, str(one)) for one in row["targets"])
         limits = [*row["severities"], *row["types"], *row["metrics"], *row["robots"]]
         limits += [f"group {name}" for name in row["groups"]]
         state = "" if row["enabled"] else "  (off)"

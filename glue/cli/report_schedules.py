@@ -25,6 +25,7 @@ from glue.cli.report_options import (
     print_json,
     run,
 )
+from glue.core import names
 from glue.core.report import schedule
 from glue.core.report.request import known_zone
 from glue.reports import scheduler
@@ -71,8 +72,8 @@ def add(
         end(WHO, f"--format is pdf, html, csv or json, not {form!r}", 2)
     if every not in (None, *schedule.COVERS):
         end(WHO, f"--every is daily, weekly or monthly, not {every!r}", 2)
-    if not 1 <= len(name) <= 60 or name != name.strip() or not name.isprintable():
-        end(WHO, "a name has 1 to 60 characters that can be seen, and no space at its ends", 2)
+    if why := names.objection(name):
+        end(WHO, why, 2)
     about = {
         "kind": kind,
         "robots": robot or [],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from glue.core.names import is_visible
+
 LONGEST_NAME = 50
 LONGEST_EMAIL = 100
 
@@ -16,7 +18,7 @@ def name_objection(name: str) -> str | None:
     """Why ``name`` may not be chosen, as a sentence; None when it may."""
     if not name or len(name) > LONGEST_NAME:
         return f"A user name has 1 to {LONGEST_NAME} characters."
-    if name != name.strip() or not name.isprintable():
+    if not is_visible(name):
         return "A user name has no space at its ends and only characters that can be seen."
     for sign, why in NOT_IN_NAMES.items():
         if sign in name:

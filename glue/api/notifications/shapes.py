@@ -21,12 +21,25 @@ from glue.api.conventions.fields import (
     Utc,
 )
 from glue.api.episodes.shapes import AlertType, Severity
+from glue.core import names
 
 Occasion = Literal["opened", "raised", "resolved", "escalated", "repeated"]
 State = Literal["queued", "leased", "delivered", "given up", "suppressed"]
 RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 TargetId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
-Label = Annotated[Text, Field(min_length=1, max_length=60, pattern=r"^\S(.*\S)?$")]
+
+
+def _label(name: str) -> str:
+    if why := names.objection(name):
+        raise ValueError(why)
+    return name
+
+
+Label = Annotated[
+    Text,
+    Field(min_length=1, max_length=names.MAX_LENGTH, pattern=r"^\S(.*\S)?$"),
+    AfterValidator(_label),
+]
 Template = Annotated[Text, Field(min_length=1, max_length=4000)]
 TargetIds = Annotated[list[TargetId], Field(max_length=50)]
 UpToAWeek = Annotated[Seconds, Field(gt=0, le=7 * 86400)]

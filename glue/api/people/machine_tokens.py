@@ -17,7 +17,7 @@ from glue.api.conventions.callers import Caller
 from glue.api.conventions.fields import Body, Reply, Text, Utc
 from glue.api.conventions.problems import NotFound, ProblemError, Refused, documented
 from glue.api.people import signed_in
-from glue.core import scopes
+from glue.core import names, scopes
 from glue.core.roles import Role
 from glue.core.scopes import Scope
 from glue.store import audit, machine_tokens, users
@@ -97,7 +97,7 @@ async def create_token(
 ) -> TokenMade:
     """Make a token. It is shown in this answer and never again."""
     role = _role(user, body)
-    if body.name != body.name.strip() or not body.name.isprintable():
+    if not names.is_visible(body.name):
         raise Refused("body.name", "no space at its ends and only characters that can be seen")
     days = body.expires_in_days
     new = New(
