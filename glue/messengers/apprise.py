@@ -19,12 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 import apprise
 import requests
 from apprise.attachment.memory import AttachMemory
 from apprise.manager_attachment import AttachmentManager
+from apprise.utils.parse import parse_qsd
 
 from glue.core.messages import Message
 from glue.messengers.network_policy import Network, applied, denial
@@ -113,9 +114,10 @@ def parse(url: str, allowed: Collection[str], denied: Sequence[Network] = ()) ->
 
 
 def _refused_options(url: str) -> list[tuple[str, str]]:
-    # The prefixes are Apprise's: they make an option a header, a parameter or a value.
-    query = url.partition("?")[2]
-    names = (name.lstrip("+-:").strip().lower() for name, _ in parse_qsl(query, True))
+    # Read as Apprise reads it: it separates options at semicolons, too. The prefixes are Apprise's:
+    # they make an option a header, a parameter or a value.
+    options = parse_qsd(url.partition("?")[2], simple=True)["qsd"]
+    names = (name.lstrip("+-:").strip() for name in options)
     return [(name, REFUSED_OPTIONS[name]) for name in names if name in REFUSED_OPTIONS]
 
 
@@ -210,9 +212,13 @@ def _parts(url: str) -> list[str]:
 
 def _instance(url: str) -> Any:
     try:
-        return apprise.Apprise.instantiate(url, asset=_ASSET, suppress_exceptions=True)
+        target = apprise.Apprise.instantiate(url, asset=_ASSET, suppress_exceptions=True)
     except (TypeError, ValueError, AttributeError, LookupError, requests.RequestException):
         return None
+    if target is not None:
+        # Over any option of the address.
+        target.redirects = False
+    return target
 
 
 _ASSET = apprise.AppriseAsset(http_redirects=False)

@@ -147,6 +147,8 @@ def test_no_address_or_one_of_another_kind_is_refused(url):
         "mailto://u:p@example.org?wkd=yes",
         "ntfy://host/topic?attach=http://169.254.169.254/latest",
         "json://host/?redirect=yes",
+        "json://host/?a=b;redirect=yes",
+        "json://host/?a=b;%2Btemplate=/etc/passwd",
         "json://host/?%74emplate=/etc/passwd",
         "syslog://local",
         "vapid://host?keyfile=/etc/passwd",
@@ -175,6 +177,10 @@ def test_an_option_that_reached_apprise_anyway_opens_nothing(tmp_path):
         )
 
 
+def test_no_option_makes_apprise_follow_redirects():
+    assert apprise._instance("json://host/?redirect=yes").redirects is False
+
+
 def test_loopback_is_allowed_and_can_be_denied():
     """A mail or ntfy server on this machine is common."""
     assert apprise.parse("json://127.0.0.1/", {"json"}, NOTIFY.denied)
@@ -182,7 +188,6 @@ def test_loopback_is_allowed_and_can_be_denied():
     for host in ("127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]"):
         with pytest.raises(apprise.BadTarget, match="NOTIFY_DENIED_NETWORKS"):
             apprise.parse(f"json://{host}/", {"json"}, without.denied)
-    assert Notify(NOTIFY_DENIED_NETWORKS="").denied == ()
     with pytest.raises(ValueError, match=r"10\.0\.0\.0/8"):
         Notify(NOTIFY_DENIED_NETWORKS="metadata")
 
