@@ -30,7 +30,7 @@ class Notify(Group):
         "NOTIFY_DENIED_NETWORKS",
         "Networks that no message goes to, whatever name leads there. The default keeps link-local"
         " addresses, where clouds hand out their machines' credentials; loopback is allowed, for a"
-        " mail or ntfy server on this machine. Empty: none.",
+        " mail or ntfy server on this machine. `none`: none.",
     )
     timeout: float = setting(
         10.0, "NOTIFY_TIMEOUT", "How long a target may take to answer.", "s", gt=0, le=60
@@ -121,7 +121,7 @@ class Notify(Group):
         try:
             _parsed(value)
         except ValueError as error:
-            raise ValueError(f"{error}; give networks like 10.0.0.0/8") from None
+            raise ValueError(f"{error}; give networks like 10.0.0.0/8, or none") from None
         return value
 
     @property
@@ -136,4 +136,6 @@ class Notify(Group):
 
 
 def _parsed(networks: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    if networks.strip().lower() == "none":
+        return ()
     return tuple(ip_network(one.strip()) for one in networks.split(",") if one.strip())

@@ -94,6 +94,12 @@ def test_an_empty_variable_is_not_set_but_an_empty_grafana_url_means_none(elsewh
     assert made.grafana.url == ""
 
 
+def test_no_network_is_denied_where_the_setting_says_none(elsewhere):
+    for value, are_denied in (("none", False), ("", True), ("10.0.0.0/8", True)):
+        made = load({"TONYPI_HOME": str(elsewhere), "NOTIFY_DENIED_NETWORKS": value})
+        assert bool(made.notify.denied) is are_denied, value
+
+
 def test_every_setting_has_a_reason_and_a_name_of_its_own():
     names = [
         str(field.validation_alias)
