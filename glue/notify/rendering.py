@@ -85,14 +85,18 @@ class Renderer:
         return list(told["message"])
 
     async def _answer(self, order: Order) -> bytes:
-        """What the process said; empty when a limit ended it."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "glue.notify.rendering_process"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-        )
+        """What the process said; empty when a limit ended it. Raises :class:`BadTemplate` when none
+        could be started."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "glue.notify.rendering_process"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            )
+        except OSError as error:  # no process, memory or descriptor is left
+            raise BadTemplate(f"no process could be started to render it: {error}") from None
         try:
             async with asyncio.timeout(self.longest):
                 answer, _ = await process.communicate(pickle.dumps(order))

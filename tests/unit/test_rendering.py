@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -68,6 +69,18 @@ async def test_what_is_fine_is_as_if_it_were_rendered_here() -> None:
 async def test_output_without_end_is_cut() -> None:
     text = "{% for a in items %}" * 6 + "x" * 100 + "{% endfor %}" * 6
     assert len((await Renderer(Notify()).compose(MANY, PLACES, None, text)).body) == 16_000
+
+
+async def test_without_a_process_to_render_in_the_shipped_template_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where no process or memory is left: the operating system refuses to start one."""
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    message = await Renderer(Notify()).compose(MANY, PLACES, None, "{{ heading }}")
+    assert message.title == compose(MANY, PLACES).title
+    assert "no process could be started" in message.body
+    with pytest.raises(BadTemplate, match="no process could be started"):
+        await Renderer(Notify()).check(None, "{{ heading }}")
 
 
 async def test_no_secret_reaches_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
