@@ -47,12 +47,12 @@ class State:
 
     ``evaluated`` is of our rules, by ``metric/severity``. ``others`` is the same of the instances
     of everybody else's rules, by metric: their intervals say nothing about whether ours are
-    evaluated.
+    evaluated. None: listed, but not evaluated since Grafana started.
     """
 
     firing: list[Observation]
     evaluated: dict[str, datetime]
-    others: dict[str, datetime]
+    others: dict[str, datetime | None]
     normal: set[tuple[str, str, str]]
     """Back on the safe side; one whose series is gone is not."""
     held: set[tuple[str, str, str]]
@@ -135,11 +135,13 @@ def read_state(body: Mapping[str, Any]) -> State:
         instances = rule.get("alerts") or []
         uid = next((str(_labels(one).get(_UID_LABEL, "")) for one in instances), "")
         ours = BY_UID.get(uid)
-        if evaluated is None or not uid:
+        if not uid:
             continue
         if ours is None:
             for instance in instances:
                 _read_foreign(uid, str(rule.get("name")), instance, evaluated, state)
+            continue
+        if evaluated is None:
             continue
         found.add(ours.uid)
         # With execErrState KeepLast a failing rule counts as healthy; its instances tell.
@@ -156,7 +158,7 @@ _UID_LABEL = "__alert_rule_uid__"
 
 
 def _read_foreign(
-    uid: str, name: str, instance: Mapping[str, Any], evaluated: datetime, state: State
+    uid: str, name: str, instance: Mapping[str, Any], evaluated: datetime | None, state: State
 ) -> None:
     """An instance of somebody else's rule is recorded from its posts; its state only tells that it
     ended. That the rule cannot be evaluated is posted as an alert of its own."""

@@ -342,6 +342,8 @@ def test_a_rule_of_others_tells_of_each_instance_whether_it_is_over():
     assert state.evaluated_at(door("b", uid="other")) is None, "nor of another rule of that title"
     not_yet = state_of(foreign_state(a="Alerting", evaluated="0001-01-01T00:00:00Z"))
     assert not_yet.evaluated_at(door("a")) is None
+    assert door("a").metric in not_yet.others, "a Grafana that restarted still lists it"
+    assert not_yet.held == {door("a").key}
 
 
 def test_a_rule_with_the_labels_and_the_title_of_ours_is_not_ours():
