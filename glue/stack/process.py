@@ -89,16 +89,19 @@ def write_file(path: Path, text: str, who: Identity | None = None) -> None:
 def _own(folder: Path, who: Identity | None) -> None:
     """Make a folder ours, or the part's user's alone. What root made before parts had users is
     given to the user with all that is in it; the folder itself last, so that what was interrupted
-    is done again."""
+    is done again. A folder that root uses is root's again, so that the next user gets all of it."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
         raise StartFailed(f"{folder} is no folder of ours: {error}") from None
     try:
         os.fchmod(descriptor, 0o700)
+        owner = os.fstat(descriptor).st_uid
         if who is None:
+            if owner != os.geteuid():
+                os.fchown(descriptor, os.geteuid(), -1)
             return
-        if os.fstat(descriptor).st_uid == 0:
+        if owner == 0:
             for _, folders, files, inside in os.fwalk(".", dir_fd=descriptor, topdown=False):
                 for name in (*folders, *files):
                     os.chown(name, who.uid, who.gid, dir_fd=inside, follow_symlinks=False)

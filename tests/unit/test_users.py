@@ -82,6 +82,20 @@ def test_what_root_made_is_handed_over_and_links_are_not_followed(
     assert deep.stat().st_uid == 0
 
 
+@root_only
+def test_a_part_that_was_root_for_one_start_goes_back_to_its_user(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = made(place, "data", 0o755)
+    part = Part("part", (), user="nobody", folders=(data,))
+    for name, who in (("first", NOBODY), ("as_root", None), ("last", NOBODY)):
+        monkeypatch.setattr(process, "identity", lambda user, who=who: who)
+        process.write_files(part)
+        made(data, name, 0o644, file=True)
+    assert data.stat().st_uid == NOBODY.uid
+    assert (data / "as_root").stat().st_uid == NOBODY.uid
+
+
 def test_a_link_that_a_part_left_is_neither_written_through_nor_given_away(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
