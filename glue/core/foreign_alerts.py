@@ -29,7 +29,7 @@ TROUBLE = ("DatasourceError", "DatasourceNoData")
 """Alert names with which Grafana posts that a rule cannot be evaluated; the label ``rulename`` has
 the rule's own name then."""
 
-_INSTANCE = re.compile(r":[0-9a-f]{12}$")
+_INSTANCE = re.compile(r"(rule:.*):[0-9a-f]{12}", re.DOTALL)
 
 SEVERITIES: Mapping[str, tuple[str, ...]] = {
     "critical": (
@@ -82,8 +82,10 @@ def metric_of(uid: str, labels: Mapping[str, Any]) -> str:
 
 
 def rule_of(metric: str) -> str:
-    """``metric`` without the digest: what all instances of a rule have in common."""
-    return _INSTANCE.sub("", metric)
+    """``metric`` without the digest: what all instances of a rule have in common. As
+    PostgreSQL's ``metric_of_rule``."""
+    instance = _INSTANCE.fullmatch(metric)
+    return instance[1] if instance else metric
 
 
 def names(patterns: Iterable[str], metric: str) -> bool:

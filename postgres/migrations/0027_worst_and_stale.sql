@@ -14,6 +14,27 @@ COMMENT ON COLUMN alerts.stale_since IS 'Open, but not repeated for longer than 
 COMMENT ON COLUMN alerts.listed IS 'Of a rule that is not ours: our Grafana has listed it, so it also ends when Grafana no longer does.';
 CREATE INDEX alerts_repeated ON alerts (metric) WHERE repeated_at IS NOT NULL AND NOT resolved;
 
+-- The digest of the instance is left out.
+CREATE FUNCTION metric_of_rule(metric text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN metric ~ '^rule:.*:[0-9a-f]{12}$' THEN left(metric, -13) ELSE metric END
+$$;
+
+-- Before, such an alert was known by its rule's name alone: nobody would end it any more. What still
+-- fires opens an alert of its own with its sender's next post.
+WITH closed AS (
+    UPDATE alerts
+       SET resolved = true, resolved_at = now(),
+           resolve_reason = 'closed by an upgrade: alerts of this rule are told apart by their labels now'
+     WHERE metric LIKE 'rule:%' AND metric_of_rule(metric) = metric AND NOT resolved
+    RETURNING id, severity, resolve_reason),
+noted AS (
+    INSERT INTO alert_timeline (alert_id, at, kind, severity, note)
+    SELECT id, now(), 'resolved', severity, resolve_reason FROM closed)
+UPDATE alert_occurrences o
+   SET ended_at = greatest(now(), o.starts_at), ended_by = o.origin, reason = closed.resolve_reason
+  FROM closed
+ WHERE o.alert_id = closed.id AND o.ended_at IS NULL;
+
 UPDATE alerts SET repeated_at = now() WHERE metric LIKE 'rule:%' AND NOT resolved;
 
 WITH highest AS (
@@ -32,10 +53,6 @@ UPDATE alerts a
    AND array_position(ARRAY['info', 'warning', 'critical'], h.severity::text)
        > array_position(ARRAY['info', 'warning', 'critical'], a.severity::text);
 
--- The digest of the instance is left out.
-CREATE FUNCTION metric_of_rule(metric text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN metric LIKE 'rule:%:____________' THEN left(metric, -13) ELSE metric END
-$$;
 CREATE INDEX alerts_rule ON alerts (metric_of_rule(metric)) WHERE metric LIKE 'rule:%';
 COMMENT ON FUNCTION metric_of_rule IS 'What all instances of a rule that is not ours have in common; any other metric as it is.';
 

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from glue.core.foreign_alerts import rule_of
 from glue.core.metrics import METRICS
 from glue.settings import PROJECT, Postgres
 from glue.store import migrations
@@ -146,6 +147,62 @@ def test_an_older_fleets_rows_survive(older: Postgres) -> None:
         assert cpu == [(50, True)]
         alert = conn.execute("SELECT acknowledged, resolved_at IS NULL FROM alerts").fetchone()
         assert alert == (False, False)
+
+
+def test_open_alerts_that_were_known_by_their_rule_alone_are_closed(
+    empty: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in migrations.FOLDER.glob("*.sql"):
+        if file.name < "0027":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    with monkeypatch.context() as before:
+        before.setattr(migrations, "FOLDER", tmp_path)
+        (tmp_path / "post-apply.sql").write_text("SELECT 1;")
+        before.setattr(migrations, "CHECKS", tmp_path / "post-apply.sql")
+        migrations.upgrade(empty.dsn)
+    metrics = ["rule:disk", "rule:deadbeefdead", "rule:disk:0123456789ab", "cpu"]
+    with psycopg.connect(empty.dsn) as conn:
+        for metric in metrics:
+            conn.execute(
+                "WITH a AS (INSERT INTO alerts (alert_type, severity, title, metric, resolved,"
+                " starts_at) VALUES ('system', 'warning', 'x', %s, false, now())"
+                " RETURNING id, metric)"
+                " INSERT INTO alert_occurrences (metric, severity, starts_at, origin, alert_id)"
+                " SELECT metric, 'warning', now(), 'push', id FROM a",
+                [metric],
+            )
+    migrations.upgrade(empty.dsn)
+    with psycopg.connect(empty.dsn) as conn:
+        rows = conn.execute(
+            "SELECT a.metric, a.resolved, a.resolve_reason ~ '^closed by an upgrade',"
+            " o.ended_at IS NOT NULL, (SELECT count(*) FROM notification_waiting"
+            " JOIN alert_timeline t ON t.id = transition_id"
+            " WHERE t.alert_id = a.id AND t.kind = 'resolved')"
+            " FROM alerts a JOIN alert_occurrences o ON o.alert_id = a.id ORDER BY a.id"
+        ).fetchall()
+    closed, still_open = (True, True, True, 1), (False, None, False, 0)
+    assert rows == [
+        (metric, *(closed if position < 2 else still_open))
+        for position, metric in enumerate(metrics)
+    ]
+
+
+def test_the_rule_of_an_alert_is_the_same_in_the_core_and_in_the_database(
+    database: Postgres,
+) -> None:
+    of_metrics = {
+        "rule:disk:0123456789ab": "rule:disk",
+        "rule::0123456789ab": "rule:",
+        "rule:a:b:0123456789ab": "rule:a:b",
+        "rule:disk:twelve_chars": "rule:disk:twelve_chars",
+        "rule:disk:0123456789AB": "rule:disk:0123456789AB",
+        "rule:deadbeefdead": "rule:deadbeefdead",
+        "cpu:0123456789ab": "cpu:0123456789ab",
+    }
+    with psycopg.connect(database.dsn) as conn:
+        for metric, rule in of_metrics.items():
+            row = conn.execute("SELECT metric_of_rule(%s)", [metric]).fetchone()
+            assert (row, rule_of(metric)) == ((rule,), rule), metric
 
 
 def test_metrics_are_those_of_the_core(database: Postgres) -> None:
