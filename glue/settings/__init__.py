@@ -12,7 +12,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from glue.settings.group import Group, Port, SettingsError
-from glue.settings.loading import GRAFANAS, GROUPS, STACK_ENV, Settings, given, kept, load, names
+from glue.settings.loading import (
+    FROM_FILE,
+    GRAFANAS,
+    GROUPS,
+    STACK_ENV,
+    Settings,
+    given,
+    kept,
+    load,
+    names,
+    read_files,
+    without_other_form,
+)
 from glue.settings.notify import Notify
 from glue.settings.reports import Reports
 from glue.settings.robots import Broker, Fleet
@@ -24,6 +36,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 """The checkout: where provisioning/, telegraf/ and postgres/ stand."""
 
 __all__ = [
+    "FROM_FILE",
     "GRAFANAS",
     "GROUPS",
     "PROJECT",
@@ -47,4 +60,6 @@ __all__ = [
     "kept",
     "load",
     "names",
+    "read_files",
+    "without_other_form",
 ]

@@ -97,6 +97,8 @@ GROUPS: dict[str, type[Group]] = {
 GRAFANAS = "GF_"
 """Grafana's own settings in the environment, https://grafana.com/docs/grafana/latest/setup-grafana/\
 configure-grafana/#override-configuration-with-environment-variables"""
+FROM_FILE = "__FILE"
+"""At the end of such a name: the value is a file that holds the setting."""
 
 
 OF_ONE_START = {
@@ -126,11 +128,35 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     here = given(env)
     if addresses.of_another_server(here, kept):
         kept = {n: v for n, v in kept.items() if n not in (addresses.DATABASE, *addresses.PARTS)}
-    merged = {**kept, **here}
+    merged = {**without_other_form(kept, here), **here}
     merged["TONYPI_HOME"] = str(home)
     groups: dict[str, Any] = {name: _build(group, merged) for name, group in GROUPS.items()}
-    theirs = {n: v for n, v in merged.items() if n.startswith(GRAFANAS) and n not in names()}
-    return Settings(**groups, grafanas_own=theirs)
+    return Settings(**groups, grafanas_own={n: v for n, v in merged.items() if _is_theirs(n)})
+
+
+def _is_theirs(name: str) -> bool:
+    return name.startswith(GRAFANAS) and name.removesuffix(FROM_FILE) not in names()
+
+
+def without_other_form(kept: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """``kept`` without Grafana's own settings that ``given`` has in the other form: as a value, or
+    as the file that holds it."""
+    other = {
+        name.removesuffix(FROM_FILE) if name.endswith(FROM_FILE) else f"{name}{FROM_FILE}"
+        for name in filter(_is_theirs, given)
+    }
+    return {name: value for name, value in kept.items() if name not in other}
+
+
+def read_files(grafanas_own: Mapping[str, str]) -> dict[str, str]:
+    """Grafana's own settings with the content of ``GF_…__FILE`` in its place; what is given as a
+    value as well stays. Raises :class:`SettingsError` for a file that cannot be read."""
+    values = {n: v for n, v in grafanas_own.items() if not n.endswith(FROM_FILE)}
+    for pointer, path in grafanas_own.items():
+        name = pointer.removesuffix(FROM_FILE)
+        if name != pointer and path and not values.get(name):
+            values[name] = _secret_file(pointer, path)
+    return values
 
 
 def given(environ: Mapping[str, str]) -> dict[str, str]:
@@ -168,7 +194,7 @@ def kept(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _read_secret(name: str, field: Any, env: dict[str, str]) -> None:
     """Put the content of ``NAME_FILE`` (``NAME__FILE``, as Grafana's image has it) in its place."""
-    pointers = [f"{name}_FILE", *([f"{name}__FILE"] if name.startswith(GRAFANAS) else [])]
+    pointers = [f"{name}_FILE", *([f"{name}{FROM_FILE}"] if name.startswith(GRAFANAS) else [])]
     for pointer in pointers:
         if field.annotation is SecretStr and not env.get(name) and env.get(pointer):
             env[name] = _secret_file(pointer, env[pointer])

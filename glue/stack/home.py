@@ -97,7 +97,8 @@ def prepare(home: Home, environ: Mapping[str, str], bind: str | None = None) -> 
     explicit = settings_module.given(environ)
     chosen = ports_for(home, explicit)
     kept = settings_module.kept(environ)
-    values = _values(known, explicit, chosen, bind) | kept
+    values = _values(known, explicit, chosen, bind)
+    values = settings_module.without_other_form(values, kept) | kept
     _check_names({**values, **explicit})
     if values != known:
         secrets.write(home.path, values)

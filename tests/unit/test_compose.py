@@ -359,6 +359,19 @@ def test_grafana_in_a_container_gets_its_own_settings_and_ours_where_it_must(tmp
     assert grafana.overruled(full) == ["GF_DATABASE_HOST", "GF_PATHS_DATA"]
 
 
+def test_a_file_of_a_setting_that_must_be_ours_is_not_handed_to_grafana(tmp_path):
+    (tmp_path / "there").write_text("http://elsewhere \n")
+    names = ("GF_SERVER_ROOT_URL", "GF_SMTP_PASSWORD", "GF_SECURITY_ADMIN_PASSWORD")
+    pointers = {f"{name}__FILE": str(tmp_path / "there") for name in names}
+    full = settings_module.load({"TONYPI_HOME": str(tmp_path)} | pointers)
+    assert grafana.overruled(full) == ["GF_SERVER_ROOT_URL__FILE"]
+    given = containers.grafana_environment(full)
+    # The image reads this one, and ends where a value stands beside a file.
+    assert [name for name in given if name.endswith("__FILE")] == ["GF_SMTP_PASSWORD__FILE"]
+    assert given["GF_SERVER_ROOT_URL"] == "http://127.0.0.1:3000/"
+    assert given["GF_SECURITY_ADMIN_PASSWORD"] == "http://elsewhere "
+
+
 def test_a_proxy_of_dockers_client_is_not_asked_for_what_is_in_here():
     for name, service in services().items():
         for variable in ("NO_PROXY", "no_proxy"):

@@ -35,6 +35,31 @@ def test_a_space_at_the_end_of_a_secret_file_is_the_secrets(elsewhere):
         assert made.grafana.admin_password.get_secret_value() == " s3cret "
 
 
+def test_grafanas_settings_from_files_follow_the_rule_of_ours(elsewhere):
+    (elsewhere / "secret").write_text(" s3cret \r\n")
+    pointers = {
+        f"{name}__FILE": str(elsewhere / "secret")
+        for name in ("GF_SECURITY_ADMIN_PASSWORD", "GF_SMTP_PASSWORD", "GF_SMTP_USER")
+    }
+    made = load({"TONYPI_HOME": str(elsewhere), "GF_SMTP_USER": "ada"} | pointers)
+    assert made.grafana.admin_password.get_secret_value() == " s3cret "
+    assert settings.read_files(made.grafanas_own) == {
+        "GF_SMTP_PASSWORD": " s3cret ",
+        "GF_SMTP_USER": "ada",
+    }
+    with pytest.raises(SettingsError, match="GF_SMTP_HOST__FILE"):
+        settings.read_files({"GF_SMTP_HOST__FILE": str(elsewhere / "missing")})
+
+
+@pytest.mark.parametrize(
+    ("kept", "given"),
+    [("GF_SMTP_USER", "GF_SMTP_USER__FILE"), ("GF_SMTP_USER__FILE", "GF_SMTP_USER")],
+)
+def test_a_value_and_the_file_that_holds_it_replace_each_other(kept, given, elsewhere):
+    (elsewhere / "stack.env").write_text(f"{kept}=before\n")
+    assert load({"TONYPI_HOME": str(elsewhere), given: "after"}).grafanas_own == {given: "after"}
+
+
 def test_a_variable_that_is_not_set_is_refused_in_a_setting_of_ours_alone(elsewhere):
     (elsewhere / ".env").write_text("GRAFANA_READER_PASSWORD=Pa$word-2026\nOTHERS=$nothing\n")
     with pytest.raises(SettingsError, match=r"GRAFANA_READER_PASSWORD.*single quotes") as error:

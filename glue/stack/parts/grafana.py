@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from glue.core import oidc
 from glue.core.provisioning import INTERVAL_VARIABLE
 from glue.environment import mentioned
-from glue.settings import Settings, SettingsError
+from glue.settings import FROM_FILE, Settings, read_files
 from glue.stack import lan, probe, public, users
 from glue.stack.part import Part, Site
 from glue.stack.programs import ProgramMissing, grafana_binary, path_without
@@ -26,7 +26,6 @@ SQL_PROGRAM = "duckdb"
 the machine (CVE-2024-9264), and no setting switches it off; without the program none works."""
 METRICS_USER = "metrics"
 TOGGLES = "GF_FEATURE_TOGGLES_ENABLE"
-FROM_FILE = "__FILE"
 
 
 def part(
@@ -40,6 +39,8 @@ def part(
             "Grafana is not on this machine; set GRAFANA_HOME to an unpacked Grafana 11 or newer"
         )
     data = site.data("grafana")
+    own = {"grafanas_own": read_files(site.settings.grafanas_own)}
+    settings = site.settings.model_copy(update=own)
     shipped = provisioning or site.checkout / "provisioning"
     url = site.settings.grafana.url
     ini, dashboards = site.checkout / "grafana" / "grafana.ini", site.checkout / "grafana"
@@ -55,7 +56,7 @@ def part(
         ),
         env={
             **mentioned(site.settings, shipped.rglob("*.yml")),
-            **_from_files(environment(site.settings, site.checkout, data)),
+            **environment(settings, site.checkout, data),
             "GF_PATHS_PROVISIONING": str(shipped),
             "PATH": path_without(SQL_PROGRAM, os.environ.get("PATH", "")),
             **(env or {}),
@@ -77,18 +78,21 @@ def part(
 
 def environment(settings: Settings, checkout: Path, data: Path) -> dict[str, str]:
     """Grafana's environment: what a person set of its own settings, and over that its database, its
-    paths, its administrator, where it is reached, what is provisioned."""
+    paths, its administrator, where it is reached, what is provisioned. ``GF_…__FILE`` is left to
+    Grafana's image, which refuses one beside a value: only where there is none."""
     ours = _ours(settings, checkout, data)
     both = settings.grafanas_own.get(TOGGLES, ""), ours.get(TOGGLES, "")
     joined = {TOGGLES: ",".join(filter(None, both))} if all(both) else {}
-    return {**settings.grafanas_own, **ours, **joined}
+    values = {**settings.grafanas_own, **ours, **joined}
+    beside = {f"{name}{FROM_FILE}" for name in values}
+    return {name: value for name, value in values.items() if name not in beside}
 
 
 def overruled(settings: Settings) -> list[str]:
     """Names of Grafana's own settings that a person set and that must be ours."""
     in_force = environment(settings, Path(), Path())
     given = settings.grafanas_own
-    return sorted(n for n in given if n != TOGGLES and in_force[n].rstrip("/") != given[n])
+    return sorted(n for n in given if n != TOGGLES and in_force.get(n, "").rstrip("/") != given[n])
 
 
 def _ours(settings: Settings, checkout: Path, data: Path) -> dict[str, str]:
@@ -130,16 +134,6 @@ def _metrics(settings: Settings) -> dict[str, str]:
         "GF_METRICS_BASIC_AUTH_USERNAME": METRICS_USER,
         "GF_METRICS_BASIC_AUTH_PASSWORD": password,
     }
-
-
-def _from_files(environ: Mapping[str, str]) -> dict[str, str]:
-    """``environ`` with what ``GF_…__FILE`` points to, as the image's own script does it."""
-    read = {name: Path(path) for name, path in environ.items() if name.endswith(FROM_FILE)}
-    try:
-        contents = {n.removesuffix(FROM_FILE): p.read_text().strip() for n, p in read.items()}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"unusable setting: {', '.join(read)}: {error}") from None
-    return {**environ, **contents}
 
 
 def _sign_on(settings: Settings) -> dict[str, str]:
