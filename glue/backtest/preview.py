@@ -15,6 +15,7 @@ from glue.core.metrics import Metric
 from glue.core.references import hint
 from glue.series import Query
 from glue.settings import Settings
+from glue.settings.systems import FOR_EVER_DAYS
 from glue.store import backtest as record
 from glue.store import fleet, references
 
@@ -22,8 +23,6 @@ MOST = 1000
 """Episodes that are listed; all are counted."""
 
 LONGEST = timedelta(days=31)
-FOR_EVER = 36_500
-"""Days."""
 
 
 class BacktestRefused(Exception):
@@ -107,13 +106,15 @@ class Reach:
 
 def ranged(
     settings: Settings,
+    days: float,
     since: datetime | timedelta | None,
     until: datetime | None = None,
     now: datetime | None = None,
 ) -> Range:
-    """The range, cut to what InfluxDB still has and to whole evaluations; a day unless asked.
+    """Cut the range to what InfluxDB still has and to whole evaluations; a day unless asked.
 
-    Raises :class:`BacktestRefused`.
+    ``days`` are those that InfluxDB keeps (:func:`glue.store.heartbeats.kept_days`). Raises
+    :class:`BacktestRefused`.
     """
     now = now or datetime.now(UTC)
     until = min(until or now, now)
@@ -123,8 +124,7 @@ def ranged(
     if until - start > LONGEST:
         raise BacktestRefused("since", f"more than {LONGEST.days} days before until")
     notes = []
-    days = settings.influx.kept_days
-    oldest = now - timedelta(days=min(days, FOR_EVER))
+    oldest = now - timedelta(days=min(days, FOR_EVER_DAYS))
     if start < oldest:
         kept = f"InfluxDB keeps {days:g} days (INFLUXDB_RETENTION_DAYS)"
         if until <= oldest:

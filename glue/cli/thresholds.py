@@ -22,7 +22,7 @@ from glue.core.backtest import pair
 from glue.core.metrics import METRICS
 from glue.series import SeriesError
 from glue.settings import Settings
-from glue.store import audit, fleet, limits, references, thresholds
+from glue.store import audit, fleet, heartbeats, limits, references, thresholds
 
 app = typer.Typer(
     help="Limits: tried on the past, suggested from it, set and looked at.", no_args_is_help=True
@@ -83,7 +83,7 @@ def preview(
     tried = pair(about, warning, critical, warning_recovery, critical_recovery)
 
     async def work(loaded: Settings, pool: store.Pool) -> backtest.Preview:
-        asked = _range(loaded, since, until)
+        asked = await _range(loaded, pool, since, until)
         return await backtest.preview(loaded, pool, about, tried, asked, robot)
 
     from glue.api.fleet import backtest_shapes
@@ -117,7 +117,7 @@ def suggest(
     wanted = [METRICS[metric]] if metric else list(METRICS.values())
 
     async def work(loaded: Settings, pool: store.Pool) -> list[suggestion.Suggestion]:
-        asked = _range(loaded, since, until)
+        asked = await _range(loaded, pool, since, until)
         return [await suggestion.suggest(loaded, pool, each, asked, robot) for each in wanted]
 
     from glue.api.fleet import backtest_shapes
@@ -247,11 +247,15 @@ async def _read(pool: store.Pool, work: Callable[[Any], Awaitable[Any]]) -> Any:
         return await work(conn)
 
 
-def _range(loaded: Settings, since: str, until: str | None) -> backtest.Range:
+async def _range(
+    loaded: Settings, pool: store.Pool, since: str, until: str | None
+) -> backtest.Range:
     now, zone = datetime.now(UTC), ZoneInfo(loaded.fleet.tz)
     end = _moment("until", until, now, zone) if until else None
     start = _moment("since", since, end or now, zone)
-    return backtest.ranged(loaded, start, end, now)
+    async with store.transaction(pool) as conn:
+        days = await heartbeats.kept_days(conn, loaded.influx)
+    return backtest.ranged(loaded, days, start, end, now)
 
 
 def _moment(what: str, text: str, now: datetime, zone: ZoneInfo) -> datetime:

@@ -21,7 +21,7 @@ from glue.core.report.request import ALERTS_OF, Request
 from glue.reports.readings import Readings
 from glue.series import Query
 from glue.settings import Settings
-from glue.store import fleet, report_facts
+from glue.store import fleet, heartbeats, report_facts
 
 PATIENCE_S = 300.0
 """For one query of a large fleet's day."""
@@ -46,6 +46,7 @@ async def gather(
             if not members:
                 raise EmptyGroup(f"no robot is in the group {request.group}")
             request = request.model_copy(update={"robots": tuple(members)})
+        days = await heartbeats.kept_days(conn, settings.influx)
         robots = await report_facts.robots(conn, request)
         limits = await report_facts.limits(conn, request)
         later = await report_facts.later(conn, request)
@@ -59,7 +60,7 @@ async def gather(
         limits=limits,
         unknown=[robot for robot in request.robots if robot not in names | later],
         later=sorted(later),
-        kept_since=kept_since(settings, made_at),
+        kept_since=kept_since(days, made_at),
         links=dashboards(request, settings.grafana_for_browsers if settings.grafana.url else ""),
     )
     earlier = periods.before(period, request.tz)
@@ -73,9 +74,9 @@ async def gather(
     return replace(facts, before=was)
 
 
-def kept_since(settings: Settings, now: datetime) -> datetime:
-    """InfluxDB drops whole days (in UTC) of readings."""
-    oldest = now - timedelta(days=settings.influx.kept_days)
+def kept_since(days: float, now: datetime) -> datetime:
+    """Give since when there are readings where ``days`` are kept: whole ones (in UTC) go."""
+    oldest = now - timedelta(days=days)
     return oldest.replace(hour=0, minute=0, second=0, microsecond=0)
 
 

@@ -15,10 +15,10 @@ from glue.series import token
 from glue.series.direct import DIRECT
 from glue.series.query import Query, SeriesError, SeriesUnavailable
 from glue.settings import Influx
+from glue.settings.systems import FOR_EVER_DAYS
 
 TIMEOUT_S = 20.0
 DAY_S = 86_400
-FOR_EVER_DAYS = 36_500.0
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 
 

@@ -80,6 +80,10 @@ class Postgres(Group):
         return f"postgresql://{login}@{where}{'?' if options else ''}{options}"
 
 
+FOR_EVER_DAYS = 36_500.0
+"""Of a bucket that drops nothing."""
+
+
 class Influx(Group):
     """InfluxDB 1.12 or 2.x: the robots' series. On 1.x a token is ``user:password``."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
+from glue.settings.systems import FOR_EVER_DAYS, Influx
 from glue.store.queries import load
 
 sql = load("heartbeats")
@@ -34,6 +35,18 @@ async def read(conn: AsyncConnection) -> dict[str, Heartbeat]:
     """All heartbeats by name."""
     rows = await (await conn.execute(sql.read)).fetchall()
     return {name: Heartbeat(at, listened, details or {}) for name, at, listened, details in rows}
+
+
+async def kept_days(conn: AsyncConnection, influx: Influx) -> float:
+    """Give the days that InfluxDB keeps points: as set, else as the last look found the bucket.
+
+    Before the first look (:mod:`glue.retention`) it is as the start found it.
+    """
+    if influx.retention:
+        return float(influx.retention)
+    last = (await read(conn)).get("retention")
+    found = last.details.get("bucket_days") if last else None
+    return influx.kept if found is None else float(found) or FOR_EVER_DAYS
 
 
 async def listening(conn: AsyncConnection) -> tuple[float, datetime | None]:

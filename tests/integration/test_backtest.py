@@ -56,7 +56,7 @@ class Past24:
 
     async def preview(self, name: str, *limits: float, robot: str | None = None) -> Any:
         metric = METRICS[name]
-        asked = preview.ranged(self.settings, self.at(0), self.at(3600))
+        asked = preview.ranged(self.settings, 7, self.at(0), self.at(3600))
         return await preview.preview(
             self.settings, self.pool, metric, pair(metric, *limits), asked, robot
         )
@@ -157,15 +157,15 @@ async def test_nothing_to_look_at_is_said(past: Past24) -> None:
 
 async def test_beyond_retention_is_said_and_not_looked_at(past: Past24) -> None:
     now = datetime.now(UTC)
-    asked = preview.ranged(past.settings, timedelta(days=30))
+    asked = preview.ranged(past.settings, 7, timedelta(days=30))
     assert "keeps 7 days" in asked.notes[0]
     assert abs(asked.since - (now - timedelta(days=7))) < timedelta(minutes=1)
     with pytest.raises(preview.BacktestRefused, match="nothing is left"):
-        preview.ranged(past.settings, timedelta(days=2), now - timedelta(days=8))
+        preview.ranged(past.settings, 7, timedelta(days=2), now - timedelta(days=8))
     with pytest.raises(preview.BacktestRefused, match="31 days"):
-        preview.ranged(past.settings, timedelta(days=40))
+        preview.ranged(past.settings, 7, timedelta(days=40))
     with pytest.raises(preview.BacktestRefused, match="not before until"):
-        preview.ranged(past.settings, now + timedelta(hours=1))
+        preview.ranged(past.settings, 7, now + timedelta(hours=1))
 
 
 def a_mixed_hour(past: Past24) -> list[str]:
@@ -246,7 +246,7 @@ async def test_limits_are_suggested_from_the_robots_own_past(past: Past24) -> No
             for n in range(6 * 60 * 3)
         ]
     )
-    asked = preview.ranged(past.settings, timedelta(hours=4))
+    asked = preview.ranged(past.settings, 7, timedelta(hours=4))
     seen = await suggest.suggest(past.settings, past.pool, metric, asked, "r1")
     assert seen.limits == pair(metric, 62, 68)
     assert (seen.furthest, seen.would.episodes, seen.notes) == (59, 0, [])

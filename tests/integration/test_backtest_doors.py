@@ -65,6 +65,26 @@ async def test_limits_are_tried_through_the_api(past: Api) -> None:
     assert cpu["set"]["warning"] == 70
 
 
+KEEPS = """
+INSERT INTO heartbeats (name, beat_at, details)
+VALUES ('retention', now(), '{"bucket_days": %s}')
+ON CONFLICT (name) DO UPDATE SET details = excluded.details
+"""
+
+
+@pytest.mark.parametrize(("found", "notes"), [(30, 0), (0, 0), (10, 1)])
+async def test_as_far_back_as_the_bucket_was_found_to_keep_points(
+    past: Api, found: int, notes: int
+) -> None:
+    """Whoever made the bucket; 0 is for ever."""
+    await past.rows(KEEPS % found)
+    answer = await past.post("operator", "/thresholds/preview", {**LIMITS, "since": "20d"})
+    assert len(answer.json()["notes"]) == notes, answer.text
+    answer = await past.get("operator", "/thresholds/suggestions", metric="cpu", since="20d")
+    said = [note for note in answer.json()["notes"] if "InfluxDB keeps 10 days" in note]
+    assert len(said) == notes, answer.text
+
+
 async def test_limits_are_suggested_through_the_api(past: Api) -> None:
     answer = await past.get("operator", "/thresholds/suggestions", metric="cpu")
     assert answer.status_code == 200, answer.text

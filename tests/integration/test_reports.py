@@ -254,6 +254,20 @@ async def test_readings_of_before_come_from_an_earlier_report(fleet: Fleet) -> N
     assert figures(gone)["cpu.mean"].before == pytest.approx(30)
 
 
+async def test_readings_go_back_as_far_as_the_bucket_was_found_to_keep_them(fleet: Fleet) -> None:
+    asked = fleet.request("performance", robots=["r1"])
+    for found, days in ((None, 7), (30, 30), (0, 36_500)):
+        if found is not None:
+            await fleet.rows(
+                "INSERT INTO heartbeats (name, beat_at, details)"
+                " VALUES ('retention', now(), jsonb_build_object('bucket_days', %(found)s::int))"
+                " ON CONFLICT (name) DO UPDATE SET details = excluded.details",
+                found=found,
+            )
+        facts = await gather.gather(fleet.settings, fleet.pool, asked, asked.until, quiet)
+        assert facts.kept_since == asked.until - timedelta(days=days)
+
+
 async def test_an_empty_fleet_has_a_report(fleet: Fleet) -> None:
     await fleet.rows("DELETE FROM robots")
     content = await fleet.content(fleet.request())

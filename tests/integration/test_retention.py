@@ -113,6 +113,11 @@ async def test_the_buckets_retention_is_held_to_its_setting(
             assert (await beaten(pool))["bucket_days_before"] == 7
         assert await kept(longer) == bucket.Kept(month, month)
         assert await kept(settings) == bucket.Kept(month, month), "nobody asked for less"
+        async with store.open_pool(database) as pool:
+            await Retention(settings, pool).look()
+            async with store.transaction(pool) as conn:
+                assert await heartbeats.kept_days(conn, settings.influx) == 30
+                assert await heartbeats.kept_days(conn, shorter.influx) == 7
     finally:
         assert (await kept(shorter)).now == week
     assert await kept(settings) == bucket.Kept(week, week)

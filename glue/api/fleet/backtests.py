@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request
 
+from glue import store
 from glue.api.conventions import access
 from glue.api.conventions.problems import RETRY_AFTER, NotFound, ProblemError, Refused, documented
 from glue.api.fleet import backtest_shapes
@@ -16,6 +17,7 @@ from glue.backtest import preview, suggest
 from glue.core.backtest import pair
 from glue.core.metrics import METRICS
 from glue.series import SeriesError
+from glue.store import heartbeats
 
 router = access.router("thresholds", f"{access.PREFIX}/thresholds")
 
@@ -40,7 +42,9 @@ async def preview_thresholds(
     limits = pair(metric, body.warning, body.critical, *recovery)
     state = request.app.state
     async with _asked(request, "body"):
-        asked = preview.ranged(state.settings, body.since, body.until)
+        async with store.transaction(state.pool) as conn:
+            days = await heartbeats.kept_days(conn, state.settings.influx)
+        asked = preview.ranged(state.settings, days, body.since, body.until)
         found = await preview.preview(
             state.settings, state.pool, metric, limits, asked, body.robot_id
         )
@@ -52,7 +56,9 @@ async def suggest_thresholds(request: Request, user: access.Operator, wanted: Wa
     """Limits from the robot's (or the fleet's) own readings, and what they would have cost."""
     state = request.app.state
     async with _asked(request, "query"):
-        asked = preview.ranged(state.settings, wanted.since, wanted.until)
+        async with store.transaction(state.pool) as conn:
+            days = await heartbeats.kept_days(conn, state.settings.influx)
+        asked = preview.ranged(state.settings, days, wanted.since, wanted.until)
         found = await suggest.suggest(
             state.settings, state.pool, METRICS[wanted.metric], asked, wanted.robot_id
         )
