@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import queue
 import secrets
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage, MQTTv5
+from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage, MQTTMessageInfo, MQTTv5
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -25,10 +25,12 @@ from glue.settings import Broker
 
 PATIENCE = 10.0
 """Seconds for one answer of the broker."""
-QUIET_S = 1.0
-"""Without a message for so long an old session is empty: what it has, the broker sends at once."""
 WINDOW = 1000
 """Messages on their way at a time."""
+_NO_TOPIC = "tonypi-moved/nothing"
+"""Nobody subscribes to it; to unsubscribe from it asks the broker for an answer."""
+_BROKEN = object()
+"""In the place of an answer: the connection broke, and none will come."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,7 @@ def _drain(broker: Broker, old: _Connection, again: Callable[[str], bool]) -> in
         while messages := old.batch(WINDOW):
             sent = [out.publish(m) for m in messages if again(m.topic)]
             for info in sent:
-                info.wait_for_publish(PATIENCE)
-                if not info.is_published():
-                    raise BrokerUnavailable("the MQTT broker does not take what it kept itself")
+                out.await_published(info)
             old.acknowledge(messages)
             count += len(sent)
     finally:
@@ -94,13 +94,20 @@ def _drain(broker: Broker, old: _Connection, again: Callable[[str], bool]) -> in
 
 
 class _Connection:
-    """One connection, used from one thread; paho's own thread only fills the queues."""
+    """One connection, used from one thread; paho's own thread only fills the queues. It is not made
+    again when it breaks: what was not acknowledged then stays in the session, for the next try."""
 
     def __init__(self, broker: Broker, name: str, login: tuple[str, str]) -> None:
         self._answers: queue.Queue[Any] = queue.Queue()
         self._messages: queue.Queue[MQTTMessage] = queue.Queue()
         self._address = f"{broker.host}:{broker.port}"
-        client = Client(CallbackAPIVersion.VERSION2, name, protocol=MQTTv5, manual_ack=True)
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            name,
+            protocol=MQTTv5,
+            manual_ack=True,
+            reconnect_on_failure=False,
+        )
         if login[0]:
             client.username_pw_set(*login)
         client.max_inflight_messages_set(WINDOW)
@@ -108,6 +115,7 @@ class _Connection:
         client.on_subscribe = lambda *_: self._answers.put(None)
         client.on_unsubscribe = lambda *_: self._answers.put(None)
         client.on_message = lambda _c, _u, message: self._messages.put(message)
+        client.on_disconnect = lambda *_: self._answers.put(_BROKEN)
         connect = Properties(PacketTypes.CONNECT)
         connect.ReceiveMaximum = WINDOW
         connect.SessionExpiryInterval = SESSION_EXPIRY_S
@@ -131,20 +139,41 @@ class _Connection:
         self._client.unsubscribe(list(topics))
         self._answer()
 
-    def batch(self, most: int) -> list[MQTTMessage]:
-        """What has come; empty when nothing comes any more."""
-        found: list[MQTTMessage] = []
-        deadline = time.monotonic() + QUIET_S
-        while len(found) < most:
-            try:
-                wait = 0.0 if found else max(0.0, deadline - time.monotonic())
-                found.append(self._messages.get(timeout=wait or 0.001))
-            except queue.Empty:
-                break
-        return found
+    def batch(self, size: int) -> list[MQTTMessage]:
+        """At most ``size`` messages; empty when the session has no more. Acknowledge those of
+        before first. Raises :class:`BrokerUnavailable` when the connection broke.
 
-    def publish(self, message: MQTTMessage) -> Any:
+        The broker answers in order: what an acknowledgement makes room for is sent before the
+        answer to a later request, however long that takes.
+        """
+        messages = self._arrived(size)
+        if not messages:
+            self.unsubscribe([_NO_TOPIC])
+            messages = self._arrived(size)
+        return messages
+
+    def _arrived(self, size: int) -> list[MQTTMessage]:
+        messages: list[MQTTMessage] = []
+        with suppress(queue.Empty):
+            while len(messages) < size:
+                messages.append(self._messages.get_nowait())
+        return messages
+
+    def publish(self, message: MQTTMessage) -> MQTTMessageInfo:
         return self._client.publish(message.topic, message.payload, 1)
+
+    def await_published(self, info: MQTTMessageInfo) -> None:
+        """Wait for the broker's acknowledgement. Raises :class:`BrokerUnavailable`."""
+        try:
+            info.wait_for_publish(PATIENCE)
+            published = info.is_published()
+        # paho's, for a message that it did not send: without a connection, or with a full queue.
+        except (RuntimeError, ValueError) as error:
+            raise BrokerUnavailable(f"the MQTT broker at {self._address}: {error}") from None
+        if not published:
+            raise BrokerUnavailable(
+                f"the MQTT broker at {self._address} does not take what it kept itself"
+            )
 
     def acknowledge(self, messages: Sequence[MQTTMessage]) -> None:
         for message in messages:
@@ -162,7 +191,10 @@ class _Connection:
 
     def _answer(self) -> Any:
         try:
-            return self._answers.get(timeout=PATIENCE)
+            answer = self._answers.get(timeout=PATIENCE)
         except queue.Empty:
+            answer = _BROKEN
+        if answer is _BROKEN:
             self.close()
-            raise BrokerUnavailable(f"the MQTT broker at {self._address} does not answer") from None
+            raise BrokerUnavailable(f"the MQTT broker at {self._address} does not answer")
+        return answer
