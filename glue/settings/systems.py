@@ -125,7 +125,7 @@ class Influx(Group):
 
     @property
     def kept_days(self) -> float:
-        """How long points are there to be read, and how long a bucket that is made keeps them."""
+        """How long a bucket that is made keeps points; one that is there, as the start found it."""
         return float(self.retention or self.kept)
 
 
