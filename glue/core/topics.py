@@ -261,13 +261,19 @@ class TopicModel(_Part):
         return self.heartbeat.topic.removeprefix(f"{self.root}/").partition("/")[0]
 
     @property
-    def robots_write(self) -> tuple[str, ...]:
-        """Topic filters that robots may publish to. With ``#``: an id with a slash arrives, is
-        refused and counted."""
-        events = set(self.events) - {*self.controls, self._own}
-        families = [*(topic.family for topic in self.topics.values()), *sorted(events)]
-        said = (f"{self.root}/{family}/#" for family in families)
-        return (*said, *(f"{self.root}/{family}/response" for family in self.controls))
+    def glue_writes(self) -> tuple[str, ...]:
+        """Topic filters below the root that the glue alone publishes to, but for the responses."""
+        return tuple(f"{self.root}/{family}/#" for family in (*self.controls, self._own))
+
+    @property
+    def responses(self) -> tuple[str, ...]:
+        """Topics on which robots answer what the glue sends."""
+        return tuple(f"{self.root}/{family}/response" for family in self.controls)
+
+    @property
+    def mistaken(self) -> tuple[str, ...]:
+        """Topic filters of the roots that robots publish under by mistake."""
+        return tuple(f"{root}/#" for root in self.mistaken_roots)
 
     @property
     def robots_read(self) -> tuple[str, ...]:

@@ -224,7 +224,7 @@ def test_robots_in_containers_may_do_what_they_may_natively(settings, tmp_path):
     assert names == ["telegraf", "simulator", "our-robots", "glue"]
     rules = (tmp_path / "acl").read_text()
     assert rules == mosquitto.access(broker, mosquitto.model(PROJECT))
-    assert rules.index("user our-robots") < rules.rindex("topic write tonypi/status/#")
+    assert rules.index("user our-robots") < rules.rindex("topic write tonypi/commands/response")
     given = containers.telegraf_environment(guarded)
     assert (given["MQTT_USERNAME"], given["MQTT_PASSWORD"]) == ("telegraf", "t")
 

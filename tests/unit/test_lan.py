@@ -64,21 +64,29 @@ def test_with_passwords_nobody_is_anonymous_and_a_given_address_leaves_loopback_
     assert {"password_file /data/passwords", "acl_file /data/acl"} <= set(text)
 
 
-def test_robots_write_what_robots_send_and_of_the_control_topics_only_the_responses() -> None:
+def test_robots_write_all_but_the_control_topics_and_of_those_the_responses() -> None:
+    """tests/integration/test_broker_access.py has the same of the broker."""
     broker = load({"MQTT_USERNAME": "glue"}).broker
-    text = mosquitto.access(broker, mosquitto.model(PROJECT))
-    sections = dict(part.split("\n", 1) for part in text.strip().split("\n\n"))
+    model = mosquitto.model(PROJECT)
+    text = mosquitto.access(broker, model)
+    *users, patterns = text.strip().split("\n\n")
+    sections = dict(part.split("\n", 1) for part in users)
     rules = sections["user robots"].splitlines()
-    sent = ("sensors", "servos", "battery", "location", "status", "job", "logs", "scan", "vision")
     assert sorted(rules) == sorted(
         [
-            *(f"topic write tonypi/{family}/#" for family in sent),
+            *(f"topic write {root}/#" for root in model.mistaken_roots),
             "topic write tonypi/commands/response",
             "topic write tonypi/emergency_stop/response",
             "topic read tonypi/commands/#",
             "topic read tonypi/emergency_stop/#",
         ]
     )
+    assert patterns.splitlines() == [
+        "pattern deny tonypi/commands/#",
+        "pattern deny tonypi/emergency_stop/#",
+        "pattern deny tonypi/pipeline/#",
+        "pattern write tonypi/#",
+    ]
     assert sections["user simulator"] == sections["user robots"]
     assert "write" not in sections["user telegraf"]
     assert not text.startswith("topic")

@@ -83,15 +83,17 @@ def model(checkout: Path) -> TopicModel:
 
 def access(broker: Broker, model: TopicModel, anonymous: bool = False) -> str:
     """Text of the access list. Robots send what robots send, and obey; commands, the emergency stop
-    and the message that says that we listen are the glue's alone. ``anonymous``: who comes without
-    a name may do everything, as where the broker is on loopback and asks for none."""
+    and the message that says that we listen are the glue's alone. What robots send wrongly, under a
+    family that is none or a root that is mistaken, must arrive to be counted. ``anonymous``: who
+    comes without a name may do everything, as where the broker is on loopback and asks for none."""
     everything = ("topic readwrite #", "topic read $SYS/#")
     robot = (
-        *(f"topic write {topic}" for topic in model.robots_write),
+        *(f"topic write {topic}" for topic in (*model.mistaken, *model.responses)),
         *(f"topic read {topic}" for topic in model.robots_read),
     )
+    seen = (f"{model.root}/#", *model.mistaken, "$SYS/#")
     rules = {
-        lan.TELEGRAF: (f"topic read {model.root}/#", "topic read $SYS/#"),
+        lan.TELEGRAF: tuple(f"topic read {topic}" for topic in seen),
         lan.SIMULATOR: robot,
         broker.robots_username or lan.ROBOTS: robot,
         broker.username: everything,
@@ -99,6 +101,10 @@ def access(broker: Broker, model: TopicModel, anonymous: bool = False) -> str:
     sections = [("user " + user, *lines) for user, lines in rules.items()]
     if anonymous:
         sections.insert(0, everything)
+    # Patterns are for everybody with a login, after what stands for the user: what is denied here
+    # the user's own lines allow still, which "topic deny" would not let them.
+    denied = (f"pattern deny {topic}" for topic in model.glue_writes)
+    sections.append((*denied, f"pattern write {model.root}/#"))
     return "".join("\n".join(section) + "\n\n" for section in sections)
 
 
