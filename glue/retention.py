@@ -109,8 +109,6 @@ class Retention:
             outcome.errors["bucket"] = f"bucket: {error}"[:300]
             return
         outcome.bucket = kept
-        if kept.before != kept.now:
-            log.warning("retention.bucket_set", before_s=kept.before, now_s=kept.now)
 
     async def _beat(self, outcome: Outcome) -> None:
         details: dict[str, Any] = {

@@ -9,19 +9,18 @@ set, and only there: a shorter time deletes points.
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx
-import structlog
 from pydantic import SecretStr
 
 from glue.series import retention
 from glue.series.direct import DIRECT
 from glue.series.query import SeriesError, SeriesUnavailable, quote
 from glue.settings import Influx
-
-log = structlog.get_logger()
 
 PATIENCE = 20.0
 """Seconds to wait for an answer; a first start on a Raspberry Pi is slow."""
@@ -118,11 +117,12 @@ class _First:
     def prepare(self, settings: Influx) -> InForce:
         admin = _login(_as_login("tonypi", settings.token), "INFLUXDB_TOKEN")
         self._administrator(admin)
+        self._bucket(admin, settings)
         tokens = InForce(
             ":".join(admin),
             _as_login("telegraf", settings.telegraf_token),
             _as_login("grafana", settings.grafana_token),
-            self._bucket(admin, settings),
+            _kept_days(settings, ":".join(admin)),
         )
         self._account(admin, _login(tokens.telegraf, "INFLUXDB_TELEGRAF_TOKEN"), "WRITE", settings)
         self._account(admin, _login(tokens.grafana, "INFLUXDB_GRAFANA_TOKEN"), "READ", settings)
@@ -149,29 +149,17 @@ class _First:
         self._do(f"SET PASSWORD FOR {named} = {secret}")
         self._do(f"GRANT ALL PRIVILEGES TO {named}")
 
-    def _bucket(self, admin: tuple[str, str], settings: Influx) -> float:
-        """Make it, or set how long it keeps points where that is asked for; days that it keeps."""
+    def _bucket(self, admin: tuple[str, str], settings: Influx) -> None:
+        """Make it where it is not there."""
         bucket = _name(settings.bucket)
-        answer = self._answer(f"SHOW RETENTION POLICIES ON {bucket}", admin).json()
-        policies = [
-            dict(zip(series["columns"], row, strict=True))
-            for result in answer.get("results", [])
-            for series in result.get("series", [])
-            for row in series.get("values", [])
-        ]
-        if not policies:
+        results = self._answer(f"SHOW RETENTION POLICIES ON {bucket}", admin).json()
+        if not any(
+            series.get("values")
+            for each in results.get("results", [])
+            for series in each.get("series", [])
+        ):
             lasts = retention.lasts(settings.kept_days)
             self._do(f'CREATE DATABASE {bucket} WITH {lasts} NAME "autogen"', admin)
-            return settings.kept_days
-        policy = next((p for p in policies if p["default"]), policies[0])
-        kept = retention.seconds(policy["duration"])
-        if settings.retention and kept != settings.retention * retention.DAY_S:
-            kept = settings.retention * retention.DAY_S
-            name = _name(policy["name"])
-            lasts = retention.lasts(settings.retention)
-            _say(policy["duration"], f"{settings.retention}d")
-            self._do(f"ALTER RETENTION POLICY {name} ON {bucket} {lasts} DEFAULT", admin)
-        return retention.days(kept)
 
     def _account(
         self, admin: tuple[str, str], login: tuple[str, str], right: str, settings: Influx
@@ -207,9 +195,12 @@ class _First:
         return _send(self._client, "POST", "/query", data={"q": statement}, auth=auth)
 
 
-def _say(before: str, now: str) -> None:
-    """Before it is done, for a shorter time deletes points."""
-    log.warning("retention.bucket_set", before=before, now=now)
+def _kept_days(settings: Influx, admin: str) -> float:
+    """Days that the bucket keeps points, after it was made to keep them as ``settings`` say."""
+    in_force = settings.model_copy(update={"token": SecretStr(admin)})
+    # In a thread of its own, for the caller's may run a loop already.
+    with ThreadPoolExecutor(1) as thread:
+        return retention.days(thread.submit(asyncio.run, retention.keep(in_force)).result().now)
 
 
 def _name(identifier: str) -> str:
@@ -229,14 +220,14 @@ class _Second:
         self._client.headers["Authorization"] = f"Token {admin}"
         self._administrator(settings)
         org = self._only("orgs", {"org": settings.org})["id"]
-        bucket, kept = self._bucket(settings, org)
+        bucket = self._bucket(settings, org)
         telegraf = settings.telegraf_token.get_secret_value()
         if not (telegraf and self._writes(settings, telegraf)):
             telegraf = self._authorization(org, bucket, "write")
         grafana = settings.grafana_token.get_secret_value()
         if not (grafana and self._reads(bucket, grafana)):
             grafana = self._authorization(org, bucket, "read")
-        return InForce(admin, telegraf, grafana, kept)
+        return InForce(admin, telegraf, grafana, _kept_days(settings, admin))
 
     def _set_up(self, settings: Influx, admin: str) -> None:
         if not self._ask("GET", "setup").get("allowed"):
@@ -262,24 +253,16 @@ class _Second:
                 "influxd recovery auth create-operator --org ORG --username USER"
             )
 
-    def _bucket(self, settings: Influx, org: str) -> tuple[str, float]:
-        """Make it, or set how long it keeps points where that is asked for; its id, and the days
-        that it keeps."""
+    def _bucket(self, settings: Influx, org: str) -> str:
+        """Make it where it is not there; its id."""
         asked = {"orgID": org, "name": settings.bucket}
         found = self._ask("GET", "buckets", absent=404, params=asked).get("buckets")
         if not found:
-            days = settings.kept_days
-            body = {"orgID": org, "name": settings.bucket, "retentionRules": retention.rules(days)}
-            bucket = str(self._ask("POST", "buckets", json=body)["id"])
-        else:
-            bucket, days = str(found[0]["id"]), retention.days(retention.kept_by(found[0]))
-            if settings.retention and settings.retention != days:
-                days = settings.retention
-                rules = {"retentionRules": retention.rules(days)}
-                _say(f"{retention.kept_by(found[0])}s", f"{days}d")
-                self._ask("PATCH", f"buckets/{bucket}", json=rules)
+            rules = retention.rules(settings.kept_days)
+            found = [self._ask("POST", "buckets", json={**asked, "retentionRules": rules})]
+        bucket = str(found[0]["id"])
         self._mapping(settings, org, bucket)
-        return bucket, days
+        return bucket
 
     def _mapping(self, settings: Influx, org: str, bucket: str) -> None:
         """InfluxQL asks a database; without a mapping some 2.x have none of the bucket's name."""

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import structlog
 
 from glue.series import token
 from glue.series.direct import DIRECT
 from glue.series.query import Query, SeriesError, SeriesUnavailable
 from glue.settings import Influx
 from glue.settings.systems import FOR_EVER_DAYS
+
+log = structlog.get_logger()
 
 TIMEOUT_S = 20.0
 DAY_S = 86_400
@@ -45,12 +48,11 @@ async def _first(settings: Influx) -> Kept:
     async with Query(settings, timeout=TIMEOUT_S) as query:
         (policies,) = await query.query(f"SHOW RETENTION POLICIES ON {bucket}")
         rows = [dict(zip(policies.columns, row, strict=True)) for row in policies.rows]
-        policy = next((row for row in rows if row["default"]), None)
-        if policy is None:
-            raise SeriesError(f"database {settings.bucket} has no default retention policy")
-        before = wanted = seconds(policy["duration"])
-        if settings.retention:
-            wanted = settings.retention * DAY_S
+        if not rows:
+            raise SeriesError(f"database {settings.bucket} has no retention policy")
+        policy = next((row for row in rows if row["default"]), rows[0])
+        before = seconds(policy["duration"])
+        wanted = _wanted(settings, before)
         if before != wanted:
             await query.query(
                 f"ALTER RETENTION POLICY {_name(policy['name'])} ON {bucket}"
@@ -66,15 +68,23 @@ async def _second(client: httpx.AsyncClient, settings: Influx) -> Kept:
     found = answer.json().get("buckets") if answer.is_success else None
     if not found:
         raise SeriesError(f"InfluxDB shows no bucket {settings.bucket}: {answer.text[:300]}")
-    before = wanted = kept_by(found[0])
-    if settings.retention:
-        wanted = settings.retention * DAY_S
+    before = kept_by(found[0])
+    wanted = _wanted(settings, before)
     if before != wanted:
         body = {"retentionRules": rules(wanted / DAY_S)}
         answer = await _send(client, "PATCH", f"/api/v2/buckets/{found[0]['id']}", json=body)
         if not answer.is_success:
             raise SeriesError(f"InfluxDB refuses a retention of {wanted} s: {answer.text[:300]}")
     return Kept(before, wanted)
+
+
+def _wanted(settings: Influx, before: int) -> int:
+    """Seconds that the bucket shall keep points. A change is logged before it is made, for a
+    shorter time deletes points."""
+    wanted = settings.retention * DAY_S if settings.retention else before
+    if wanted != before:
+        log.warning("retention.bucket_set", before_s=before, now_s=wanted)
+    return wanted
 
 
 async def _send(client: httpx.AsyncClient, method: str, path: str, **kw: Any) -> httpx.Response:

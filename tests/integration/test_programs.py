@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from glue.series import admin, retention
 from glue.series.query import Query
@@ -97,7 +98,11 @@ async def test_preparing_twice_keeps_accounts_and_follows_the_retention(
     first = await asyncio.to_thread(admin.prepare, influx)
     try:
         longer = influx.model_copy(update={"retention": 9})
-        changed = await asyncio.to_thread(admin.prepare, longer)
+        with capture_logs() as logs:
+            changed = await asyncio.to_thread(admin.prepare, longer)
+        # By the one that the running glue calls, too; before it is done.
+        (change,) = [each for each in logs if each["event"] == "retention.bucket_set"]
+        assert (change["before_s"], change["now_s"]) == (7 * 86400, 9 * 86400)
         assert changed == replace(first, kept_days=9)
         assert await kept_for(influx) == timedelta(days=9)
         # What nobody set is left as it is: a shorter one would delete points.
