@@ -166,6 +166,7 @@ class Consumer:
                 work = fold(batch, known, clocks, listening, memory, interval)
                 work.refusals += self._over(batch, made)
                 await self._write(conn, work)
+        self.registrations.count(made)
         self._listening = work.listening
         self._seen |= work.seen
         self._spoken |= work.spoken

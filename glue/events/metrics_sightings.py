@@ -94,6 +94,7 @@ class MetricsSightings:
                 points = {robot_id: newest[robot_id] for robot_id in seen}
                 goodbye_s = GOODBYE_S + self._settings.fleet.clock_ahead
                 await robots.seen_by_metrics(conn, points, self._listened(), goodbye_s)
+        self._registrations.count(made)
         self._newest, self._moving = newest, seen
         if unheard:
             self._moved_at = datetime.now(UTC)

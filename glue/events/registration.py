@@ -17,6 +17,7 @@ import structlog
 
 from glue.core.events import Refusal
 from glue.settings import Settings
+from glue.settings.addresses import is_open
 from glue.store import robots
 
 log = structlog.get_logger()
@@ -40,16 +41,22 @@ NONE = Registered(frozenset(), frozenset())
 
 
 class Registrations:
-    """The policy and the bounds of the settings. ``clock``: any monotonic one, in seconds."""
+    """The policy and the bounds of the settings. ``clock``: any monotonic one, in seconds.
+
+    The simulated robots of this stack are accepted as they come while its broker is on loopback.
+    Beyond it anybody could take their names, so they wait for an admin like others.
+    """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._fleet = settings.fleet
-        self._simulated = frozenset(f"sim_{n:02d}" for n in range(1, settings.stack.robots + 1))
+        simulated = 0 if is_open(settings.stack.bind) else settings.stack.robots
+        self._simulated = frozenset(f"sim_{n:02d}" for n in range(1, simulated + 1))
         self._clock = clock
         self._recent: deque[float] = deque()
 
     async def register(self, conn: Any, unknown: Collection[str], by: str) -> Registered:
-        """Add robots that are in no table; ``by`` says what they were seen by."""
+        """Add robots that are in no table; ``by`` says what they were seen by. Call :meth:`count`
+        when it is committed."""
         if not unknown:
             return NONE
         ids = sorted(unknown)[: self._room()]
@@ -57,7 +64,6 @@ class Registrations:
         waiting = self._fleet.waiting_max
         new = set(await robots.register(conn, ours, "accepted"))
         new.update(await robots.register(conn, set(ids) - ours, "pending", waiting))
-        self._recent.extend([self._clock()] * len(new))
         if new:
             log.info(
                 "robots.registered",
@@ -69,6 +75,11 @@ class Registrations:
         # Somebody else may have just added one: that is not over.
         there = (await robots.known(conn, unknown)).keys()
         return Registered(frozenset(new), frozenset(unknown) - there)
+
+    def count(self, made: Registered) -> None:
+        """Robots that were added, against the bound of a minute: a transaction that failed added
+        none, and is tried again."""
+        self._recent.extend([self._clock()] * len(made.new))
 
     def refusal(self, robot_id: str, family: str) -> Refusal:
         """One message of a robot that was over a limit."""

@@ -54,6 +54,11 @@ class Broker(NamedTuple):
     password: str
 
 
+def is_open(bind: str) -> bool:
+    """Whether others than this machine reach what listens on ``bind``."""
+    return not bind.startswith("127.") and bind != "localhost"
+
+
 def spelled_out(environ: Mapping[str, str]) -> dict[str, str]:
     """``environ`` with its addresses in one spelling, and with the settings that its
     ``DATABASE_URL`` and ``MQTT_BROKER_HOST`` stand for.

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv4Address
 
 from glue.settings import Settings
+from glue.settings import addresses as spelling
 
 BIND = "TONYPI_BIND"
 REQUIRED = "MQTT_REQUIRE_PASSWORD"
@@ -42,7 +43,7 @@ class AddressUnusable(Exception):
 
 def is_open(bind: str) -> bool:
     """Whether others than this machine reach what listens on ``bind``."""
-    return bind != LOOPBACK and not bind.startswith("127.") and bind != "localhost"
+    return spelling.is_open(bind)
 
 
 def checked(address: str) -> str:

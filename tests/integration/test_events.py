@@ -151,16 +151,41 @@ async def test_new_robots_are_bounded_and_known_ones_are_not_slowed(
             await robots.until(lambda: robots.robot("sim_01", "registration") == ("accepted",))
 
 
+@pytest.mark.parametrize(
+    ("bind", "count", "expected"),
+    [
+        ("127.0.0.1", 1, {"sim_01": "accepted", "sim_02": "pending"}),
+        ("127.0.0.1", 0, {"sim_01": "pending", "sim_02": "pending"}),
+        ("0.0.0.0", 2, {"sim_01": "pending", "sim_02": "pending"}),
+    ],
+)
+async def test_the_name_of_a_simulated_robot_passes_no_policy_beyond_loopback(
+    database, settings_for, bind, count, expected
+):
+    changed = {"FLEET_REGISTRATION": "pending", "TONYPI_BIND": bind, "ROBOTS": count}
+    settings = settings_for(PGDATABASE=database.database, **changed)
+    async with store.open_pool(settings.postgres) as pool, store.transaction(pool) as conn:
+        await Registrations(settings).register(conn, expected, "events")
+        known = await store.robots.known(conn, expected)
+    assert {robot_id: robot.registration for robot_id, robot in known.items()} == expected
+
+
 async def test_after_a_minute_there_is_room_for_new_robots_again(database, settings_for):
     now = [0.0]
     settings = settings_for(PGDATABASE=database.database, FLEET_NEW_PER_MINUTE=2)
     registrations = Registrations(settings, lambda: now[0])
 
-    async def register(*ids: str) -> tuple[int, int]:
+    async def register(*ids: str, lost: bool = False) -> tuple[int, int]:
         async with store.open_pool(settings.postgres) as pool, store.transaction(pool) as conn:
             made = await registrations.register(conn, ids, "events")
+            if lost:
+                raise store.StoreUnavailable("PostgreSQL is gone before the commit")
+        registrations.count(made)
         return len(made.new), len(made.over)
 
+    for _ in range(3):
+        with pytest.raises(store.StoreUnavailable):
+            await register("a", "b", lost=True)
     assert await register("a", "b", "c") == (2, 1)
     now[0] = 59.0
     assert await register("c") == (0, 1)

@@ -83,21 +83,6 @@ def test_what_root_made_is_handed_over_and_links_are_not_followed(
 
 
 @root_only
-def test_a_part_goes_back_to_its_user_after_a_start_as_root(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = made(place, "data", 0o755)
-    part = Part("part", (), user="nobody", folders=(data,))
-    for who in (NOBODY, None):
-        monkeypatch.setattr(process, "identity", lambda user, who=who: who)
-        process.write_files(part)
-    meanwhile = made(data, "points", 0o600, file=True)
-    monkeypatch.setattr(process, "identity", lambda user: NOBODY)
-    process.write_files(part)
-    assert {path.stat().st_uid for path in (data, meanwhile)} == {NOBODY.uid}
-
-
-@root_only
 def test_a_part_that_was_root_for_one_start_goes_back_to_its_user(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
