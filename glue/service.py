@@ -31,7 +31,8 @@ from glue.notify.deadman import DeadMan
 from glue.notify.fallback import Fallback
 from glue.retention import Retention
 from glue.series import Query
-from glue.settings import Settings
+from glue.settings import PROJECT, Settings
+from glue.stack.parts import mosquitto
 from glue.store import pooler
 from glue.sync.reconciler import Reconciler
 
@@ -135,7 +136,8 @@ def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
     yield "changes", state.changes.run()
     yield "live", state.live.run()
     yield "commands", state.commander.run()
-    yield "retained", RetainedControls(state.settings, state.pool).run()
+    obeyed = mosquitto.model(PROJECT).robots_read
+    yield "retained", RetainedControls(state.settings, state.pool, obeyed).run()
     yield "watch", state.watch.run()
     if state.reconciler is not None:
         yield "sync", state.reconciler.run(state.changes)

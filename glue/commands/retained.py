@@ -8,29 +8,29 @@ they are published; an empty retained message removes either. Robots that have g
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 import structlog
 
 from glue import store
 from glue.broker import Session
-from glue.core import commands
 from glue.core.events import Refusal
 from glue.settings import Settings
 from glue.store import refusals
 
 log = structlog.get_logger(__name__)
 
-TOPICS = (f"{commands.ROOT}/commands/#", f"{commands.ROOT}/{commands.EMERGENCY_STOP}/#")
 BATCH = 100
 
 
 class RetainedControls:
-    """One a process; it clears what it sees, and counts it in ``refused_messages``."""
+    """One a process; it clears what it sees on ``topics`` (filters of what robots obey), and counts
+    it in ``refused_messages``."""
 
-    def __init__(self, settings: Settings, pool: store.Pool) -> None:
+    def __init__(self, settings: Settings, pool: store.Pool, topics: Sequence[str]) -> None:
         self._pool = pool
         name = f"{settings.broker.glue_client_id}-retained-{secrets.token_hex(4)}"
-        self._session = Session(settings.broker, name, TOPICS, retained=True)
+        self._session = Session(settings.broker, name, topics, retained=True)
         self._uncounted: list[Refusal] = []
 
     async def run(self) -> None:

@@ -20,7 +20,8 @@ from glue import store
 from glue.broker import BrokerUnavailable, Session
 from glue.commands import Commander, Order, orders
 from glue.commands.retained import RetainedControls
-from glue.settings import Settings, load
+from glue.settings import PROJECT, Settings, load
+from glue.stack.parts import mosquitto as broker_part
 from glue.stack.probe import free_port
 from tests.api import is_problem, served
 from tests.commanding import Cuttable, command, commanding, fleet_of, simulating
@@ -406,7 +407,8 @@ async def test_retained_control_messages_are_cleared_at_the_start_and_when_they_
         robot.publish("tonypi/commands/r2", '{"type": "stop"}', 1)
         await robot.flush(10)
         assert len(await kept()) == len(RETAINED)
-        clearing = asyncio.create_task(RetainedControls(settings, api.pool).run())
+        obeyed = broker_part.model(PROJECT).robots_read
+        clearing = asyncio.create_task(RetainedControls(settings, api.pool, obeyed).run())
         try:
             await gone()
             robot.publish("tonypi/commands/r3", '{"type": "resume"}', 1, retain=True)
