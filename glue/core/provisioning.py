@@ -107,9 +107,20 @@ def _queries(rule: Rule) -> list[dict[str, Any]]:
         *([table] if table else []),
         _table("W", rule.limit_sql),
         _table("L", rule.recovery_sql),
-        _expression("M", "math", expression="($R - $W) / ($W - $L)"),
+        _expression("M", "math", expression=margin_expression(rule)),
         _expression("C", "threshold", expression="M", conditions=[condition]),
     ]
+
+
+def margin_expression(rule: Rule) -> str:
+    """Give :func:`glue.core.rule.margin` as an expression of Grafana's.
+
+    Grafana asks for limits and recovery limits one after the other, so while a limit is changed W
+    may be the old one and L the new. Only their distance counts here; its sign, which could then be
+    wrong and let a good reading fire, is taken from the rule's direction.
+    """
+    beyond = "$R - $W" if rule.direction == "high" else "$W - $R"
+    return f"({beyond}) / abs($W - $L)"
 
 
 def _series(ref: str, reading: SeriesReading) -> dict[str, Any]:
