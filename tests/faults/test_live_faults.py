@@ -59,6 +59,7 @@ def running() -> Iterator[Running]:
     try:
         cluster = programs.migrated_cluster(ground)
         ground.start(mosquitto.part(ground.site()))
+        ground.environ["GLUE_LIVE_LISTENERS_OF_USER"] = str(LISTENERS)
         settings = ground.settings(PGDATABASE=cluster.create("fleet").database, GRAFANA_URL="")
         ground.environ["PGDATABASE"] = "fleet"
         ground.start(glue_part.part(ground.site(settings)))

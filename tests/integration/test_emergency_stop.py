@@ -144,7 +144,7 @@ async def test_with_a_frozen_broker_it_says_that_nobody_may_have_stopped(
             perhaps = await api.post("operator", STOP)
             assert is_problem(perhaps, 503)
             assert "PERHAPS NOT STOPPED" in perhaps.json()["detail"]
-            assert time.monotonic() - start < 6
+            assert time.monotonic() - start < 15
     finally:
         await proxy.cut()
 
