@@ -152,7 +152,7 @@ class Page:
         try:
             answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         except BrowserError as error:
-            if "context" in str(error):
+            if "context" in str(error) or "navigated" in str(error):
                 return None
             raise
         return answer["result"].get("value")
