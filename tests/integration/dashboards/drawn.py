@@ -15,6 +15,13 @@ from typing import Any
 from tests.browser import Page
 
 NOTED = """
+window.asked = 0;
+const ask = window.fetch;
+window.fetch = (...given) => {
+  window.asked += 1;
+  // A moment more: what was answered has yet to be drawn.
+  return ask(...given).finally(() => setTimeout(() => { window.asked -= 1; }, 500));
+};
 for (const [name, what] of [['fillText', 'fillStyle'], ['stroke', 'strokeStyle'],
                             ['fill', 'fillStyle'], ['fillRect', 'fillStyle']]) {
   const draw = CanvasRenderingContext2D.prototype[name];
@@ -52,7 +59,8 @@ SEEN = """
       found.colours.push(...Object.keys(canvas.noted.colours));
     }
   }
-  return {loading: !!document.querySelector('[aria-label="Panel loading bar"]'), panels};
+  const bar = document.querySelector('[aria-label="Panel loading bar"]');
+  return {loading: window.asked > 0 || !!bar, panels};
 })()
 """
 
