@@ -79,7 +79,7 @@ def test_a_new_query_and_a_changed_override_do_not_shift_what_follows() -> None:
     found = diff.compare(ROBOT, theirs).changed
     assert {one.path: (one.ours, one.theirs) for one in found} == {
         "targets.A": (None, {"refId": "A", "query": "SELECT 1"}),
-        "fieldConfig.overrides.Voltage.properties.unit.value": ("volt", "mvolt"),
+        "fieldConfig.overrides.Voltage.properties.unit.value": ("suffix:V", "mvolt"),
     }
 
 
