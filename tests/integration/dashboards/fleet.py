@@ -114,7 +114,8 @@ def shown(ground: programs.Ground, cluster: programs.Cluster) -> Iterator[Shown]
         own["INFLUXDB_GRAFANA_TOKEN"] = admin.prepare(ground.settings(**own).influx).grafana
         settings = ground.settings(**own)
         accounts.prepare(settings.postgres, SecretStr(""))
-        base = int(time.time()) // 60 * 60 - 300
+        # An odd minute: windows of two minutes then end with the places that are farthest out.
+        base = (int(time.time()) - 360) // 120 * 120 + 60
         data.points(settings, base)
         history.points(settings, base)
         with psycopg.connect(database.dsn) as conn:
