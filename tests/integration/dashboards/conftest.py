@@ -9,7 +9,8 @@ import pytest
 from glue.settings import Influx
 from glue.stack.programs import grafana_binary, version_line
 from tests import programs
-from tests.conftest import RAN
+from tests.browser import Browser
+from tests.conftest import RAN, browsing
 from tests.integration.dashboards import fleet
 
 
@@ -28,3 +29,11 @@ def shown(
     request.config.stash[RAN]["Grafana"] = version_line(binary, "--version")
     with fleet.shown(ground, postgres) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Browser]:
+    with browsing(request, tmp_path_factory.mktemp("browser")) as started:
+        yield started

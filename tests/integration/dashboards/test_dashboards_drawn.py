@@ -7,21 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from tests.browser import Browser
-from tests.conftest import browsing
 from tests.integration.dashboards import drawn
 from tests.integration.dashboards.fleet import DASHBOARDS, LOOK_ALIKE, LOOKED_AT, UNTIL, Shown
 from tests.integration.dashboards.known_drawn import COLOURS, DRAWN, RANGES
 
 Look = Callable[..., Mapping[str, drawn.Panel]]
 EVERY = [(board, length) for board in COLOURS for length in RANGES]
-
-
-@pytest.fixture(scope="module")
-def browser(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Browser]:
-    with browsing(request, tmp_path_factory.mktemp("browser")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import Browser, Page, chromium
-from tests.conftest import RAN, browsing
+from tests.conftest import RAN
 from tests.integration.dashboards.fleet import SINCE, UNTIL, Shown
 
 QUIET = (
@@ -52,14 +52,6 @@ def page(
             request.config.stash[RAN]["Chromium"] = "ran"
             return document
     pytest.fail(f"the dashboard did not come up in the browser: {document[:2000]}")
-
-
-@pytest.fixture(scope="module")
-def browser(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Browser]:
-    with browsing(request, tmp_path_factory.mktemp("browser")) as started:
-        yield started
 
 
 @pytest.fixture
