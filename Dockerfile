@@ -13,8 +13,8 @@ ENV PYTHONUNBUFFERED=1 \
 
 WORKDIR /app
 
-# pg_dump and pg_restore of the server's major version, for `tonypi backup`; fonts for names in reports.
-RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql-client-15 fonts-noto-core fonts-wqy-microhei fonts-noto-color-emoji && rm -rf /var/lib/apt/lists/*
+# Fonts for names in reports. (pg_dump for `tonypi backup` comes from the server's image, init-postgres.)
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends fonts-noto-core fonts-wqy-microhei fonts-noto-color-emoji && rm -rf /var/lib/apt/lists/*
 
 # Packages first: they change less often than the code, and are kept as a layer of their own.
 COPY pyproject.toml requirements.lock glue/stack/runtime_lock.py /tmp/lock/

@@ -113,9 +113,18 @@ def _measurement(found: Mapping[str, Any]) -> MeasurementFacts:
     return MeasurementFacts(**{**found, "mixed": tuple(found["mixed"])})
 
 
-def check_fits(manifest: Manifest, owners: Mapping[str, str], known: Sequence[str]) -> None:
-    """Whether it can be restored into databases of ``owners`` by a program with the migrations
-    ``known``. Raises :class:`Unusable`."""
+def check_fits(
+    manifest: Manifest, owners: Mapping[str, str], known: Sequence[str], server: int | None
+) -> None:
+    """Whether it can be restored into databases of ``owners`` on a PostgreSQL ``server`` (its major
+    version; None: not known yet) by a program with the migrations ``known``. Raises
+    :class:`Unusable`."""
+    made_on = manifest.versions.get("postgresql", "")
+    if server and made_on and server < int(made_on.partition(".")[0]):
+        raise Unusable(
+            f"it was made on PostgreSQL {made_on}, and here is {server}, which does not read it; "
+            "restore it on the same major version or a newer one"
+        )
     for name, facts in manifest.databases.items():
         if name not in owners:
             raise Unusable(f"it holds a database {name!r} that this program does not know")

@@ -37,12 +37,14 @@ class Restored:
     reason: str
 
 
-def check(path: Path, settings: Settings, progress: Progress) -> Manifest:
-    """Read all of ``path``; raises what makes it unusable here. Touches nothing."""
+def check(path: Path, settings: Settings, server: int | None, progress: Progress) -> Manifest:
+    """Read all of ``path``; raises what makes it unusable here. Touches nothing. ``server`` is the
+    major version of PostgreSQL here, None where none is installed yet."""
     with progress.step("checking the archive") as step:
         manifest = archive.verify(path, lambda n: step.tick(megabytes(n)))
     ours, theirs = store.databases(settings)
-    check_fits(manifest, {"glue": ours.owner, "grafana": theirs.owner}, migrations.names())
+    owners = {"glue": ours.owner, "grafana": theirs.owner}
+    check_fits(manifest, owners, migrations.names(), server)
     return manifest
 
 

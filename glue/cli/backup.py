@@ -35,9 +35,9 @@ from glue.stack import secrets as stack_secrets
 from glue.stack.home import Home, HomeUnusable
 from glue.stack.install import InstallFailed
 from glue.stack.process import StartFailed
-from glue.stack.programs import ProgramMissing, Programs
+from glue.stack.programs import ProgramMissing, Programs, postgres_major
 from glue.stack.progress import Progress
-from glue.store import StoreError, migrations
+from glue.store import StoreError, dump, migrations
 
 FAILED = 1
 UNUSABLE = 2
@@ -108,12 +108,12 @@ def backup(
                 "docker compose exec -T glue tonypi backup --to - > FILE"
             )
         with _databases(place):
+            tools = quiet.dump_tools(place.programs, dump.server_major(place.settings.postgres.dsn))
             if dry_run:
                 found = create.look(place.settings, place.environment, path.parent)
                 _show_contents(found, path, as_json)
                 return
             began = time.monotonic()
-            tools = quiet.dump_tools(place.programs)
             made = create.create(place.settings, tools, place.environment, path, place.progress)
         if piped:
             _pour(path)
@@ -141,7 +141,10 @@ def restore(
     with _told("restore"), _file(file) as path:
         place = _place(as_json)
         began = time.monotonic()
-        manifest = restoring.check(path, place.settings, place.progress)
+        server = _server(place)
+        manifest = restoring.check(path, place.settings, server, place.progress)
+        if server:
+            quiet.dump_tools(place.programs, server)
         kept = restoring.kept_secrets(path)
         signature = _check_signature(place, path, unverified or plan_only)
         facts = {**_plan(place, manifest, path), "signature": signature}
@@ -170,7 +173,8 @@ def _restore_native(place: _Place, file: Path, kept: Mapping[str, str]) -> resto
             # Bucket, roles and the accounts' tokens, before there is anything to put into them.
             site = accounts.prepare(home, home.site())
             comes = {**secrets.merged(stack_secrets.read(home.path), kept)}
-            tools = quiet.dump_tools(site.programs)
+            server = dump.server_major(site.settings.postgres.admin_dsn)
+            tools = quiet.dump_tools(site.programs, server)
             return restoring.restore(
                 file, site.settings, tools, lambda: quiet.adopt(home, comes), progress
             )
@@ -218,14 +222,22 @@ def _restore_there(place: _Place, file: Path) -> restoring.Restored:
     token = SecretStr(admin.prepare(settings.influx).admin)
     influx = settings.influx.model_copy(update={"token": token})
     settings = settings.model_copy(update={"influx": influx})
-    tools = quiet.dump_tools(place.programs)
+    tools = quiet.dump_tools(place.programs, dump.server_major(settings.postgres.admin_dsn))
     return restoring.restore(file, settings, tools, accounts_there, place.progress)
 
 
 def _place(as_json: bool) -> _Place:
     settings = settings_module.load()
-    home = Home(settings.stack.home) if quiet.is_native(os.environ) else None
+    home = Home(settings.stack.home) if quiet.is_native(settings) else None
     return _Place(settings, home, Progress(sys.stderr if as_json else None))
+
+
+def _server(place: _Place) -> int | None:
+    """Major version of the PostgreSQL to restore into; None where none is installed yet."""
+    if place.home is None:
+        return dump.server_major(place.settings.postgres.admin_dsn)
+    program = place.home.site().programs.find("postgres")
+    return postgres_major(program) if program else None
 
 
 def _databases(place: _Place) -> Any:

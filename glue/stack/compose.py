@@ -37,7 +37,7 @@ ONLY_HERE = {
     "GRAFANA_IMAGE": "Another Grafana, 11 or newer.",
     "INFLUXDB_IMAGE": "Another InfluxDB 2.",
     "MOSQUITTO_IMAGE": "Another Mosquitto 2.0.",
-    "POSTGRES_IMAGE": "Another PostgreSQL; a newer major version does not read an older's data.",
+    "POSTGRES_IMAGE": "Another PostgreSQL; only the major version that wrote data reads them.",
     "TELEGRAF_IMAGE": "Another Telegraf.",
     "INFLUXDB_MEMORY": "What InfluxDB tries to stay below (GOMEMLIMIT).",
     "TELEGRAF_MEMORY": "What Telegraf tries to stay below.",
@@ -133,6 +133,9 @@ def up(robots: int, checkout: Path = PROJECT) -> None:
     wait = ("--wait", "--wait-timeout", str(SERVES_WITHIN))
     environ = {"ROBOTS": str(robots)}
     if _run(checkout, *profile, "up", "--detach", "--build", *wait, environ=environ):
+        # A first step that ended says why, and nothing that waits for it was started.
+        for service in filter(lambda name: name.startswith("init-"), unhealthy(checkout)):
+            _run(checkout, "logs", "--no-log-prefix", "--tail", "20", service)
         raise ComposeFailed(
             "not everything became healthy; `docker compose ps --all` says what, and "
             "`docker compose logs NAME` why"

@@ -16,12 +16,11 @@ from glue.settings import PROJECT, Settings, given
 from glue.stack import home as homes
 from glue.stack import lan, ports, process, recovery, secrets
 from glue.stack.home import Home
-from glue.stack.install.machine import look, number
+from glue.stack.install.machine import look
 from glue.stack.install.plan import plan
 from glue.stack.part import Site
 from glue.stack.parts import grafana
 from glue.stack.preflight import Facts, Room
-from glue.stack.programs import Programs, version_line
 from glue.store import libpq
 
 SOURCES = ("glue/**/*.py", "telegraf/*", "provisioning/**/*.yml", "pyproject.toml")
@@ -59,8 +58,6 @@ def gather(home: Home, site: Site, environ: Mapping[str, str]) -> Facts:
         build=room(Path.home()),
         secrets_lost=has_data and not running and not _all_known(known, from_elsewhere),
         misfits=() if running else tuple(_misfits(home, site.settings)),
-        cluster_version=cluster_version(home.path),
-        server_version=server_version(site.programs),
         running_checkout=running_checkout(home) if running else "",
         elsewhere=elsewhere(exported(site.settings)),
         remembered=remembered(known, from_elsewhere),
@@ -146,20 +143,6 @@ def room(path: Path) -> Room:
     """Free space on the disk that ``path`` is or will be on."""
     there = next(folder for folder in (path, *path.parents) if folder.exists())
     return Room(str(path), shutil.disk_usage(there).free // MB)
-
-
-def cluster_version(home: Path) -> int | None:
-    """Major version of the PostgreSQL that made this home's cluster."""
-    try:
-        return int((home / "data" / "postgres" / "cluster" / "PG_VERSION").read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def server_version(programs: Programs) -> int | None:
-    """Major version of the PostgreSQL that would be started."""
-    server = programs.find("postgres")
-    return number(version_line(server, "--version"))[0] or None if server else None
 
 
 def running_checkout(home: Home) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 from glue import settings as settings_module
 from glue.stack import lan, listeners, pidfiles, ports, secrets
 from glue.stack.part import Site
-from glue.stack.parts import influxdb
+from glue.stack.parts import influxdb, postgres
 from glue.stack.programs import Programs
 
 OURS = ("data", "logs", "run")
@@ -56,8 +56,11 @@ class Home:
         """Settings of this home (``stack.env`` included) with the programs of the machine."""
         merged = {**(os.environ if environ is None else environ), "TONYPI_HOME": str(self.path)}
         settings = settings_module.load(merged)
-        influx = influxdb.wanted(self.path, settings.influx)
-        programs = Programs(grafana_home=settings.grafana.home, influxdb=influx)
+        programs = Programs(
+            grafana_home=settings.grafana.home,
+            influxdb=influxdb.wanted(self.path, settings.influx),
+            postgres=postgres.written(self.path),
+        )
         return Site(settings, self.path, programs)
 
     def read_state(self) -> dict[str, Any]:

@@ -69,8 +69,6 @@ class Facts:
     secrets_lost: bool = False
     misfits: tuple[str, ...] = ()
     """Systems whose data know another password than the settings: PostgreSQL, InfluxDB, Grafana."""
-    cluster_version: int | None = None
-    server_version: int | None = None
     running_checkout: str = ""
     """Where the stack that runs in this home was started from, when it is not from here."""
     elsewhere: tuple[str, ...] = ()
@@ -215,11 +213,6 @@ def _home(facts: Facts) -> list[Finding]:
         what = f"{facts.home} is in use by the stack started from {facts.running_checkout}"
         do = "`tonypi down` and `tonypi up` run this checkout on its data; TONYPI_HOME sets another"
         found.append(Finding("warning", "home", what, do))
-    old, here = facts.cluster_version, facts.server_version
-    if old and here and old != here:
-        what = f"the data in {facts.home} were written by PostgreSQL {old}, and here is {here}"
-        do = f"install PostgreSQL {old}, `tonypi backup` with it, and restore into a new home"
-        found.append(Finding("error", "data", what, do))
     return found
 
 

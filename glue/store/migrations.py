@@ -105,6 +105,11 @@ def grants() -> str:
     return (FOLDER / "post-apply.sql").read_text(encoding="utf-8")
 
 
+def natural_order() -> str:
+    """SQL that makes the collation in which lists of robots are sorted, as this server can."""
+    return (FOLDER / "0032_natural_order.sql").read_text(encoding="utf-8")
+
+
 def checks() -> str:
     """SQL that turns rules that hold for what is new into rules that hold for every row, where the
     rows allow it; harmless twice."""

@@ -202,7 +202,7 @@ def main() -> int:
                 image.run([*image.entrypoint, *look])
                 print(f"{time.monotonic() - began:6.1f} s  tonypi {' '.join(look)}", flush=True)
             print(image.run([*image.entrypoint, "init", "broker", "--into", "/tmp/again"]).strip())
-            print("user", image.run(["id", "-un"]).strip(), image.run(["pg_dump", "-V"]).strip())
+            print("user", image.run(["id", "-un"]).strip())
         except StepFailed as error:
             print(f"failed: {error}", file=sys.stderr)
             return 1

@@ -19,6 +19,8 @@ from glue.backup.manifest import DatabaseFacts, Manifest, MeasurementFacts, Unus
 from glue.core.line_protocol import lines, series_key
 from glue.series.query import SeriesError
 from glue.series.transfer import Count, _Batches, dropped, gzip_members, next_width
+from glue.settings import load
+from glue.stack.quiet import is_native
 
 MADE = Manifest(
     made_at="2026-01-02T03:04:05+00:00",
@@ -179,11 +181,18 @@ def test_another_kind_of_file_is_refused() -> None:
 
 
 def test_a_backup_of_a_newer_release_or_another_owner_is_refused() -> None:
-    manifests.check_fits(MADE, OWNERS, KNOWN)
+    manifests.check_fits(MADE, OWNERS, KNOWN, 15)
     with pytest.raises(Unusable, match="newer release"):
-        manifests.check_fits(MADE, OWNERS, ("0000_before",))
+        manifests.check_fits(MADE, OWNERS, ("0000_before",), None)
     with pytest.raises(Unusable, match="PGUSER=glue"):
-        manifests.check_fits(MADE, {**OWNERS, "glue": "robots"}, KNOWN)
+        manifests.check_fits(MADE, {**OWNERS, "glue": "robots"}, KNOWN, None)
+
+
+def test_a_backup_goes_into_the_same_postgresql_or_a_newer_one() -> None:
+    for server in (15, 18, None):
+        manifests.check_fits(MADE, OWNERS, KNOWN, server)
+    with pytest.raises(Unusable, match=r"made on PostgreSQL 15\.1, and here is 14"):
+        manifests.check_fits(MADE, OWNERS, KNOWN, 14)
 
 
 def test_differences_name_the_tables() -> None:
@@ -238,3 +247,22 @@ def test_an_archive_is_signed_and_who_changes_it_cannot_sign_it(tmp_path: Path) 
         out.finish(made)
     assert signature(forged, "our secret") == "other"
     assert signature(archive(tmp_path / "older.tar"), "our secret") == "none"
+
+
+@pytest.mark.parametrize(
+    ("given", "native"),
+    [
+        ({}, True),
+        ({"PGHOST": "localhost"}, True),
+        ({"DATABASE_URL": "postgresql://glue:x@127.0.0.1/tonypi"}, True),
+        ({"DATABASE_URL": "jdbc:postgresql://localhost:5433/tonypi"}, True),
+        ({"DATABASE_URL": "jdbc:postgresql://db.example/tonypi"}, False),
+        ({"DATABASE_URL": "postgresql:///tonypi?host=db.example"}, False),
+        ({"DATABASE_URL": "postgresql:///tonypi?host=/run/postgresql"}, False),
+        ({"PGHOST": "postgres"}, False),
+    ],
+)
+def test_whose_database_it_is_follows_every_spelling(
+    given: dict[str, str], native: bool, tmp_path: Path
+) -> None:
+    assert is_native(load({"TONYPI_HOME": str(tmp_path), **given})) == native

@@ -19,12 +19,12 @@ from pydantic import SecretStr
 from glue import environment
 from glue import settings as settings_module
 from glue.settings import GROUPS, PROJECT, Settings
-from glue.stack import compose, containers, lan
+from glue.stack import compose, containers, lan, programs
 from glue.stack.home import Home
 from glue.stack.parts import grafana, mosquitto, postgres
 
 TEXT = (PROJECT / "docker-compose.yml").read_text()
-ONE_SHOT = {"init-broker", "init-accounts"}
+ONE_SHOT = {"init-broker", "init-postgres", "init-accounts"}
 SECRETS = {name: f"<{name}>" for name in (*containers.REQUIRED, *compose.BROKER_LOGINS)}
 
 INNERMOST = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?:(:-|:\?)([^${}]*))?\}")
@@ -85,7 +85,7 @@ def test_every_variable_is_a_setting_or_listed():
 def test_what_a_service_is_given_are_settings_of_ours_or_of_its_image():
     settings = {str(f.validation_alias) for g in GROUPS.values() for f in g.model_fields.values()}
     of_images = re.compile(
-        r"(?i:no_proxy)|GF_PATHS_|GRAFANA_DASHBOARDS_DIR|GOMEMLIMIT|INFLUXD_|POSTGRES_INITDB"
+        r"(?i:no_proxy)|GF_PATHS_|GRAFANA_DASHBOARDS_DIR|GOMEMLIMIT|INFLUXD_|POSTGRES_INITDB|PGDATA"
     )
     for name, service in services().items():
         for variable in service.get("environment", {}):
@@ -142,6 +142,7 @@ def test_each_waits_for_what_it_needs():
     for name in ("telegraf", "grafana", "glue"):
         assert before(name) >= {"init-accounts", "postgres", "influxdb"}, name
     assert before("mosquitto") == {"init-broker"}
+    assert before("postgres") == {"init-postgres"}
     assert before("simulator") >= {"glue", "telegraf", "mosquitto"}
 
 
@@ -173,8 +174,24 @@ def test_files_are_mounted_from_the_checkout_read_only():
         # The glue compares what Grafana holds with them.
         "/app/grafana/dashboards": (PROJECT / "grafana" / "dashboards", True),
         "/app/provisioning": (PROJECT / "provisioning", True),
+        "/tonypi/before_start.sh": (PROJECT / "postgres" / "before_start.sh", True),
     }
     assert all(source.exists() for source, _ in mounts.values())
+
+
+@pytest.mark.parametrize("image", ["postgres:17-alpine", "postgres:18"])
+def test_any_postgresql_finds_its_data_and_the_glue_its_client(image):
+    ours = services(POSTGRES_IMAGE=image)
+    assert ours["init-postgres"]["image"] == ours["postgres"]["image"] == image
+    # 18 moved both, and refuses a volume in the old place unless it is told so.
+    data = ours["postgres"]["environment"]["PGDATA"]
+    assert f"postgres-data:{data}" in ours["postgres"]["volumes"]
+    *_, checked, client = ours["init-postgres"]["entrypoint"]
+    assert {f"postgres-data:{checked}:ro", f"postgres-client:{client}"} <= set(
+        ours["init-postgres"]["volumes"]
+    )
+    (place,) = [v.split(":")[1] for v in ours["glue"]["volumes"] if "postgres-client" in v]
+    assert Path(place) / "bin" in programs.postgres_places()
 
 
 def test_postgres_has_the_native_runs_options():
@@ -435,6 +452,17 @@ def test_what_compose_is_asked(docker, tmp_path, monkeypatch):
     docker("exit 1")
     with pytest.raises(compose.ComposeFailed, match="docker compose ps"):
         compose.up(0, tmp_path)
+
+
+def test_the_words_of_a_first_step_that_failed_are_shown(docker, tmp_path):
+    asked = docker(
+        'case "$*" in *" up "*) exit 1;; *) echo init-broker exited 0; echo init-postgres exited 1;'
+        " esac"
+    )
+    with pytest.raises(compose.ComposeFailed):
+        compose.up(0, tmp_path)
+    shown = [line for line in asked.read_text().splitlines() if " logs " in line]
+    assert [line.split()[-1] for line in shown] == ["init-postgres"]
 
 
 def test_who_does_not_serve_is_named(docker, tmp_path):

@@ -25,8 +25,6 @@ GOOD = Facts(
     clock_synchronised=True,
     data=Room("/srv/home", 20_000),
     build=Room("/root", 20_000),
-    cluster_version=15,
-    server_version=15,
 )
 TELEGRAF = Get("telegraf", "go", "Telegraf, built with Go")
 
@@ -74,7 +72,6 @@ def test_a_machine_that_tells_nothing_is_not_suspected() -> None:
         ({"misfits": ("PostgreSQL",)}, "warning", "secrets", "PostgreSQL get"),
         ({"secrets_lost": True, "misfits": ("Grafana",)}, "warning", "secrets", "env is gone"),
         ({"running_checkout": "/old/clone"}, "warning", "home", "/old/clone"),
-        ({"cluster_version": 13}, "error", "data", "PostgreSQL 13"),
         ({"duckdb": "/usr/bin/duckdb"}, "note", "security", "/usr/bin/duckdb is here"),
         ({"elsewhere": ("PGHOST (or DATABASE_URL)",)}, "error", "settings", "PGHOST (or"),
         ({"unused": ("PGSERVICE",)}, "warning", "settings", "PGSERVICE"),
@@ -98,7 +95,7 @@ def test_little_space_for_builds_matters_only_where_something_is_built() -> None
 
 
 def test_errors_stand_first() -> None:
-    facts = replace(GOOD, clock_synchronised=False, cluster_version=13, gets=(TELEGRAF,))
+    facts = replace(GOOD, clock_synchronised=False, elsewhere=("PGHOST",), gets=(TELEGRAF,))
     assert [f.level for f in findings(facts)] == ["error", "warning", "note"]
 
 

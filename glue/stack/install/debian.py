@@ -7,6 +7,7 @@ kept from starting at the next boot.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -36,7 +37,8 @@ def get(packages: list[str], step: Step) -> None:
         command.run(
             [*APT, "install", "-y", "-q", "--no-install-recommends", *packages], step, QUIET
         )
-    for service in {"mosquitto", "postgresql"} & set(packages):
+    # postgresql-15 is the service postgresql, too.
+    for service in {"mosquitto", "postgresql"} & {re.sub(r"-\d+$", "", p) for p in packages}:
         _not_at_boot(service)
 
 

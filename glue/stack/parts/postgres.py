@@ -65,6 +65,15 @@ def part(site: Site, options: dict[str, str] | None = None) -> Part:
     )
 
 
+def written(home: Path) -> int | None:
+    """Major version of the PostgreSQL that made this home's cluster; None before the first start,
+    or where we may not look."""
+    try:
+        return int((home / "data" / "postgres" / "cluster" / "PG_VERSION").read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def _create(site: Site, cluster: Path, user: str | None) -> None:
     """Run ``initdb`` once. A half-made cluster (power cut) is started afresh."""
     if (cluster / "PG_VERSION").exists():
