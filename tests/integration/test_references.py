@@ -137,6 +137,13 @@ async def test_paths_suggest_what_was_meant(api: Api) -> None:
         answer = await api.get("viewer", path)
         assert is_problem(answer, 404)
         assert "did you mean lab-pi1?" in answer.json()["detail"]
+    for path, body in (
+        ("/jobs", {"robot_id": "lab-p1", "task_name": "sort", "items_total": 3, "confirm": True}),
+        ("/robots/lab-p1/commands", {"command": {"type": "stop"}, "confirm": True}),
+    ):
+        answer = await api.post("operator", path, body)
+        assert is_problem(answer, 404)
+        assert "did you mean lab-pi1?" in answer.json()["detail"], path
     answer = await api.post("operator", "/robots/maintenance", {"robot_ids": ["lab-p1"]})
     assert "did you mean lab-pi1?" in answer.json()["errors"][0]["why"]
     assert "hall-2" in (await api.get("viewer", "/groups/hall2")).json()["detail"]

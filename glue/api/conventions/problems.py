@@ -75,10 +75,12 @@ class ProblemError(Exception):
 
 
 class NotFound(ProblemError):
-    """404 for a thing that is not there."""
+    """404 for a thing that is not there. ``named``: what was given outside of the path, by the name
+    of its filter (``robot_id``); the nearest that is there is suggested."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, named: Mapping[str, str] | None = None) -> None:
         super().__init__(404, detail)
+        self.named = dict(named or {})
 
 
 class Refused(ProblemError):
@@ -160,8 +162,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
-    if error.status == 404:
-        error.detail += await _nearest(request)
+    if isinstance(error, NotFound):
+        error.detail += await _nearest(request, {**request.path_params, **error.named})
     request.state.refused_because = error.detail
     return answer(request.url.path, error)
 
@@ -197,9 +199,9 @@ async def _on_unavailable(request: Request, error: Exception) -> Response:
     )
 
 
-async def _nearest(request: Request) -> str:
-    """What the path may have meant to name, as a sentence."""
-    wanted = {name: request.path_params.get(name) for name in references.FILTERS}
+async def _nearest(request: Request, named: Mapping[str, Any]) -> str:
+    """What the request may have meant to name, as a sentence."""
+    wanted = {name: named.get(name) for name in references.FILTERS}
     try:
         async with transaction(request.app.state.pool) as conn:
             await references.check_filters(conn, wanted)

@@ -102,7 +102,7 @@ def reachable(
 ) -> rows.Row:
     """The robot, when it can be told a ``kind``. Raises 404, 409."""
     if robot is None:
-        raise NotFound(f"There is no robot {robot_id}.")
+        raise NotFound(f"There is no robot {robot_id}.", {"robot_id": robot_id})
     if robot["removed"]:
         raise ProblemError(409, f"Robot {robot_id} is removed; restore it first.", "removed")
     if robot["registration"] != "accepted":
