@@ -285,9 +285,8 @@ def _table(facts: dict[str, Any]) -> None:
 
 
 def _last(refused: dict[str, Any]) -> str:
-    if not refused.get("last_at"):
-        return f" ({refused['last_detail']})" if refused.get("last_detail") else ""
-    return f", last {refused['last_at']:%Y-%m-%d %H:%M:%S} UTC: {refused['last_detail']}"
+    at, detail = refused.get("last_at"), refused.get("last_detail")
+    return (f", last {at:%Y-%m-%d %H:%M:%S} UTC" if at else "") + (f": {detail}" if detail else "")
 
 
 def _retention(told: dict[str, Any]) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from glue import store
-from glue.series.query import Query, SeriesError
+from glue.series.query import Query, Series, SeriesError
 from glue.settings import Settings
 from glue.stack import home as homes
 from glue.stack.home import Home
@@ -92,23 +93,29 @@ def _in_step(settings: Settings, beats: dict[str, heartbeats.Heartbeat]) -> str 
 
 async def refused_metrics(settings: Settings) -> list[Facts]:
     """Messages that Telegraf refused, as far back as the bucket keeps them."""
+    by = 'FROM "refused" GROUP BY "topic", "reason"'
     async with Query(settings.influx, timeout=5.0) as query:
-        found = await query.query(
-            'SELECT sum("count") AS "count" FROM "refused" GROUP BY "topic", "reason"'
-        )
+        totals = await query.query(f'SELECT sum("count") AS "count" {by}')
+        # A sum has no time of its own.
+        newest = await query.query(f'SELECT last("count") {by}')
+    last_at = {_whose(s): datetime.fromtimestamp(s.last("time") / 1000, UTC) for s in newest}
     return [
         _by(
             "telegraf",
             Refused(
-                topic=series.tags.get("topic", ""),
-                reason=series.tags.get("reason", ""),
+                *_whose(series),
                 count=int(series.last("count") or 0),
-                last_at=None,
+                last_at=last_at.get(_whose(series)),
                 last_detail=HINTS.get(series.tags.get("reason", "")),
             ),
         )
-        for series in found
+        for series in totals
     ]
+
+
+def _whose(series: Series) -> tuple[str, str]:
+    """Topic and reason of a refusal."""
+    return series.tags.get("topic", ""), series.tags.get("reason", "")
 
 
 def _by(who: str, refused: Refused) -> Facts:

@@ -79,6 +79,9 @@ async def test_every_page_opens_with_a_long_past(quiet_console: Console) -> None
     await visitor.get("/status")
     assert "tonypi/battery" in visitor.text and "telegraf" in visitor.text
     assert "1,234,567" in visitor.text
+    # Telegraf's refusals have the time of the newest beside them, as ours have.
+    (refused,) = re.findall(r"<tr>(?:(?!</tr>).)*tonypi/battery.*?</tr>", visitor.text, re.DOTALL)
+    assert "<time" in refused, refused
 
 
 async def test_every_page_opens_with_nothing(quiet_console: Console) -> None:
