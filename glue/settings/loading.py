@@ -126,8 +126,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     home = Path(env.get("TONYPI_HOME") or _default_home())
     kept = addresses.spelled_out(envfile.read(home / STACK_ENV, None).values)
     here = given(env)
-    if addresses.of_another_server(here, kept):
-        kept = {n: v for n, v in kept.items() if n not in (addresses.DATABASE, *addresses.PARTS)}
+    not_theirs = addresses.of_other_servers(here, kept)
+    kept = {name: value for name, value in kept.items() if name not in not_theirs}
     merged = {**without_other_form(kept, here), **here}
     merged["TONYPI_HOME"] = str(home)
     groups: dict[str, Any] = {name: _build(group, merged) for name, group in GROUPS.items()}

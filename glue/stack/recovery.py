@@ -85,6 +85,7 @@ def doors(home: Path, settings: Settings) -> dict[str, Door]:
     generation = influxdb.written(home)
     series = data / influxdb.FOLDERS[generation or 1]
     cluster = data / "postgres" / "cluster"
+    grafanas = settings.grafana.admin_password.get_secret_value()
     return {
         "postgres": Door(
             "PostgreSQL",
@@ -102,8 +103,9 @@ def doors(home: Path, settings: Settings) -> dict[str, Door]:
         "grafana": Door(
             "Grafana",
             data / "grafana",
-            (data / "grafana").is_dir() and (cluster / "PG_VERSION").exists(),
-            settings.grafana.admin_password.get_secret_value(),
+            # Without a password it is another Grafana, elsewhere, that is used now.
+            bool(grafanas) and (data / "grafana").is_dir() and (cluster / "PG_VERSION").exists(),
+            grafanas,
         ),
     }
 

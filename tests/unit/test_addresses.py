@@ -1,9 +1,11 @@
 """Addresses as people paste them: taken, or refused by the setting's name and without a secret."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
 
+from glue.environment import exported
 from glue.settings import SettingsError, load
 
 SOCKET = ("/run/postgresql", 5432, "robots", "me", "")
@@ -112,6 +114,42 @@ def test_another_database_is_not_completed_with_what_was_kept_of_ours(given, els
     )
     postgres = load({"TONYPI_HOME": str(elsewhere)} | given).postgres
     assert postgres.dsn == "postgresql://ada@db.example.org:5432/prod"
+
+
+OURS = {
+    "INFLUXDB_URL": "http://127.0.0.1:8087",
+    "INFLUXDB_TOKEN": "tonypi:generated",
+    "INFLUXDB_GRAFANA_TOKEN": "grafana:generated",
+    "GRAFANA_URL": "http://127.0.0.1:3001",
+    "GF_SECURITY_ADMIN_PASSWORD": "generated",
+    "MQTT_BROKER_PORT": "1884",
+    "MQTT_PASSWORD": "generated",
+    "PGPORT": "5433",
+    "POSTGRES_PASSWORD": "generated",
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "goes"),
+    [
+        ({"INFLUXDB_URL": "http://series.example:8086"}, "INFLUXDB"),
+        ({"GRAFANA_URL": "https://grafana.example"}, "GRAFANA|GF_"),
+        ({"MQTT_BROKER_HOST": "mqtt://broker.example"}, "MQTT"),
+        ({"PGHOST": "db.example"}, "PG|POSTGRES"),
+        ({"INFLUXDB_URL": "http://localhost:8087", "PGHOST": "::1"}, "nothing"),
+        ({"MQTT_BROKER_HOST": "192.0.2.7", "TONYPI_BIND": "192.0.2.7"}, "nothing"),
+    ],
+)
+def test_what_was_kept_of_our_server_is_not_sent_to_another(given, goes, elsewhere):
+    text = "".join(f"{name}={value}\n" for name, value in OURS.items())
+    (elsewhere / "stack.env").write_text(text)
+    found = exported(load({"TONYPI_HOME": str(elsewhere)} | given))
+    own = {name for name, value in OURS.items() if found.get(name) == value}
+    assert own == {name for name in OURS if not re.match(goes, name)} - set(given)
+    # Said once for that server, it holds.
+    (elsewhere / "stack.env").write_text(text + "".join(f"{n}={v}\n" for n, v in given.items()))
+    found = exported(load({"TONYPI_HOME": str(elsewhere)} | given))
+    assert {name for name, value in OURS.items() if found.get(name) == value} == OURS.keys() - given
 
 
 @pytest.mark.parametrize("host", ["localhost", "db.example.org"])
