@@ -4,7 +4,7 @@
 ``$LOCAL(s)`` ``$SPACED(s)`` ``$ZONED(s zone)`` ``$AUTUMN(s)`` ``$UTC(s)`` ``$EPOCH(s)``
 ``$EPOCH_MS(s)`` (the instant ``s`` seconds from the start of the run, as the fleet's, a zone's …
 clock shows it), ``$REPEAT(text n)`` and ``$HEX(bytes)``. ``out.lp`` has ``T-5`` for such an
-instant, ``ARRIVAL`` for the time of arrival, and offsets of clocks rounded to ten seconds.
+instant, ``ARRIVAL`` for the time of arrival, and offsets of clocks and lags rounded to ten seconds.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class Run:
     def _normal(self, line: str) -> str:
         body, _, stamp = line.rpartition(" ")
         body = re.sub(
-            r"offset_s=(-?[\d.e+-]+)",
-            lambda m: f"offset_s=~{round(float(m[1]) / 10) * 10}",
+            r"(offset_s|lag_s)=(-?[\d.e+-]+)",
+            lambda m: f"{m[1]}=~{round(float(m[2]) / 10) * 10}",
             body,
         )
         off_us = int(stamp) / 1000 - self.start.timestamp() * 1e6 - FRACTION_US

@@ -1,5 +1,5 @@
-"""How the pipeline is: each loop's sign of life, who evaluates the rules, what was removed because
-its time was over, and which messages were refused."""
+"""How the pipeline is: each loop's sign of life, who evaluates the rules, how long messages queue,
+what was dropped, removed because its time was over, or refused."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from glue import store
 from glue.api.conventions import access
 from glue.api.conventions.fields import Reply, Utc
 from glue.api.conventions.problems import documented
+from glue.stack import report
 from glue.store import heartbeats, refusals
 
 router = access.router("service", access.PREFIX)
@@ -37,10 +38,30 @@ class Removed(Reply):
     bucket_days: float | None = Field(None, description="Points are kept so long.")
 
 
+class Queue(Reply):
+    """The broker's queue between robots and InfluxDB. Null is what is not known now."""
+
+    lag_s: float | None = Field(description="Age of the newest readings that can be queried.")
+    events_lag_s: float | None = Field(description="Age of the newest event that was recorded.")
+    messages: int | None = Field(description="That the broker keeps for its sessions.")
+    messages_limit: int = Field(description="Of one session (`MQTT_QUEUE_MESSAGES`).")
+    bytes: int | None = Field(description="Of payload, of those messages.")
+    bytes_limit: int = Field(description="Of one session (`MQTT_QUEUE_BYTES`).")
+    growth: float | None = Field(description="Messages a second; below 0 the queue drains.")
+    minutes_left: float | None = Field(description="Until it is full at that rate.")
+    bound: str | None = Field(description="The part that does not keep up; empty: all do.")
+    buffer: int | None = Field(description="Points that wait in Telegraf for InfluxDB.")
+    dropped: int = Field(description="Messages dropped in a loss of the last quarter of an hour.")
+    dropped_since: Utc | None = Field(description="When the last loss began.")
+    dropped_last: Utc | None
+    dropped_total: int
+
+
 class Status(Reply):
-    """The pipeline. `retention` is null until it first looked."""
+    """The pipeline. `retention` and `queue` are null until they were first looked at."""
 
     evaluator: str | None = Field(description="`grafana` or `standby`.")
+    queue: Queue | None
     loops: list[Loop]
     retention: Removed | None
     live_streams: int = Field(description="Open now, in this process.")
@@ -65,12 +86,14 @@ class Refusals(Reply):
 
 @router.get("/status", responses=documented(401, 403, 503))
 async def read_status(request: Request, user: access.Viewer) -> Status:
-    """Each loop of the service, and what retention removed."""
+    """Each loop of the service, the broker's queue, and what retention removed."""
     async with store.transaction(request.app.state.pool) as conn:
         beats = await heartbeats.read(conn)
     now = datetime.now(UTC)
     evaluator, retention = beats.get("evaluator"), beats.get("retention")
+    queue = report.queue_now(beats, now)
     return Status(
+        queue=Queue.model_validate(queue) if queue else None,
         evaluator=evaluator.details.get("evaluator") if evaluator else None,
         loops=[_loop(name, beats[name], now) for name in sorted(beats)],
         retention=Removed(at=retention.at, **retention.details) if retention else None,

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from glue import settings as settings_module
 from glue.cli import compose, preflight, welcome
-from glue.core import demo
+from glue.core import demo, queue_words
 from glue.settings import SettingsError
 from glue.stack import control, home, lan, plan, report
 from glue.stack.home import Home
@@ -227,7 +227,8 @@ def _confirmed(path: Path) -> bool:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Everything, for scripts.")] = False,
 ) -> None:
-    """Each part, who evaluates the rules and why, and which messages were refused.
+    """Each part, who evaluates the rules and why, the broker's queue, which messages were dropped
+    or refused.
 
     Exit codes: 0 everything serves, 2 settings unusable, 3 nothing runs, 4 some part does not
     serve.
@@ -270,6 +271,8 @@ def _table(facts: dict[str, Any]) -> None:
         console.print(f"accounts and tables: {facts['trouble']}", markup=False)
     if charge := facts["evaluator"]:
         console.print(f"evaluator: {charge['name'] or 'unknown'} ({charge.get('reason', '')})")
+    for line in queue_words.sentences(facts["queue"]) if facts["queue"] else ():
+        console.print(line, markup=False)
     for refused in facts["refused"]:
         console.print(
             f"refused by {refused['by']}: {refused['count']} × {refused['reason']} "

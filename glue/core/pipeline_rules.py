@@ -6,7 +6,8 @@ silent is a setting, which comes with the reading.
 
 from __future__ import annotations
 
-from glue.core.metrics import Severity
+from glue.core.broker_queue import LATE_S
+from glue.core.metrics import Direction, Severity
 from glue.core.rule import Rule, SeriesReading, TableReading
 
 EVENTS_STOPPED_AFTER = 15
@@ -22,7 +23,14 @@ CLOCK_OFF = 60
 REFUSED = 10
 """Messages or fields that Telegraf refused within a rule's window: fewer are a robot's hiccup."""
 
+FULL_IN = 30
+"""Minutes until the broker's queue is full, at the rate at which it grows."""
+
+NEVER_FULL = 1440
+"""Minutes; said while the queue does not grow."""
+
 FLEET_PANEL = ("tonypi-fleet", 2)
+QUEUE_PANEL = ("tonypi-pipeline", 7)
 
 ROBOT_SILENT = Rule(
     uid="tonypi-robot-silent",
@@ -74,22 +82,25 @@ def _of_stack(
     limit: float,
     unit: str = "s",
     pending: float = 0,
+    direction: Direction = "high",
+    panel: tuple[str, int] = FLEET_PANEL,
 ) -> Rule:
+    recovery = limit / 2 if direction == "high" else limit * 2
     return Rule(
         uid=f"tonypi-{uid}",
         title=title,
         metric=metric,
         severity=severity,
         alert_type="system",
-        direction="high",
+        direction=direction,
         unit=unit,
         reading=reading,
         limit_sql=f"SELECT {limit}::float8 AS limit_value",
-        recovery_sql=f"SELECT {limit / 2}::float8 AS recovery_value",
+        recovery_sql=f"SELECT {recovery}::float8 AS recovery_value",
         pending=pending,
         noun=noun,
-        dashboard=FLEET_PANEL[0],
-        panel=FLEET_PANEL[1],
+        dashboard=panel[0],
+        panel=panel[1],
     )
 
 
@@ -130,6 +141,44 @@ TELEGRAF_LOSES = _of_stack(
     ),
     0.5,
     "points",
+)
+
+MESSAGES_DROPPED = _of_stack(
+    "messages-dropped",
+    "Messages dropped",
+    "dropped",
+    "critical",
+    "Messages that the broker dropped, its queue being full,",
+    TableReading("SELECT dropped FROM grafana.queue"),
+    0.5,
+    "messages",
+    panel=QUEUE_PANEL,
+)
+
+QUEUE_FILLS = _of_stack(
+    "queue-fills",
+    "Queue fills",
+    "queue",
+    "critical",
+    "Time until the broker's queue is full and messages are dropped",
+    TableReading(f"SELECT coalesce(minutes_left, {NEVER_FULL}) AS minutes FROM grafana.queue"),
+    FULL_IN,
+    "min",
+    direction="low",
+    panel=QUEUE_PANEL,
+)
+
+READINGS_LATE = _of_stack(
+    "readings-late",
+    "Readings late",
+    "lag",
+    "warning",
+    "Age of the newest readings",
+    TableReading("SELECT late_s FROM grafana.queue"),
+    LATE_S,
+    # After a stop, what waited is soon worked off.
+    pending=30,
+    panel=QUEUE_PANEL,
 )
 
 MESSAGES_REFUSED = _of_stack(
@@ -184,6 +233,9 @@ PIPELINE_RULES = (
     EVENTS_STOPPED,
     METRICS_STOPPED,
     TELEGRAF_LOSES,
+    MESSAGES_DROPPED,
+    QUEUE_FILLS,
+    READINGS_LATE,
     MESSAGES_REFUSED,
     REGISTRATIONS_LIMITED,
     PULL_STALE,

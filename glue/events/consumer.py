@@ -73,6 +73,11 @@ class Consumer:
         return self._listening.clock.listened if self._listening else 0.0
 
     @property
+    def returned(self) -> datetime | None:
+        """When the newest of our heartbeats that came back had been sent; None before the first."""
+        return self._listening.published if self._listening else None
+
+    @property
     def waiting(self) -> int:
         """Messages in memory that are not in a batch yet."""
         return self._session.waiting

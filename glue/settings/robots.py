@@ -139,3 +139,20 @@ class Broker(Group):
         ge=1,
         le=65535,
     )
+    queue_messages: int = setting(
+        1_000_000,
+        "MQTT_QUEUE_MESSAGES",
+        "How many messages the broker keeps for one absent or slow reader; what comes beyond is"
+        " dropped, counted and an alert. Mosquitto's own 1,000 are a second of a small fleet.",
+        "messages",
+        ge=1000,
+        le=100_000_000,
+    )
+    queue_bytes: int = setting(
+        512 * 1024 * 1024,
+        "MQTT_QUEUE_BYTES",
+        "Likewise, how many bytes of payload.",
+        "bytes",
+        ge=1024 * 1024,
+        le=1 << 40,
+    )

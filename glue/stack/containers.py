@@ -63,7 +63,7 @@ def prepare_broker(settings: Settings, folder: Path, seen_from: str, mounted: st
         )
     files = (f"{mounted}/passwords", f"{mounted}/acl")
     text = mosquitto.configuration(
-        1883, "/mosquitto/data", "mosquitto", ["0.0.0.0"], *files, anonymous
+        broker, 1883, "/mosquitto/data", "mosquitto", ["0.0.0.0"], *files, anonymous
     )
     write(folder / "passwords", mosquitto.passwords(broker), MOSQUITTO)
     rules = mosquitto.access(broker, mosquitto.model(PROJECT), anonymous)

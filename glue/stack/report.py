@@ -1,5 +1,5 @@
-"""What ``tonypi status`` tells: each part, who evaluates the rules, what was refused and why, what
-was removed because its time was over.
+"""What ``tonypi status`` tells: each part, who evaluates the rules, how long messages queue and how
+many were dropped, what was refused and why, what was removed because its time was over.
 
 Asks only what answers; a database that is away leaves its lines out and says so.
 """
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from glue import store
+from glue.core import queue_words
 from glue.series.query import Query, Series, SeriesError
 from glue.settings import Settings
 from glue.stack import home as homes
@@ -66,8 +67,9 @@ async def told_by_store(settings: Settings) -> Facts:
 
 
 async def told_by(pool: store.Pool, settings: Settings) -> Facts:
-    """Who evaluates the rules (``name``, ``since``, ``reason``), what the glue refused, and what
-    became of what is over. Raises ``StoreUnavailable``."""
+    """Who evaluates the rules (``name``, ``since``, ``reason``), the broker's queue as last looked
+    at (:func:`glue.core.queue_words.current`), what the glue refused, and what became of what is
+    over. Raises ``StoreUnavailable``."""
     async with store.transaction(pool) as conn:
         beats = await heartbeats.read(conn)
         refused = await refusals.listed(conn)
@@ -79,10 +81,17 @@ async def told_by(pool: store.Pool, settings: Settings) -> Facts:
         charge = {"name": name, "reason": "", **beat.details, "beat_at": beat.at.isoformat()}
     return {
         "evaluator": charge,
+        "queue": queue_now(beats, datetime.now(UTC)),
         "refused": [_by("glue", one) for one in refused],
         "retention": {"at": retention.at.isoformat(), **retention.details} if retention else None,
         "grafana": _in_step(settings, beats),
     }
+
+
+def queue_now(beats: dict[str, heartbeats.Heartbeat], now: datetime) -> Facts | None:
+    """The broker's queue as it was last looked at; None before the first look."""
+    beat = beats.get("queue")
+    return queue_words.current(beat.details, beat.at, now) if beat else None
 
 
 def _in_step(settings: Settings, beats: dict[str, heartbeats.Heartbeat]) -> str | None:
@@ -124,10 +133,11 @@ def _by(who: str, refused: Refused) -> Facts:
 
 
 async def pipeline(settings: Settings) -> Facts:
-    """Evaluator, refused messages, retention, whether Grafana is in step; ``unknown`` names what
-    could not be asked, and why."""
+    """Evaluator, queue, refused messages, retention, whether Grafana is in step; ``unknown`` names
+    what could not be asked, and why."""
     facts: Facts = {
         "evaluator": None,
+        "queue": None,
         "refused": [],
         "retention": None,
         "grafana": None,
@@ -137,7 +147,7 @@ async def pipeline(settings: Settings) -> Facts:
         facts |= await told_by_store(settings)
     except StoreError as error:
         facts["unknown"].append(
-            {"what": "evaluator, refused events, retention, Grafana", "reason": str(error)}
+            {"what": "evaluator, queue, refused events, retention, Grafana", "reason": str(error)}
         )
     try:
         facts["refused"] += await refused_metrics(settings)

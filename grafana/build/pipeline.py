@@ -6,6 +6,7 @@ from grafana_foundation_sdk.builders import dashboard as db
 from grafana_foundation_sdk.builders import stat, timeseries
 
 from . import look
+from . import pipeline_queue as queue
 from . import pipeline_records as records
 from .annotations import changes
 from .board import board
@@ -28,9 +29,11 @@ def dashboard() -> db.Dashboard:
         .with_panel(_postgresql())
         .with_panel(_glue())
         .with_panel(_grafana())
+        .with_panel(queue.now())
         .with_row(db.Row("Received, stored, waiting").id(100))
         .with_panel(_flow())
         .with_panel(_waiting())
+        .with_panel(queue.lag())
         .with_row(db.Row("Refused").id(101))
         .with_panel(records.refused())
         .with_panel(records.refused_readings())

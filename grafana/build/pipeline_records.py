@@ -130,7 +130,8 @@ def loops() -> table.Panel:
         (l.name = 'standby' AND e.state <> 'standby' OR l.name IN ('pull', 'webhook')
         AND e.state = 'standby') THEN 'late' ELSE 'turns' END AS "Turns", l.state AS "Says"
         FROM grafana.loops l JOIN (VALUES ('events', 'Events from robots', 30),
-        ('metrics', 'Look for new points', 90), ('evaluator', 'Who evaluates', 60),
+        ('metrics', 'Look for new points', 90), ('queue', 'Look at the queue', 30),
+        ('evaluator', 'Who evaluates', 60),
         ('pull', 'Read of Grafana''s alerts', 60), ('webhook', 'Posts from Grafana', 90),
         ('standby', 'Standby evaluation', 60), ('sync', 'Grafana as declared', 300),
         ('retention', 'Removal of what is old', 90000)) AS k(name, title, late_s) USING (name)

@@ -75,7 +75,9 @@ def guarded(ground: programs.Ground, tmp_path: Path) -> Iterator[int]:
     part = mosquitto.part(ground.site(ground.settings(MQTT_BROKER_PORT=port)))
     data = ground.home / "data" / "guarded"
     conf, passwords = data / "mosquitto.conf", data / "passwords"
-    text = mosquitto.configuration(port, str(data), part.user, passwords=str(passwords))
+    text = mosquitto.configuration(
+        ground.settings().broker, port, str(data), part.user, passwords=str(passwords)
+    )
     line = mosquitto.password_line("robots", "geheim§", b"0123456789ab")
     command = (part.command[0], "-c", str(conf))
     files = {conf: text, passwords: line}

@@ -24,8 +24,8 @@ GRAFANA_PASSWORD = SecretStr("grafana's own")
 VIEWS = {
     "alert_attention", "alert_severities", "alert_timeline", "alerts", "console", "database",
     "events_age", "jobs", "limits", "logs", "loops", "metrics_age", "notifications", "pull_age",
-    "refused", "registrations_limited", "robots", "rule_limits", "silence", "tables", "watched",
-    "webhook_age",
+    "queue", "refused", "registrations_limited", "robots", "rule_limits", "silence", "tables",
+    "watched", "webhook_age",
 }  # fmt: skip
 
 

@@ -204,7 +204,7 @@ def test_postgres_has_the_native_runs_options():
 def test_the_broker_has_the_native_runs_configuration(settings, tmp_path):
     containers.prepare_broker(settings, tmp_path, "127.0.0.1", "/tonypi/mosquitto")
     here = (tmp_path / "mosquitto.conf").read_text()
-    native = mosquitto.configuration(1883, "/home/data", "mosquitto")
+    native = mosquitto.configuration(settings.broker, 1883, "/home/data", "mosquitto")
     assert sorted(set(here.splitlines()) ^ set(native.splitlines())) == [
         "acl_file /tonypi/mosquitto/acl",
         "listener 1883 0.0.0.0",

@@ -53,7 +53,13 @@ def test_only_an_address_of_this_machine_can_be_listened_on(address: str) -> Non
 
 def test_with_passwords_nobody_is_anonymous_and_a_given_address_leaves_loopback_open() -> None:
     text = mosquitto.configuration(
-        1883, "/data", None, ["127.0.0.1", "192.168.1.5"], "/data/passwords", "/data/acl"
+        load({}).broker,
+        1883,
+        "/data",
+        None,
+        ["127.0.0.1", "192.168.1.5"],
+        "/data/passwords",
+        "/data/acl",
     ).splitlines()
     assert [line for line in text if line.startswith("listener")] == [
         "listener 1883 127.0.0.1",

@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from glue.api import pipeline
 from glue.console import page
 from glue.console.operations import perform
+from glue.core import queue_words
 from glue.series import SeriesError
 from glue.settings import Settings
 from glue.stack import report
@@ -31,6 +32,7 @@ async def stack_status(request: Request, reader: page.Reader) -> Response:
         reader,
         told=told,
         facts=facts,
+        queue=queue_words.sentences(facts["queue"]) if facts["queue"] else [],
         refused=refused,
         trouble=trouble,
         stack=await asyncio.to_thread(_parts, settings),

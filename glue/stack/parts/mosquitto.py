@@ -2,8 +2,9 @@
 
 ``max_inflight_messages`` is how many messages a subscriber may have unacknowledged: with the
 default of 20 Telegraf waits for InfluxDB most of the time. ``max_queued_messages`` defaults to
-1,000, beyond which Mosquitto drops silently; here bytes are the bound. Robots publish QoS 0, so
-without ``upgrade_outgoing_qos`` and ``queue_qos0_messages`` nothing of theirs would be queued.
+1,000, beyond which Mosquitto drops silently; here both limits are settings. Robots publish QoS 0,
+so without ``upgrade_outgoing_qos`` and ``queue_qos0_messages`` nothing of theirs would be queued.
+What it says of itself (``$SYS``) comes each ``sys_interval``: drops are an alert within 30 s.
 """
 
 from __future__ import annotations
@@ -22,9 +23,8 @@ from glue.settings import Broker
 from glue.stack import lan, probe
 from glue.stack.part import Part, Site
 
-QUEUED_MESSAGES = 1_000_000
-QUEUED_BYTES = 512 * 1024 * 1024
-"""A Raspberry Pi 5 has 4 or 8 GB; an hour of 600 messages/s of 200 bytes is 430 MB."""
+SAYS_EVERY = 5
+"""Seconds between two messages of the broker's about itself."""
 
 PASSWORD_ROUNDS = 101
 """What Mosquitto 2.0 takes itself; more would be paid at each robot's connection."""
@@ -39,9 +39,8 @@ def part(site: Site) -> Part:
     user = _user()
     guarded = lan.asks(site.settings)
     addresses = [bind] if bind in (lan.ANY, lan.LOOPBACK) else [lan.LOOPBACK, bind]
-    text = configuration(
-        broker.port, str(data), user, addresses, *((str(logins), str(acl)) if guarded else ())
-    )
+    files = (str(logins), str(acl)) if guarded else ()
+    text = configuration(broker, broker.port, str(data), user, addresses, *files)
     rules = {logins: passwords(broker), acl: access(broker, model(site.checkout))}
     return Part(
         name="mosquitto",
@@ -109,6 +108,7 @@ def access(broker: Broker, model: TopicModel, anonymous: bool = False) -> str:
 
 
 def configuration(
+    broker: Broker,
     port: int,
     data: str,
     user: str | None,
@@ -139,8 +139,9 @@ def configuration(
             "upgrade_outgoing_qos true",
             "queue_qos0_messages true",
             "max_inflight_messages 20000",
-            f"max_queued_messages {QUEUED_MESSAGES}",
-            f"max_queued_bytes {QUEUED_BYTES}",
+            f"max_queued_messages {broker.queue_messages}",
+            f"max_queued_bytes {broker.queue_bytes}",
+            f"sys_interval {SAYS_EVERY}",
             "log_dest stderr",
             "log_type error",
             "log_type warning",

@@ -70,6 +70,8 @@ def _of_telegraf() -> list[tuple[int, str]]:
         (0, f"{broker}/store/messages/count value=12"),
         (0, f"{broker}/publish/messages/received value=1000"),
         (30, f"{broker}/publish/messages/received value=1300"),
+        (0, "pipeline lag_s=40.5"),
+        (30, "pipeline lag_s=2"),
         (0, f"{gathered} metrics_gathered=500i"),
         (30, f"{gathered} metrics_gathered=800i"),
         (0, f"{gathered},alias=broker metrics_gathered=90i"),
@@ -108,7 +110,12 @@ VALUES ('events', now() - interval '7 s', 1000,
        ('evaluator', now(), 0, '{"evaluator": "grafana"}'),
        ('pull', now() - interval '90 s', 0, '{"posts_fail_of": 0}'),
        ('sync', now(), 0, '{"conflicts": ["team Ops: taken by root-account"]}'),
-       ('retention', now(), 0, '{"errors": {}}')
+       ('retention', now(), 0, '{"errors": {}}'),
+       -- Fresh for as long as a test takes.
+       ('queue', now() + interval '1 day', 0, '{"lag_s": 40.5, "late_s": 40.5, "messages": 250000,
+        "messages_limit": 1000000, "bytes": 1048576, "bytes_limit": 536870912, "growth": 5000,
+        "minutes_left": 2.5, "bound": "Telegraf", "dropped": 12, "dropped_total": 20,
+        "dropped_since": "2026-01-02T03:04:05+00:00", "dropped_last": "2126-01-02T03:04:05+00:00"}')
 ON CONFLICT (name) DO UPDATE
    SET beat_at = EXCLUDED.beat_at, listened = EXCLUDED.listened, details = EXCLUDED.details;
 INSERT INTO alert_thresholds (robot_id, metric_type, warning_threshold, critical_threshold)

@@ -181,6 +181,12 @@ PIPELINE: dict[tuple[int, str], Any] = {
         # As old as it is only while our heartbeat is fresh, else that one tells.
         {"State read, ago": ANYTHING, "Posts failing for": 0, "As declared": "conflicts"}
     ],
+    (7, "Queue"): [
+        {
+            **{"Readings, age": 40.5, "Waiting": 250000, "Full": 25, "Growth a second": 5000},
+            **{"Full in": 150, "Does not keep up": "Telegraf", "Dropped": 12, "Since": ANYTHING},
+        }
+    ],
     # The broker's own connection is not counted.
     (20, "Broker"): {"Messages to the broker": {30: 10}},
     (20, "Telegraf"): {"Messages to Telegraf": {30: 10}},
@@ -188,6 +194,7 @@ PIPELINE: dict[tuple[int, str], Any] = {
     (21, "Buffer"): {"In Telegraf": {0: 0, 30: 210}},
     (21, "Kept"): {"Kept by the broker": {0: 12}},
     (21, "Write"): {"A write takes": {0: 2, 30: 3}},
+    (22, "Lag"): {"In the queue": {0: 40.5, 30: 2}},
     (30, "Refused"): {"missing_id": {0: 1}, "not_json": {0: 2}},
     (31, "Refused"): [
         {"Time": ANY_TIME, "topic": "tonypi/battery", "reason": "missing_id", "Times": 1},
@@ -201,6 +208,7 @@ PIPELINE: dict[tuple[int, str], Any] = {
         for loop, ago, turns, says in (
             ("Events from robots", 7, ANYTHING, None),
             ("Grafana as declared", 0, "turns", "conflicts"),
+            ("Look at the queue", 0, "turns", None),
             ("Read of Grafana's alerts", 90, "late", None),
             ("Removal of what is old", 0, "turns", "done"),
             ("Who evaluates", 0, ANYTHING, "grafana"),

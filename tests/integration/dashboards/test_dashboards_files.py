@@ -89,6 +89,7 @@ def test_no_limit_stands_in_a_dashboard(panel: dict[str, Any]) -> None:
     allowed = {
         "Heartbeat, ago": {15, 30},
         "Without new points": {15, 30},
+        "Readings, age": {15, 30},
         "State read, ago": {15, 30},
         "Posts failing for": {15, 30},
         # What is called a fall, and not an alert.
