@@ -80,6 +80,16 @@ def clean(value: Any, depth: int = DEEPEST) -> Any:
     return value
 
 
+def unquoted(value: Any) -> Any:
+    """What a text stands for, if it is a number or a flag as JSON writes it: "23.5", "true"."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value, parse_constant=lambda _: None, parse_float=_finite)
+    except (ValueError, RecursionError):
+        return None
+
+
 @dataclass
 class Reader:
     """Reads fields of ``doc``. What is there but unusable is left out and noted in ``bad``."""
@@ -117,12 +127,13 @@ class Reader:
             for name in self.unstorable.intersection(keys):
                 self.refuse("out_of_range", name, "NaN, or too large")
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        number = unquoted(value)
+        if isinstance(number, bool) or not isinstance(number, int | float):
             self.refuse("wrong_type", key, value)
-        elif not low <= value <= (clamped or high):
+        elif not low <= number <= (clamped or high):
             self.refuse("out_of_range", key, value)
         else:
-            return min(float(value), high)
+            return min(float(number), high)
         return None
 
     def whole(self, *keys: str, low: int = 0, high: int = INT_MOST) -> int | None:
@@ -134,10 +145,11 @@ class Reader:
 
     def flag(self, *keys: str) -> bool | None:
         key, value = self._first(keys)
-        if value is None or isinstance(value, bool):
-            return value
-        if value in (0, 1):
-            return bool(value)
+        flag = unquoted(value)
+        if value is None or isinstance(flag, bool):
+            return flag
+        if flag in (0, 1):
+            return bool(flag)
         self.refuse("wrong_type", key, value)
         return None
 
