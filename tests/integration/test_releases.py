@@ -20,8 +20,8 @@ import pytest
 from glue.stack import probe
 from glue.stack.install import releases, run
 from glue.stack.install.errors import InstallFailed
-from glue.stack.install.machine import stamp_of
-from glue.stack.install.plan import Get
+from glue.stack.install.machine import look, stamp_of
+from glue.stack.install.plan import Get, plan
 from glue.stack.install.versions import RELEASES, Release
 from glue.stack.programs import Programs
 from glue.stack.progress import Progress
@@ -192,6 +192,44 @@ def test_a_site_out_of_reach_costs_seconds_and_a_line_that_says_what_then(
     (line,) = printed.getvalue().splitlines()
     assert ("standby evaluator" if name == "grafana" else "it is built") in line
     assert not stamp_of(cache, name).exists()
+
+
+def test_an_older_grafana_of_our_getting_is_replaced_and_nobody_elses(
+    site: Site, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Programs(cache=cache, grafana_home=cache / "theirs")
+    site.publish("grafana")
+    fetch(site.release("grafana"), cache)
+    # Without a mark, as a release before this one left it, or with another version's.
+    for mark in (None, "Grafana 11.0.0, its maker's release"):
+        stamp_of(cache, "grafana").unlink(missing_ok=True)
+        if mark:
+            stamp_of(cache, "grafana").write_text(mark)
+        assert "grafana" in {get.what for get in plan(look(programs)).gets}
+    monkeypatch.setitem(run.RELEASES, "grafana", site.release("grafana"))
+    get = Get("grafana", "release", "Grafana", needed=False)
+    assert run.fetch(get, programs, Progress(io.StringIO()))
+    assert "grafana" in look(programs).has
+    stamp_of(cache, "grafana").unlink()
+    shutil.copytree(cache / "grafana", cache / "theirs")
+    assert "grafana" in look(programs).has
+
+
+def test_an_older_grafana_stays_where_the_newer_cannot_be_had(
+    site: Site, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Programs(cache=cache, grafana_home=cache / "theirs")
+    site.publish("grafana")
+    fetch(site.release("grafana"), cache)
+    assert "grafana" not in look(programs).has
+    nowhere = Site(f"http://127.0.0.1:{probe.free_port()}", cache)
+    monkeypatch.setitem(run.RELEASES, "grafana", nowhere.release("grafana"))
+    printed = io.StringIO()
+    get = Get("grafana", "release", "Grafana", needed=False)
+    assert not run.fetch(get, programs, Progress(printed))
+    assert "the one that is here is used" in printed.getvalue()
+    assert programs.grafana() == cache / "grafana"
+    assert "grafana" in look(programs).has, "tried again at each start"
 
 
 def test_a_file_that_is_not_there_is_no_answer_to_wait_for(site: Site, cache: Path) -> None:

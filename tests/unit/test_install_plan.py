@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glue.settings import PROJECT
-from glue.stack.install import fonts
+from glue.stack.install import fonts, later
 from glue.stack.install.errors import InstallFailed
 from glue.stack.install.machine import TEST_PROGRAMS, Machine, number
 from glue.stack.install.plan import FOR_TESTS, plan
@@ -78,9 +78,9 @@ def test_grafana_and_fonts_alone_are_not_needed() -> None:
 
 def test_fonts_that_could_not_be_had_are_not_tried_again_at_each_start(tmp_path: Path) -> None:
     assert not fonts.there(tmp_path)
-    assert not fonts.tried(tmp_path)
-    fonts.remember(tmp_path)
-    assert fonts.tried(tmp_path)
+    assert not later.tried(tmp_path, "fonts")
+    later.remember(tmp_path, "fonts")
+    assert later.tried(tmp_path, "fonts") and not later.tried(tmp_path, "grafana")
 
 
 def test_only_tests_read_pdfs_and_look_at_pages() -> None:

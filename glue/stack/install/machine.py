@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from glue.stack.install import fonts
+from glue.stack.install import fonts, later
 from glue.stack.install.versions import BUILDS, GO_AT_LEAST, RELEASES, RUST_AT_LEAST
 from glue.stack.programs import Programs, version_line
 
@@ -41,8 +41,8 @@ def look(programs: Programs) -> Machine:
     found |= {name for name in ("telegraf", "influxd") if _current(programs, name)}
     found |= {name for name in ("cc", "pkg-config", *TEST_PROGRAMS) if shutil.which(name)}
     found |= {"chromium"} if shutil.which("chromium-browser") else set()
-    found |= {"grafana"} if programs.grafana() else set()
-    found |= {"fonts"} if fonts.there() or fonts.tried(programs.cache) else set()
+    found |= {"grafana"} if _current_grafana(programs) else set()
+    found |= {"fonts"} if fonts.there() or later.tried(programs.cache, "fonts") else set()
     return Machine(
         root=os.geteuid() == 0,
         apt=shutil.which("apt-get") is not None,
@@ -71,6 +71,18 @@ def _current(programs: Programs, name: str) -> bool:
     stamp = stamp_of(programs.cache, name)
     known = (BUILDS[name].stamp, RELEASES[name].stamp)
     return stamp.exists() and stamp.read_text().strip() in known
+
+
+def _current_grafana(programs: Programs) -> bool:
+    """Whether a Grafana is there: somebody's own, or of our getting and of today's version, or an
+    older one of ours where today's could not be had lately."""
+    home = programs.grafana()
+    if home != programs.cache / "grafana":
+        return home is not None
+    stamp = stamp_of(programs.cache, "grafana")
+    if stamp.exists() and stamp.read_text().strip() == RELEASES["grafana"].stamp:
+        return True
+    return later.tried(programs.cache, "grafana")
 
 
 def find_go(cache: Path) -> Path | None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from glue.stack.install import debian, fonts, golang, machine, releases, wheels
+from glue.stack.install import debian, fonts, golang, later, machine, releases, wheels
 from glue.stack.install.errors import InstallFailed
 from glue.stack.install.plan import Get, Plan, plan
 from glue.stack.install.versions import RELEASES
@@ -66,10 +66,12 @@ def fetch(get: Get, programs: Programs, progress: Progress) -> bool:
         releases.fetch(release, platform.machine(), programs.cache, progress)
     except InstallFailed as error:
         instead = "it is built" if get.needed else STAND_IN
+        if release.name == "grafana" and programs.grafana() == programs.cache / "grafana":
+            later.remember(programs.cache, release.name)
+            instead = "the one that is here is used, and it is tried again in a day"
         progress.say(f"  – {release.title} cannot be fetched ({error}): {instead}")
         return False
-    if release.program:
-        machine.stamp_of(programs.cache, get.what).write_text(release.stamp + "\n")
+    machine.stamp_of(programs.cache, get.what).write_text(release.stamp + "\n")
     return True
 
 
@@ -81,7 +83,7 @@ def _get(get: Get, programs: Programs, progress: Progress) -> None:
         if get.needed:
             raise InstallFailed("\n".join(filter(None, (str(error), get.otherwise)))) from None
         if get.what == fonts.PACKAGES:
-            fonts.remember(programs.cache)
+            later.remember(programs.cache, "fonts")
         progress.say(f"    it goes on without: {error}")
 
 
