@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
 
 from glue import store
 from glue.alerts import rule_inputs
-from glue.core import endings
+from glue.core import endings, queue_words
 from glue.core.endings import Circumstances, Limit
 from glue.core.episodes import Change, Known
 from glue.core.metrics import METRICS
@@ -16,6 +18,7 @@ from glue.core.rule import AHEAD, WINDOW, SeriesReading, TableReading, texts
 from glue.core.rules import BY_KEY, BY_METRIC
 from glue.series import Query, quote
 from glue.store import alerts as rows
+from glue.store import heartbeats
 
 Pair = tuple[str, str]
 
@@ -30,6 +33,8 @@ class Facts:
     circumstances: Mapping[str, Circumstances]
     limits: Mapping[tuple[str, str, str], Limit]
     readings: Mapping[Pair, float] = field(default_factory=dict)
+    queue: Mapping[str, Any] | None = None
+    """The broker's, as it is now."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ async def facts(pool: store.Pool, news: Sequence[Observation]) -> Facts:
     async with store.transaction(pool) as conn:
         circumstances = await rows.circumstances(conn, {robot for _, robot in pairs})
         limits = await rows.limits(conn, pairs)
+        queue = heartbeats.queue(await heartbeats.read(conn), datetime.now(UTC))
     found: dict[Pair, float] = {}
     for metric, severity in sorted({(o.metric, o.severity) for o in news} & BY_KEY.keys()):
         if metric in METRICS:
@@ -59,7 +65,7 @@ async def facts(pool: store.Pool, news: Sequence[Observation]) -> Facts:
         if isinstance(rule.reading, TableReading):
             for robot, value in (await rule_inputs.table(pool, rule.reading)).items():
                 found[metric, robot] = value
-    return Facts(circumstances, limits, found)
+    return Facts(circumstances, limits, found, queue)
 
 
 async def reading_now(pool: store.Pool, series: Query, pair: Pair) -> float | None:
@@ -127,6 +133,7 @@ def complete(seen: Observation, facts: Facts, found: Found, known: Known) -> Obs
     part = f"{reading.measurement}.{reading.field}" if reading else seen.source or seen.metric
     rule = BY_KEY.get((seen.metric, seen.severity))
     words = texts(rule, seen.robot_id, value, limit) if rule else None
+    note = queue_words.note(seen.metric, facts.queue) if facts.queue and seen.firing else ""
     return replace(
         seen,
         value=value,
@@ -134,7 +141,7 @@ def complete(seen: Observation, facts: Facts, found: Found, known: Known) -> Obs
         recovery=in_force.recovery if in_force and in_force.limit == limit else None,
         source=found.source.get(seen.pair, part),
         title=words.title if words else seen.title,
-        message=words.message if words else seen.message,
+        message=f"{words.message}{note}" if words else seen.message,
         reason=seen.reason if seen.firing else _why(seen, facts, found, known, value),
     )
 

@@ -13,7 +13,6 @@ from glue import store
 from glue.api.conventions import access
 from glue.api.conventions.fields import Reply, Utc
 from glue.api.conventions.problems import documented
-from glue.stack import report
 from glue.store import heartbeats, refusals
 
 router = access.router("service", access.PREFIX)
@@ -91,7 +90,7 @@ async def read_status(request: Request, user: access.Viewer) -> Status:
         beats = await heartbeats.read(conn)
     now = datetime.now(UTC)
     evaluator, retention = beats.get("evaluator"), beats.get("retention")
-    queue = report.queue_now(beats, now)
+    queue = heartbeats.queue(beats, now)
     return Status(
         queue=Queue.model_validate(queue) if queue else None,
         evaluator=evaluator.details.get("evaluator") if evaluator else None,

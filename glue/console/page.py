@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -18,14 +19,17 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse
 
+from glue import store
 from glue.api.conventions import access, refusals
 from glue.api.conventions.callers import Caller
 from glue.api.conventions.fields import Remarked
 from glue.api.conventions.problems import ProblemError
 from glue.console import browser, words
 from glue.console.operations import May, Operation, least
+from glue.core import queue_words
 from glue.core.roles import ROLES, Role
 from glue.settings import Settings
+from glue.store import heartbeats
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
@@ -194,6 +198,7 @@ def show(
         "problem": problem,
         "zone": browser.zone(request),
         "grafana": settings.grafana_for_browsers,
+        "late": "",
         "sent": request.state.form if problem is not None and request.method == "POST" else None,
         "query": request.query_params,
         **given,
@@ -207,6 +212,13 @@ def show(
     if asked_store and reader is not None and context["may"]("stop_robot"):
         browser.let_stop(request, answer, reader)
     return answer
+
+
+async def lateness(request: Request) -> str:
+    """What a page that shows alerts says while readings are late (``late``); else nothing."""
+    async with store.transaction(request.app.state.pool) as conn:
+        queue = heartbeats.queue(await heartbeats.read(conn), datetime.now(UTC))
+    return queue_words.warning(queue) if queue else ""
 
 
 def ask(request: Request, reader: Caller, title: str, would: str, back: str) -> Response:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from glue.core.broker_queue import LATE_S, QUIET
+from glue.core.metrics import METRICS
 
 Queue = Mapping[str, Any]
 
@@ -58,7 +59,7 @@ def is_late(queue: Queue) -> bool:
     return queue.get("lag_s") is not None and queue["lag_s"] > LATE_S
 
 
-def note(metric: str, reads_series: bool, queue: Queue) -> str:
+def note(metric: str, queue: Queue) -> str:
     """Give what an alert that begins now says besides: that its reading came late, until when the
     queue holds and who does not keep up, since when messages are dropped. Often nothing."""
     if metric in {"queue", "dropped"}:
@@ -67,9 +68,18 @@ def note(metric: str, reads_series: bool, queue: Queue) -> str:
         return f"{since}{bound}"
     if metric == "lag":
         return f" The bound is {queue['bound']}." if queue["bound"] else ""
-    if reads_series and is_late(queue):
+    if metric in METRICS and is_late(queue):
         return f" Readings are {duration(queue['lag_s'])} late at present, and so is this alert."
     return ""
+
+
+def warning(queue: Queue) -> str:
+    """Give what pages that show alerts say above them; nothing while readings are in time."""
+    if not is_late(queue):
+        return ""
+    bound = f" The bound is {queue['bound']}." if queue["bound"] else ""
+    late = duration(queue["lag_s"])
+    return f"Readings are {late} late, and so are alerts on them.{bound}"
 
 
 def duration(seconds: float) -> str:

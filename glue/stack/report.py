@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from glue import store
-from glue.core import queue_words
 from glue.series.query import Query, Series, SeriesError
 from glue.settings import Settings
 from glue.stack import home as homes
@@ -81,17 +80,11 @@ async def told_by(pool: store.Pool, settings: Settings) -> Facts:
         charge = {"name": name, "reason": "", **beat.details, "beat_at": beat.at.isoformat()}
     return {
         "evaluator": charge,
-        "queue": queue_now(beats, datetime.now(UTC)),
+        "queue": heartbeats.queue(beats, datetime.now(UTC)),
         "refused": [_by("glue", one) for one in refused],
         "retention": {"at": retention.at.isoformat(), **retention.details} if retention else None,
         "grafana": _in_step(settings, beats),
     }
-
-
-def queue_now(beats: dict[str, heartbeats.Heartbeat], now: datetime) -> Facts | None:
-    """The broker's queue as it was last looked at; None before the first look."""
-    beat = beats.get("queue")
-    return queue_words.current(beat.details, beat.at, now) if beat else None
 
 
 def _in_step(settings: Settings, beats: dict[str, heartbeats.Heartbeat]) -> str | None:

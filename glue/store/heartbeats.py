@@ -10,6 +10,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
+from glue.core import queue_words
 from glue.settings.systems import FOR_EVER_DAYS, Influx
 from glue.store.queries import load
 
@@ -35,6 +36,13 @@ async def read(conn: AsyncConnection) -> dict[str, Heartbeat]:
     """All heartbeats by name."""
     rows = await (await conn.execute(sql.read)).fetchall()
     return {name: Heartbeat(at, listened, details or {}) for name, at, listened, details in rows}
+
+
+def queue(beats: Mapping[str, Heartbeat], now: datetime) -> dict[str, Any] | None:
+    """Give the broker's queue as it holds ``now`` (:func:`glue.core.queue_words.current`); None
+    before the first look at it."""
+    beat = beats.get("queue")
+    return queue_words.current(beat.details, beat.at, now) if beat else None
 
 
 async def kept_days(conn: AsyncConnection, influx: Influx) -> float:

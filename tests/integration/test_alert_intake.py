@@ -14,7 +14,7 @@ from glue.alerts.intake import Intake
 from glue.alerts.pull import Watch
 from glue.core.occurrences import Observation
 from glue.series import Query
-from glue.store import alerts
+from glue.store import alerts, heartbeats
 from tests.influx import write_points
 
 
@@ -373,3 +373,14 @@ async def test_influxdb_away_costs_the_lookup_not_the_alert(pool, settings, rows
     async with Query(nowhere) as series:
         await Intake(pool, series).take([observed(value=61.0, limit=60.0)])
     assert rows()[0]["value"] == 61
+
+
+@pytest.mark.parametrize(("lag", "late"), [(85.0, True), (3.0, False)])
+async def test_an_alert_of_late_readings_says_so(settings, pool, intake, rows, lag, late):
+    add_robot(settings, "r1")
+    write_servos(settings, "r1", servo_1=70.0)
+    async with store.transaction(pool) as conn:
+        await heartbeats.beat(conn, "queue", datetime.now(UTC), {"lag_s": lag})
+    await intake.take([observed()])
+    (alert,) = rows()
+    assert ("Readings are 85 s late at present" in alert["message"]) == late

@@ -22,7 +22,7 @@ from glue.core import queue_words
 from glue.events import QueueWatch
 from glue.grafana import Grafana
 from glue.series import Query
-from glue.stack import probe, report
+from glue.stack import probe
 from glue.stack.parts import mosquitto
 from glue.store import heartbeats
 from tests.influx import write_points
@@ -101,7 +101,7 @@ class Watched:
     async def sentences(self):
         async with store.transaction(self.pool) as conn:
             beats = await heartbeats.read(conn)
-        return queue_words.sentences(report.queue_now(beats, datetime.now(UTC)))
+        return queue_words.sentences(heartbeats.queue(beats, datetime.now(UTC)))
 
 
 @pytest.fixture
@@ -114,20 +114,32 @@ async def watched(small, settings):
         await found.watch.stop()
 
 
-async def test_drops_are_counted_shown_and_an_alert_through_a_restart_of_the_broker(
+async def test_a_queue_that_fills_is_an_alert_before_it_drops_and_drops_are_through_a_restart(
     watched, small, ground
 ):
     watch = SimpleNamespace(charge=SimpleNamespace(evaluator="standby"))
     intake = Intake(watched.pool, watched.series)
     standby = Standby(watched.settings, watched.pool, watched.series, intake, watch)
 
-    async def alerts():
+    async def alerts(metric="dropped"):
         await standby.evaluate()
-        return watched.row("SELECT count(*) AS n FROM alerts WHERE metric = 'dropped'")["n"]
+        found = f"SELECT count(*) AS n FROM alerts WHERE metric = '{metric}'"
+        return watched.row(found)["n"]
 
     await watched.until(lambda row: row["messages"] is not None)
-    assert await alerts() == 0
-    publish(small, FITS + 300)
+    assert await alerts("queue") == 0
+    publish(small, FITS // 2)
+    row = await watched.until(lambda row: row["minutes_left"] is not None)
+    left = (FITS - row["messages"]) / row["growth"] / 60
+    assert row["minutes_left"] == pytest.approx(left, abs=0.1), "rounded to tenths"
+    assert await alerts("queue") == 1
+    alert = watched.row("SELECT * FROM alerts WHERE metric = 'queue'")
+    assert (alert["severity"], alert["resolved"]) == ("critical", False)
+    assert alert["message"].startswith("Time until the broker's queue is full and messages are")
+    assert any("full in" in line for line in await watched.sentences())
+
+    assert await alerts() == 0, "nothing is dropped yet"
+    publish(small, FITS // 2 + 300)
     row = await watched.until(lambda row: row["dropped"])
     assert row["dropped"] == 300
     assert 0 <= (datetime.now(UTC) - row["dropped_since"]).total_seconds() < 30
@@ -136,6 +148,7 @@ async def test_drops_are_counted_shown_and_an_alert_through_a_restart_of_the_bro
     assert await alerts() == 1
     alert = watched.row("SELECT * FROM alerts WHERE metric = 'dropped'")
     assert (alert["severity"], alert["value"]) == ("critical", 300)
+    assert f"The loss began at {row['dropped_since']:%Y-%m-%d %H:%M:%S} UTC." in alert["message"]
     assert any("300 since" in line for line in await watched.sentences())
 
     # Another process of the glue goes on with what the first had counted, on a broker whose own

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from glue import store
 from glue.core.roles import ROLES
 from glue.settings import Influx, Postgres
+from glue.store import heartbeats
 from tests.conftest import SettingsFor
 from tests.console import PASSWORD, ROOT, Console, is_sound, open_console
 
@@ -253,3 +257,22 @@ async def test_pages_are_counted_by_route_beside_the_apis(console: Console) -> N
     await visitor.get(OF_ROBOT)
     figures = (await visitor.client.get("/metrics", headers={"host": "localhost"})).text
     assert 'method="GET",route="/console/robots/{robot_id}",status="200"' in figures
+
+
+async def test_pages_with_alerts_warn_while_readings_are_late(console: Console) -> None:
+    visitor = await console.as_("viewer")
+    late = "Readings are 85 s late, and so are alerts on them. The bound is Telegraf."
+
+    async def warned() -> list[str]:
+        pages = ("/", "/alerts", OF_ROBOT, "/robots")
+        return [path for path in pages if late in (await visitor.get(path)).text]
+
+    async def write_down(lag: float) -> None:
+        async with store.transaction(console.api.pool) as conn:
+            details = {"lag_s": lag, "bound": "Telegraf"}
+            await heartbeats.beat(conn, "queue", datetime.now(UTC), details)
+
+    await write_down(85.0)
+    assert await warned() == ["/", "/alerts", OF_ROBOT]
+    await write_down(2.0)
+    assert await warned() == []

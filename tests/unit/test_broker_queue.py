@@ -163,17 +163,23 @@ def test_status_says_what_is_known_and_no_more(changed, lines):
 
 
 @pytest.mark.parametrize(
-    ("metric", "reads_series", "changed", "words"),
+    ("metric", "changed", "words"),
     [
-        ("cpu", True, {}, " Readings are 85 s late at present, and so is this alert."),
-        ("cpu", True, {"lag_s": 20.0}, ""),
-        ("cpu", True, {"lag_s": None}, ""),
-        ("silence", False, {}, ""),
-        ("lag", False, {}, " The bound is Telegraf."),
-        ("queue", False, {"dropped": 0, "bound": ""}, ""),
-        ("dropped", False, {},
-         " The loss began at 2026-01-01 00:00:00 UTC. The bound is Telegraf."),
+        ("cpu", {}, " Readings are 85 s late at present, and so is this alert."),
+        ("cpu", {"lag_s": 20.0}, ""),
+        ("cpu", {"lag_s": None}, ""),
+        ("silence", {}, ""),
+        ("lag", {}, " The bound is Telegraf."),
+        ("queue", {"dropped": 0, "bound": ""}, ""),
+        ("dropped", {}, " The loss began at 2026-01-01 00:00:00 UTC. The bound is Telegraf."),
     ],
-)  # fmt: skip
-def test_an_alert_says_that_it_is_late_and_who_is_the_bound(metric, reads_series, changed, words):
-    assert queue_words.note(metric, reads_series, queue(**changed)) == words
+)
+def test_an_alert_says_that_it_is_late_and_who_is_the_bound(metric, changed, words):
+    assert queue_words.note(metric, queue(**changed)) == words
+
+
+def test_pages_with_alerts_warn_while_readings_are_late():
+    warning = "Readings are 85 s late, and so are alerts on them. The bound is Telegraf."
+    assert queue_words.warning(queue()) == warning
+    assert queue_words.warning(queue(lag_s=20.0)) == ""
+    assert queue_words.warning(queue(bound="")) == warning.removesuffix(" The bound is Telegraf.")

@@ -136,6 +136,7 @@ async def _show_list(
         wanted=wanted,
         state=state,
         metrics=METRICS,
+        late=await page.lateness(request),
         problem=problem,
     )
 
@@ -152,6 +153,7 @@ async def _show(
         version=etag.tag(alert),
         mutes=MUTES,
         unit=BY_METRIC[alert.metric].unit if alert.metric in BY_METRIC else "",
+        late=await page.lateness(request),
         reading=None if alert.resolved else await _reading_now(request, alert),
         problem=problem,
     )

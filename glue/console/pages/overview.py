@@ -44,6 +44,7 @@ async def overview(request: Request, reader: page.Reader) -> Response:
         severities=severities,
         alerts=newest.items,
         waiting=waiting,
+        late=await page.lateness(request),
     )
 
 

@@ -148,5 +148,6 @@ async def show(
         alerts=alerts.items,
         commands=given.items,
         types=core.TYPES,
+        late=await page.lateness(request),
         problem=problem,
     )
