@@ -23,7 +23,7 @@ CLOCK_OFF = 60
 REFUSED = 10
 """Messages or fields that Telegraf refused within a rule's window: fewer are a robot's hiccup."""
 
-FULL_IN = 30
+FULL_IN = 15
 """Minutes until the broker's queue is full, at the rate at which it grows."""
 
 NEVER_FULL = 1440
@@ -164,6 +164,8 @@ QUEUE_FILLS = _of_stack(
     TableReading(f"SELECT coalesce(minutes_left, {NEVER_FULL}) AS minutes FROM grafana.queue"),
     FULL_IN,
     "min",
+    # A restart of InfluxDB is over by then; 2,000 robots and nobody to read fill it in 88 s.
+    pending=20,
     direction="low",
     panel=QUEUE_PANEL,
 )

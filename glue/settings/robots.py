@@ -143,7 +143,9 @@ class Broker(Group):
         1_000_000,
         "MQTT_QUEUE_MESSAGES",
         "How many messages the broker keeps for one absent or slow reader; what comes beyond is"
-        " dropped, counted and an alert. Mosquitto's own 1,000 are a second of a small fleet.",
+        " dropped, counted and an alert. A robot sends 5.7 a second: it is 3.5 hours of 14 robots,"
+        " 29 minutes of 100, 6 of 500. Each takes 380 bytes of memory and its payload, on disk 140"
+        " and its payload.",
         "messages",
         ge=1000,
         le=100_000_000,
@@ -151,7 +153,8 @@ class Broker(Group):
     queue_bytes: int = setting(
         512 * 1024 * 1024,
         "MQTT_QUEUE_BYTES",
-        "Likewise, how many bytes of payload.",
+        "Likewise, how many bytes of payload; a million messages of 500 bytes. With both limits as"
+        " they are, a full queue takes 0.9 GB of the broker's memory.",
         "bytes",
         ge=1024 * 1024,
         le=1 << 40,

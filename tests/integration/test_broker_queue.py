@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import httpx
@@ -119,10 +120,16 @@ async def test_a_queue_that_fills_is_an_alert_before_it_drops_and_drops_are_thro
 ):
     watch = SimpleNamespace(charge=SimpleNamespace(evaluator="standby"))
     intake = Intake(watched.pool, watched.series)
-    standby = Standby(watched.settings, watched.pool, watched.series, intake, watch)
+    clock = itertools.count()
+    standby = Standby(
+        *(watched.settings, watched.pool, watched.series, intake, watch),
+        clock=lambda: began + timedelta(seconds=10 * next(clock)),
+    )
+    began = datetime.now(UTC)
 
     async def alerts(metric="dropped"):
-        await standby.evaluate()
+        for _ in range(2):  # longer than any pending period, with some ticks of the clock for each
+            await standby.evaluate()
         found = f"SELECT count(*) AS n FROM alerts WHERE metric = '{metric}'"
         return watched.row(found)["n"]
 
