@@ -13,15 +13,17 @@ from pydantic import SecretStr
 from glue.settings import GROUPS, Settings
 
 
-def exported(settings: Settings) -> dict[str, str]:
-    """Every set setting under its environment name. Empty ones are left out, but for the URL of
-    Grafana, which is empty where there is none."""
+def exported(settings: Settings, secrets: bool = True) -> dict[str, str]:
+    """Every set setting under its environment name, on demand without ``secrets``. Empty ones are
+    left out, but for the URL of Grafana, which is empty where there is none."""
     found: dict[str, str] = {}
     for name, group in GROUPS.items():
         values = getattr(settings, name)
         for field, about in group.model_fields.items():
             name_there = str(about.validation_alias)
-            text = _text(getattr(values, field))
+            if isinstance(value := getattr(values, field), SecretStr) and not secrets:
+                continue
+            text = _text(value)
             if text or name_there == "GRAFANA_URL":
                 found[name_there] = text
     return found

@@ -41,9 +41,17 @@ def register(app: typer.Typer) -> None:
 
 def _home() -> Home:
     try:
-        return Home(settings_module.load().stack.home)
+        place = Home(settings_module.load().stack.home)
     except SettingsError as error:
         raise _end(f"tonypi: {error}", UNUSABLE) from None
+    run = place.lock.parent
+    if run.exists() and not os.access(run, os.R_OK | os.X_OK, effective_ids=True):
+        raise _end(
+            f"tonypi: the stack in {place.path} belongs to {run.owner()}; call tonypi as that user,"
+            " or set TONYPI_HOME to another folder",
+            UNUSABLE,
+        )
+    return place
 
 
 def _end(text: str, code: int) -> typer.Exit:
@@ -259,14 +267,17 @@ def _table(facts: dict[str, Any]) -> None:
     if not facts["running"]:
         console.print(f"nothing runs in {facts['home']}; start it with `tonypi up`")
         return
-    table = Table("part", "state", "pid", "restarts", "up", "where", box=None, pad_edge=False)
+    columns = ("part", "state", "user", "pid", "restarts", "up", "where")
+    table = Table(*columns, box=None, pad_edge=False)
     for name, part in facts["parts"].items():
         uptime = f"{part['uptime_s']:.0f} s" if part["uptime_s"] is not None else "–"
         state = f"{part['state']}: {part['reason']}" if part["reason"] else part["state"]
-        table.add_row(
-            name, state, str(part["pid"] or "–"), str(part["restarts"]), uptime, part["url"]
-        )
+        user, pid = part["user"] or "–", str(part["pid"] or "–")
+        table.add_row(name, state, user, pid, str(part["restarts"]), uptime, part["url"])
     console.print(table)
+    for name, part in facts["parts"].items():
+        if part["root_because"]:
+            console.print(f"{name} runs as root: {part['root_because']}", markup=False)
     if facts["trouble"]:
         console.print(f"accounts and tables: {facts['trouble']}", markup=False)
     if charge := facts["evaluator"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from glue import store
+from glue.reports.ownership import as_owner
 from glue.settings import Settings
 from glue.store import report_files, report_jobs
 
@@ -39,7 +40,8 @@ def remove(settings: Settings, path: str | None) -> None:
     if file is None:
         return
     try:
-        file.unlink(missing_ok=True)
+        with as_owner(settings.reports_folder):
+            file.unlink(missing_ok=True)
     except OSError as error:
         log.warning("report.file_stays", file=file.name, why=str(error))
 

@@ -18,6 +18,7 @@ from glue.core.report.compose import compose
 from glue.core.report.content import Content
 from glue.reports import gather
 from glue.reports.formats import FORMATS
+from glue.reports.ownership import as_owner
 from glue.series import SeriesError
 from glue.series.query import SeriesUnavailable
 from glue.settings import Settings
@@ -56,7 +57,8 @@ async def make(settings: Settings, pool: store.Pool, held: Lease, told: Told) ->
     try:
         return await _keep(pool, held, content, path)
     except BaseException:
-        (settings.reports_folder / path).unlink(missing_ok=True)
+        with as_owner(settings.reports_folder):
+            (settings.reports_folder / path).unlink(missing_ok=True)
         raise
 
 
@@ -74,14 +76,15 @@ def _write(folder: Path, at: datetime, job_id: int, data: bytes) -> str:
     """The file's path below ``folder``. Raises ``OSError``."""
     path = Path(f"{at:%Y}") / f"{at:%m}" / f"report-{job_id}.pdf"
     whole = folder / path
-    whole.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     # Two tries of one job may overlap for a moment.
     fresh = whole.with_name(f"{whole.name}.{os.getpid()}.new")
-    try:
-        fresh.write_bytes(data)
-        fresh.replace(whole)
-    finally:
-        fresh.unlink(missing_ok=True)
+    with as_owner(folder):
+        whole.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        try:
+            fresh.write_bytes(data)
+            fresh.replace(whole)
+        finally:
+            fresh.unlink(missing_ok=True)
     return str(path)
 
 

@@ -177,6 +177,13 @@ def _passable(path: Path) -> None:
         )
 
 
+def let_read(path: Path, group: int) -> None:
+    """Let ``group`` read what the supervisor of the home ``path`` records; none of it is secret."""
+    (path / "run").mkdir(exist_ok=True)
+    os.chown(path / "run", -1, group)
+    (path / "run").chmod(0o750)
+
+
 @contextmanager
 def hold_lock(home: Home) -> Iterator[bool]:
     """Take the supervisor's lock while inside; gives False when a supervisor has it."""

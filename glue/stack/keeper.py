@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from glue.stack import listeners, process
+from glue.stack import listeners, process, users
 from glue.stack.part import Part
 
 State = Literal["waiting", "starting", "ready", "unresponsive", "backing off", "stopped"]
@@ -83,6 +83,8 @@ class Keeper:
         return {
             "state": self.state,
             "pid": self.child.pid if self.child else None,
+            "user": self.part.user or users.ours(),
+            "root_because": self.part.root_because,
             "restarts": self.restarts,
             "since": self.since,
             "reason": self.reason,

@@ -44,6 +44,8 @@ class Part:
     user: str | None = None
     root_because: str = ""
     """Why it stays root, where root starts it."""
+    shown: tuple[Path, ...] = ()
+    """Folders that ``user`` sees though they are below a closed one; nothing else is seen there."""
     files: Mapping[Path, str] = field(default_factory=dict)
     folders: tuple[Path, ...] = ()
     depends: tuple[str, ...] = ()

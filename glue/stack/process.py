@@ -2,7 +2,8 @@
 
 Linux tells a child when the *thread* that started it dies (``PR_SET_PDEATHSIG``), and forgets the
 wish when the child changes its user; so programs are started from the main thread, and the wish is
-made after the change of user. See prctl(2).
+made after the change of user. See prctl(2). A program that changed its user gains no rights any
+more, by no setuid program either.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from glue.stack import listeners, users
+from glue.stack import listeners, mounts, users
 from glue.stack.part import Part
 
 PR_SET_PDEATHSIG = 1
+PR_SET_NO_NEW_PRIVS = 38
 OPEN_FILES = 65536
 LOG_BYTES = 10 * 1024 * 1024
 """At a start a log beyond this becomes ``.1``, in place of the one before."""
@@ -44,11 +45,13 @@ class Identity:
     uid: int
     gid: int
 
-    @property
-    def popen(self) -> dict[str, Any]:
-        """Arguments for :mod:`subprocess`."""
+    def assume(self) -> None:
+        """Become this user, for good."""
         groups = [g.gr_gid for g in grp.getgrall() if self.name in g.gr_mem]
-        return {"user": self.uid, "group": self.gid, "extra_groups": [self.gid, *groups]}
+        os.setgroups([self.gid, *groups])
+        os.setgid(self.gid)
+        os.setuid(self.uid)
+        _LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def identity(user: str | None) -> Identity | None:
@@ -118,8 +121,8 @@ def start(part: Part, log: Path) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
     turn(log)
     environment = {**_base_environment(), **part.env}
-    if who and part.folders:
-        environment["HOME"] = str(part.folders[0])
+    if who:
+        environment["HOME"] = str(part.folders[0] if part.folders else "/")
     with log.open("ab") as output:
         try:
             return subprocess.Popen(
@@ -132,8 +135,7 @@ def start(part: Part, log: Path) -> subprocess.Popen[bytes]:
                 # Ctrl-C on a terminal goes to us alone, who then stop the parts in order.
                 start_new_session=True,
                 # Safe: we start programs from one thread, see this module's first lines.
-                preexec_fn=_in_child(os.getpid(), part.stop_signal),  # noqa: PLW1509
-                **(who.popen if who else {}),
+                preexec_fn=in_child(part, who, os.getpid()),  # noqa: PLW1509
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise StartFailed(f"{part.name}: cannot run {part.command[0]}: {error}") from None
@@ -228,11 +230,30 @@ def _base_environment() -> dict[str, str]:
     return {**inherited, "NO_PROXY": "127.0.0.1,localhost", "PYTHONUNBUFFERED": "1"}
 
 
-def _in_child(parent: int, on_death: signal.Signals) -> Callable[[], None]:
-    def wish() -> None:
-        _LIBC.prctl(PR_SET_PDEATHSIG, int(on_death))
+def in_child(part: Part, who: Identity | None, parent: int | None = None) -> Callable[[], None]:
+    """What a child does before it becomes ``part``'s program: sees what its user is shown, becomes
+    that user, and ends with the process ``parent``, if one is given."""
+
+    def prepare() -> None:
+        if who and part.shown:
+            mounts.enter(part.shown)
+            # Where we were is outside of what is shown.
+            os.chdir(os.getcwd())
+        if who:
+            who.assume()
+        if parent is None:
+            return
+        _LIBC.prctl(PR_SET_PDEATHSIG, int(part.stop_signal))
         # We may have died between fork and the wish.
         if os.getppid() != parent:
             os._exit(1)
 
-    return wish
+    def said() -> None:
+        try:
+            prepare()
+        except OSError as error:
+            # Popen says no more than that something was raised here; the log has this.
+            os.write(2, f"{part.name}: cannot become {part.user}: {error}\n".encode())
+            raise
+
+    return said

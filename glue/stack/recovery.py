@@ -249,9 +249,9 @@ def _run(part: Part, command: list[str], words: str = "") -> str:
             text=True,
             timeout=PATIENCE,
             check=False,
-            **(who.popen if who else {}),
+            preexec_fn=process.in_child(part, who),
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except (OSError, subprocess.SubprocessError) as error:
         raise RecoveryFailed(f"{part.name} cannot be given its password: {error}") from None
     told = done.stdout + done.stderr
     if done.returncode:

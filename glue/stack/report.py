@@ -15,7 +15,7 @@ from typing import Any
 from glue import store
 from glue.series.query import Query, Series, SeriesError
 from glue.settings import Settings
-from glue.stack import home as homes
+from glue.stack import pidfiles
 from glue.stack.home import Home
 from glue.store import StoreError, heartbeats, refusals
 from glue.store.refusals import Refused
@@ -32,13 +32,16 @@ HINTS = {
 
 def parts(home: Home) -> Facts:
     """``running``, ``supervisor`` (its pid) and one entry a part, from the supervisor's record."""
-    running = homes.is_running(home)
+    # The glue asks too, and may not touch the lock.
+    running = pidfiles.recall(home.pidfile("supervisor")) is not None
     state = home.read_state() if running else {}
     now = time.time()
     told = {
         name: {
             "state": part["state"],
             "pid": part["pid"],
+            "user": part.get("user"),
+            "root_because": part.get("root_because", ""),
             "restarts": part["restarts"],
             "uptime_s": round(now - part["since"], 1) if part["state"] == "ready" else None,
             "url": part["url"],

@@ -145,6 +145,8 @@ def main() -> int:
     from glue import settings
 
     home = Home(settings.load().stack.home)
+    # Who may read what we write, the folders' modes say.
+    os.umask(0o022)
     with hold_lock(home) as taken:
         if not taken:
             tell("supervisor.refused", {"reason": f"another one runs for {home.path}"})

@@ -44,8 +44,9 @@ def without_rule(checkout: Path, uid: str) -> Iterator[None]:
         path.write_text(yaml.safe_dump(body, sort_keys=False))
     except OSError as error:
         raise FilesError(
-            f"{path}: {error.strerror}. Where the glue may not write, put that file there yourself"
-            f" (deleteRules: orgId 1, uid {uid}), restart Grafana, and remove it again"
+            f"{path}: {error.strerror}. `tonypi sync apply` does it, called by who may write there;"
+            f" or put that file there yourself (deleteRules: orgId 1, uid {uid}), restart Grafana,"
+            " and remove it again"
         ) from None
     try:
         yield

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pwd
 import signal
 import stat
 import subprocess
@@ -209,14 +210,67 @@ def test_secrets_are_for_the_owner_alone(running: Stack) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="NOT RUN: only root starts parts as others")
 def test_started_by_root_the_parts_have_users_of_their_own(running: Stack) -> None:
-    parts = {"postgres", "mosquitto", "influxdb", "telegraf", "grafana"}
-    found = {n: os.stat(f"/proc/{p}").st_uid for n, p in running.pids().items() if n in parts}
+    parts = running.status()["parts"]
+    found = {name: os.stat(f"/proc/{part['pid']}").st_uid for name, part in parts.items()}
     assert 0 not in found.values(), found
-    assert len({*found.values()}) == len(found)
+    assert len({*found.values()}) == len(found) >= 6
+    assert found == {name: pwd.getpwnam(part["user"]).pw_uid for name, part in parts.items()}
     data = running.home.path / "data"
-    for name, user in found.items():
+    for name in set(found) - {"simulator"}:
         owner = (data / name).stat()
-        assert (owner.st_uid, stat.S_IMODE(owner.st_mode)) == (user, 0o700), name
+        assert (owner.st_uid, stat.S_IMODE(owner.st_mode)) == (found[name], 0o700), name
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT RUN: only root starts parts as others")
+def test_each_user_reads_its_own_files_and_no_others(running: Stack) -> None:
+    parts = running.status()["parts"]
+    own = {part["user"]: {f"data/{name}"} for name, part in parts.items()}
+    own["tonypi-glue"] |= {"data/notify", "reports", "run"}
+    own["tonypi-simulator"] = own["nobody"] = set()
+    home = running.home.path
+    # By name, for nobody but root may list the home itself.
+    places = [*home.iterdir(), *(home / "data").iterdir(), *(home / "run").iterdir()]
+    for user, folders in own.items():
+        who = pwd.getpwnam(user)
+        asked = subprocess.run(
+            ["find", *places, "-type", "f", "-readable"],
+            **{"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=False,
+        )
+        read = {str(Path(line).relative_to(home)) for line in asked.stdout.splitlines()}
+        strange = {path for path in read if not any(path.startswith(f"{f}/") for f in folders)}
+        assert strange == set(), user
+        assert "run/supervisor.lock" not in read, "who holds it keeps the stack from starting"
+        if user == "tonypi-glue":
+            assert {"run/state.json", "data/notify/contacts.json"} <= read
+
+
+def test_the_glue_and_who_calls_tonypi_share_the_reports(running: Stack) -> None:
+    made = running.run("reports", "build", "performance", "--last", "1h", "--json")
+    assert made.returncode == 0, made.stderr
+    report = json.loads(made.stdout)
+    settings = running.home.site(running.environ).settings
+    login = {"username": "admin", "password": NASTY}
+    url = f"http://127.0.0.1:{settings.glue.port}/api/v1"
+    with httpx.Client(trust_env=False, timeout=20) as client:
+        token = client.post(f"{url}/auth/login", json=login).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        # Its own, in the same folder of the same month.
+        an_hour = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-01T01:00:00Z"}
+        job = client.post(f"{url}/reports", json={"type": "performance"} | an_hour).json()
+
+        def state() -> str:
+            return str(client.get(f"{url}/reports/jobs/{job['job_id']}").json()["state"])
+
+        assert until(lambda: state() in ("done", "failed"), 30)
+        assert state() == "done", running.run("logs", "glue").stdout
+        fetched = client.get(f"{url}/reports/{report['id']}/file")
+        assert fetched.content[:4] == b"%PDF"
+        assert client.delete(f"{url}/reports/{report['id']}").status_code == 204
+    assert not Path(report["file"]).exists()
 
 
 def test_nothing_listens_beyond_loopback(running: Stack) -> None:
@@ -278,9 +332,20 @@ def test_no_orphan_after_the_supervisor_is_killed(running: Stack) -> None:
 def test_up_after_a_kill_finds_its_data(running: Stack) -> None:
     assert until(lambda: has_robot(running), 30)
     kill_supervisor(running)
+    # As an earlier release left them, which ran the glue as root.
+    old = running.home.path / "reports" / "old"
+    if root := os.geteuid() == 0:
+        old.mkdir(exist_ok=True)
+        (running.home.path / "data" / "notify" / "contacts.json").chmod(0o600)
+        for name in ("reports", "data/notify", "data/notify/contacts.json"):
+            os.chown(running.home.path / name, 0, 0)
     done = running.run("up")
     assert done.returncode == 0, done.stdout + done.stderr
     assert has_robot(running)
+    if root:
+        notify = running.home.path / "data" / "notify"
+        owners = {path.stat().st_uid for path in (old, old.parent, notify, *notify.iterdir())}
+        assert owners == {pwd.getpwnam("tonypi-glue").pw_uid}
 
 
 def test_what_was_given_to_the_first_start_is_remembered(running: Stack) -> None:

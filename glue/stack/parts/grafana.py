@@ -43,27 +43,31 @@ def part(
     settings = site.settings.model_copy(update=own)
     shipped = provisioning or site.checkout / "provisioning"
     url = site.settings.grafana.url
-    ini, dashboards = site.checkout / "grafana" / "grafana.ini", site.checkout / "grafana"
-    reads = [home, binary, ini, dashboards / "dashboards", shipped]
-    who = users.choose("grafana", reads, probe.port_of(url, 3000))
+    ini = site.checkout / "grafana" / "grafana.ini"
+    environ = {
+        **mentioned(site.settings, shipped.rglob("*.yml")),
+        **environment(settings, site.checkout, data),
+        "GF_PATHS_PROVISIONING": str(shipped),
+        "PATH": path_without(SQL_PROGRAM, os.environ.get("PATH", "")),
+        **(env or {}),
+    }
+    dashboards = Path(environ["GRAFANA_DASHBOARDS_DIR"])
+    reads = [home, binary, ini, *users.below(dashboards, shipped)]
+    folders = (home, ini.parent, dashboards, shipped)
+    who = users.choose("grafana", reads, probe.port_of(url, 3000), folders)
     server = (str(binary), "server") if binary.name == "grafana" else (str(binary),)
     return Part(
         name="grafana",
         command=(
             *server,
             *("--homepath", str(home)),
-            *("--config", str(site.checkout / "grafana" / "grafana.ini")),
+            *("--config", str(ini)),
         ),
-        env={
-            **mentioned(site.settings, shipped.rglob("*.yml")),
-            **environment(settings, site.checkout, data),
-            "GF_PATHS_PROVISIONING": str(shipped),
-            "PATH": path_without(SQL_PROGRAM, os.environ.get("PATH", "")),
-            **(env or {}),
-        },
+        env=environ,
         cwd=data,
         user=who.name,
         root_because=who.obstacle,
+        shown=who.shown,
         folders=(data, data / "logs", data / "plugins"),
         depends=("postgres", "influxdb"),
         ready=lambda: probe.answers(f"{url}/api/health"),

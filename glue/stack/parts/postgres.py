@@ -97,7 +97,7 @@ def _create(site: Site, cluster: Path, user: str | None) -> None:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            **(who.popen if who else {}),
+            preexec_fn=who.assume if who else None,
         )
     finally:
         password.unlink()
