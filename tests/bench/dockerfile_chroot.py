@@ -42,7 +42,9 @@ LAST_LOOKS = (
 
 def mirror() -> str:
     """Where this machine gets its Debian packages from."""
-    sources = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
+    folder = Path("/etc/apt/sources.list.d")
+    # Files of other endings apt does not read.
+    sources = [folder.with_name("sources.list"), *folder.glob("*.sources"), *folder.glob("*.list")]
     text = "\n".join(file.read_text() for file in sources if file.is_file())
     found = re.search(r"^(?:URIs:|deb(?: \[.*?\])?)\s+(\S+)", text, re.MULTILINE)
     if found is None:
