@@ -173,6 +173,16 @@ def open_session(broker: Broker, client_id: str) -> None:
             pass
 
 
+def drop_session(broker: Broker, client_id: str) -> None:
+    """Forget the persistent session of this id, and what waits in it."""
+    with socket.create_connection((broker.host, broker.port), timeout=10) as wire:
+        wire.sendall(_packet(0x10, _text("MQTT") + b"\x04\x02\x00\x00" + _text(client_id)))
+        assert wire.recv(4)[0] == 0x20
+        wire.sendall(b"\xe0\x00")
+        while wire.recv(1024):
+            pass
+
+
 def _text(value: str) -> bytes:
     raw = value.encode()
     return struct.pack("!H", len(raw)) + raw

@@ -214,6 +214,12 @@ class Topic(_Part):
         return self.path[1]
 
     @property
+    def usual(self) -> bool:
+        """Whether the program has straight-line code for messages in which nothing is odd: a status
+        is looked at more closely, for what it says of the robot's clock."""
+        return len(self.points) == 1 and not self.report_clock
+
+    @property
     def id_optional(self) -> bool:
         return self.pattern.endswith("]")
 

@@ -34,6 +34,14 @@ def with_file_output(config: str, target: Path) -> str:
     return f'{inputs}[[outputs.file]]\n  files = ["{target}"]\n  data_format = "influx"\n'
 
 
+def without(function: str, instead: str) -> str:
+    """The shipped configuration, whose program's ``function`` does nothing but ``instead``."""
+    config = CONFIG.read_text()
+    begin = re.search(rf"^def {function}\(.*\):\n", config, re.MULTILINE)
+    assert begin
+    return f"{config[: begin.end()]}    {instead}\n    return\n{config[begin.end() :]}"
+
+
 def publish(broker: Broker, messages: list[tuple[str, bytes]]) -> None:
     """All messages at QoS 1, in order, accepted when this returns."""
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
@@ -55,13 +63,20 @@ def run() -> golden.Run:
     return golden.Run(datetime.now(UTC).replace(microsecond=0))
 
 
-@pytest.fixture
+@pytest.fixture(params=["both ways", "the careful way"])
 def output(
-    run: golden.Run, mosquitto: Broker, telegraf: StartTelegraf, tmp_path: Path
+    request: pytest.FixtureRequest,
+    run: golden.Run,
+    mosquitto: Broker,
+    telegraf: StartTelegraf,
+    tmp_path: Path,
 ) -> dict[str, list[str]]:
-    """Points of every case, by its folder's name."""
+    """Points of every case, by its folder's name: of the shipped program, and of its function that
+    reads any message, without the one that is quick with usual ones."""
     config, target = tmp_path / "telegraf.conf", tmp_path / "out.lp"
-    config.write_text(with_file_output(CONFIG.read_text(), target))
+    both = request.param == "both ways"
+    program = CONFIG.read_text() if both else without("usual", 'fail("every message is odd")')
+    config.write_text(with_file_output(program, target))
     golden.autumn_zone(tmp_path / "zones", run.start - timedelta(minutes=30))
     session = f"golden-{uuid.uuid4().hex[:8]}"
     wire.open_session(mosquitto, session)
@@ -95,6 +110,28 @@ def test_every_case_gives_its_points(output: dict[str, list[str]]) -> None:
         elif came != expected.read_text():
             wrong.append(f"--- {case.name}: expected\n{expected.read_text()}+++ came\n{came}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_messages_in_which_nothing_is_odd_take_the_usual_way(
+    mosquitto: Broker, telegraf: StartTelegraf, tmp_path: Path
+) -> None:
+    """All but statuses: what each says of the robot's clock is looked at more closely."""
+    config, target = tmp_path / "telegraf.conf", tmp_path / "out.lp"
+    config.write_text(with_file_output(without("convert", 'refuse(bad, "not_json")'), target))
+    session = f"golden-{uuid.uuid4().hex[:8]}"
+    wire.open_session(mosquitto, session)
+    at = datetime.now(UTC)
+    usual = [wire.sensor("u1", at, *wire.SENSORS[0]), wire.servos("u1", at)]
+    usual += [wire.battery("u1", at), wire.location("u1", at)]
+    publish(mosquitto, [(m.topic, m.payload) for m in (*usual, wire.status("u1", at))])
+    telegraf(config, {"MQTT_TELEGRAF_CLIENT_ID": session})
+    until = time.monotonic() + 60
+    while not (target.exists() and "refused,reason=not_json,topic=status" in target.read_text()):
+        assert time.monotonic() < until, "Telegraf did not come to the last message"
+        time.sleep(0.2)
+    names = [line.split(",")[0] for line in target.read_text().splitlines()]
+    stored = [name for name in names if not name.startswith(("internal", "broker"))]
+    assert stored == ["sensors", "imu", *["servos"] * 6, "battery", "location", "refused"]
 
 
 def test_a_mistaken_root_is_counted_under_its_name_and_others_are_not_looked_at(

@@ -70,7 +70,7 @@ def test_an_unusable_model_is_told_with_its_line(folder: Path) -> None:
     [
         ("telegraf.conf.j2", "{{ model.root }}", "{{ model.roof }}", "telegraf.conf.j2:23: "),
         ("program.star.j2", "{{ model.most_bytes }}", "{{ most }}", "'most' is undefined"),
-        ("program.star.j2", "{{ model.most_bytes }}", "{{ model. }}", "program.star.j2:21: "),
+        ("program.star.j2", "{{ model.most_bytes }}", "{{ model. }}", "program.star.j2:19: "),
         ("program.star.j2", '{% include "clock.star" %}', '{% include "c" %}', "no such template"),
         ("clock.star", "SECOND = 1000000000", "SECOND = '''1'''", "''' would end the program"),
     ],
