@@ -61,7 +61,7 @@ class _Together(LoadFileScheduling):
         for name, files in TOGETHER.items():
             if file.stem in files:
                 return name
-        return str(file.parent) if file.parent.name == "dashboards" else str(file)
+        return str(file.parent) if file.parent.name in ("dashboards", "containers") else str(file)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -92,6 +92,12 @@ def pytest_terminal_summary(
 def _ran(config: pytest.Config) -> dict[str, str]:
     influx = config.stash[INFLUXES].summary() if INFLUXES in config.stash else {}
     return config.stash[RAN] | influx
+
+
+@pytest.fixture(scope="session")
+def ran(request: pytest.FixtureRequest) -> dict[str, str]:
+    """For the end of the run: what ran, by name, or why it did not."""
+    return request.config.stash[RAN]
 
 
 @contextmanager

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import asyncio
-from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
 
-from glue import store
+from glue import __version__, store
 from glue.alerts.gather import Gather
 from glue.api import (
     docs,
@@ -82,7 +81,7 @@ def create_app(
     demo.check(settings)
     app = FastAPI(
         title="TonyPi API",
-        version=version("glue"),
+        version=__version__,
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,

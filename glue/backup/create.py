@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
+from glue import __version__
 from glue.backup import archive
 from glue.backup.manifest import DatabaseFacts, Manifest, MeasurementFacts
 from glue.series import admin
@@ -87,7 +87,7 @@ def create(
         made = Manifest(
             made_at=now.isoformat(timespec="seconds"),
             versions={
-                "tonypi": version("glue"),
+                "tonypi": __version__,
                 "python": platform.python_version(),
                 "postgresql": f"{server // 10000}.{server % 10000}",
                 "influxdb": admin.version(settings.influx.url),

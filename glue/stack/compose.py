@@ -34,6 +34,7 @@ ONLY_HERE = {
     "MQTT_GLUE_PASSWORD": "Of the glue at the broker; generated.",
     "GRAFANA_PORT": "Port of this machine that leads to Grafana.",
     "TONYPI_IMAGE": "Name of the image that is built from this checkout.",
+    "PYTHON_IMAGE": "Another Python of Debian 12, that image's base.",
     "GRAFANA_IMAGE": "Another Grafana, 11 or newer.",
     "INFLUXDB_IMAGE": "Another InfluxDB 2.",
     "MOSQUITTO_IMAGE": "Another Mosquitto 2.0.",
@@ -111,7 +112,8 @@ def write_env(checkout: Path, known: Mapping[str, str], environ: Mapping[str, st
     new = {name: made[name] for name in wanted if not there.get(name)}
     # The database is the containers' own: a URL that a shell has for another would rename it.
     own = {name: value for name, value in environ.items() if name != addresses.DATABASE}
-    given = {n: v for n, v in kept(own).items() if n not in FIXED and there.get(n) != v}
+    here = {name: environ[name] for name in ONLY_HERE if environ.get(name)}
+    given = {n: v for n, v in {**kept(own), **here}.items() if n not in FIXED and there.get(n) != v}
     new |= given
     remarks = [f"kept in {ENV}: {', '.join(sorted(given))}"] if given and there else []
     if not there:

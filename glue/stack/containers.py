@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from glue.environment import exported, mentioned
-from glue.settings import PROJECT, Settings
+from glue.settings import PROJECT, Broker, Settings
 from glue.stack import accounts, lan, secrets
 from glue.stack.parts import grafana, mosquitto
 
@@ -50,16 +50,17 @@ def prepare_broker(settings: Settings, folder: Path, seen_from: str, mounted: st
     loopback; without a password for robots who gives no name may do everything.
 
     ``seen_from`` is the address of the machine on which the port is published, ``mounted`` where
-    the broker's container sees ``folder``. Raises :class:`Exposed` for a port that others reach
-    without a password, :class:`glue.stack.lan.NameTaken` for a name that is of one of our programs.
+    the broker's container sees ``folder``. Raises :class:`Exposed` where a password is wished for,
+    or others reach the port, and there is none, and :class:`glue.stack.lan.NameTaken` for a name
+    that is of one of our programs.
     """
     broker = settings.broker
-    anonymous = not (broker.robots_username and broker.robots_password.get_secret_value())
     lan.check_names(broker.username, broker.robots_username, "MQTT_USERNAME")
-    if anonymous and not _is_loopback(seen_from):
+    anonymous = not broker.robots_password.get_secret_value()
+    if anonymous and (wish := _wish_for_a_password(broker, seen_from)):
         raise Exposed(
-            f"TONYPI_BIND={seen_from} opens the broker to the network without a password: set "
-            "MQTT_USERNAME and MQTT_PASSWORD in .env, and in the robots"
+            f"{wish}, and the broker would let in everybody, for there is no password: set "
+            "MQTT_PASSWORD in .env, and with MQTT_USERNAME in the robots"
         )
     files = (f"{mounted}/passwords", f"{mounted}/acl")
     text = mosquitto.configuration(
@@ -120,6 +121,15 @@ def _with_tokens(
     if kept_days:
         known["kept"] = kept_days
     return settings.model_copy(update={"influx": settings.influx.model_copy(update=known)})
+
+
+def _wish_for_a_password(broker: Broker, seen_from: str) -> str:
+    """What says that not everybody may come in; empty where nothing does."""
+    if not _is_loopback(seen_from):
+        return f"TONYPI_BIND={seen_from} opens the broker to the network"
+    if "robots_username" in broker.model_fields_set:
+        return f"MQTT_USERNAME={broker.robots_username} names who may come in"
+    return "MQTT_REQUIRE_PASSWORD asks for a password" if broker.always_asks else ""
 
 
 def _is_loopback(address: str) -> bool:

@@ -1,5 +1,6 @@
-"""What can be seen of the containers without an engine: Compose itself reads the file, the first
-steps work on the real systems, the broker's health command tells who may not come in."""
+"""What can be seen of the containers without an engine (tests/containers has one): Compose itself
+reads the file, the first steps work on the real systems, the broker's health command tells who may
+not come in."""
 
 from __future__ import annotations
 

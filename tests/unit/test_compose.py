@@ -61,7 +61,8 @@ def services(**values: str) -> dict[str, dict]:
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.chdir(tmp_path)
-    return settings_module.load({"TONYPI_HOME": str(tmp_path)} | services()["glue"]["environment"])
+    given = (services()[name]["environment"] for name in ("glue", "init-broker"))
+    return settings_module.load({"TONYPI_HOME": str(tmp_path)} | next(given) | next(given))
 
 
 def test_it_follows_the_compose_specification():
@@ -223,6 +224,33 @@ def test_a_broker_without_a_password_is_not_opened_to_the_network(address, setti
     assert not list(tmp_path.iterdir())
     for loopback in ("127.0.0.1", "::1", "[::1]", "localhost"):
         containers.prepare_broker(settings, tmp_path, loopback, "/tonypi/mosquitto")
+    assert "allow_anonymous true" in (tmp_path / "mosquitto.conf").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"MQTT_USERNAME": "robots"}, "MQTT_USERNAME=robots .* MQTT_PASSWORD"),
+        ({"MQTT_REQUIRE_PASSWORD": "1"}, "MQTT_REQUIRE_PASSWORD .* MQTT_PASSWORD"),
+    ],
+)
+def test_a_wish_for_a_password_without_one_is_refused_on_loopback_too(given, said, tmp_path):
+    settings = settings_module.load(
+        {"TONYPI_HOME": str(tmp_path)} | services(**given)["init-broker"]["environment"]
+    )
+    with pytest.raises(containers.Exposed, match=said):
+        containers.prepare_broker(settings, tmp_path, "127.0.0.1", "/tonypi/mosquitto")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_password_without_a_name_is_that_of_robots(tmp_path):
+    settings = settings_module.load(
+        {"TONYPI_HOME": str(tmp_path)}
+        | services(MQTT_PASSWORD="secret")["init-broker"]["environment"]
+    )
+    containers.prepare_broker(settings, tmp_path, "127.0.0.1", "/tonypi/mosquitto")
+    assert "\nrobots:" in (tmp_path / "passwords").read_text()
+    assert "allow_anonymous false" in (tmp_path / "mosquitto.conf").read_text()
 
 
 def test_robots_in_containers_may_do_what_they_may_natively(settings, tmp_path):
@@ -328,8 +356,10 @@ def test_env_is_made_once_and_only_completed(tmp_path):
 def test_env_remembers_what_a_start_was_given(tmp_path):
     compose.write_env(tmp_path, {}, {})
     given = {"GF_SMTP_PASSWORD": "Pa$word '1'", "FLEET_TZ": "Asia/Tokyo", "PGHOST": "localhost"}
+    only_here = {"GRAFANA_IMAGE": "grafana/grafana:12.0.0", "TONYPI_BIND": "127.0.0.1"}
+    given |= only_here
     (remark,) = compose.write_env(tmp_path, {}, given | {"HOME": "/root"})
-    assert remark == "kept in .env: FLEET_TZ, GF_SMTP_PASSWORD"
+    assert remark == "kept in .env: FLEET_TZ, GF_SMTP_PASSWORD, GRAFANA_IMAGE, TONYPI_BIND"
     there = compose.read_env(tmp_path, {})
     assert {name: there.get(name) for name in given} == given | {"PGHOST": None}
     assert compose.write_env(tmp_path, {}, given) == []
