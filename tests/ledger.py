@@ -59,7 +59,7 @@ class _Robot:
 
 class Fleet(threading.Thread):
     """``robots`` that cross their limit ``crossings`` times each, and stay on each side of it for a
-    time drawn from ``dwell`` (s). The ledger is ``done``."""
+    time drawn from ``dwell`` (s), and while ``pause`` is set. The ledger is ``done``."""
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Fleet(threading.Thread):
         now = time.monotonic()
         self._robots = [_Robot(name, now + luck.uniform(0, dwell[0] / 2)) for name in robots]
         self._over = threading.Event()
+        self.pause = threading.Event()
         self._client = httpx.Client(
             base_url=settings.influx.url,
             timeout=10,
@@ -109,7 +110,7 @@ class Fleet(threading.Thread):
 
     def _is_due(self, one: _Robot) -> bool:
         more = one.hot is not None or one.crossings < self._crossings
-        return more and time.monotonic() >= one.turns_at
+        return more and time.monotonic() >= one.turns_at and not self.pause.is_set()
 
     def _note(self, one: _Robot, when: tuple[datetime, datetime]) -> None:
         one.turns_at = time.monotonic() + self._luck.uniform(*self._dwell)
