@@ -16,11 +16,12 @@ if [ -s "$data/PG_VERSION" ]; then
   if [ "$wrote" != "$here" ]; then
     cat >&2 <<END
 The data in the volume postgres-data were written by PostgreSQL $wrote, which no other version reads,
-and POSTGRES_IMAGE is PostgreSQL $here. Nothing was started or changed. Either
-  set POSTGRES_IMAGE in .env to an image of PostgreSQL $wrote (15: take the line out of it),
-or take the data over: with PostgreSQL $wrote make a backup, remove the volume, restore into $here;
-docs/docker.md has the commands ("Another PostgreSQL").
+and POSTGRES_IMAGE is PostgreSQL $here. Nothing was started or changed. Set POSTGRES_IMAGE in .env to an
+image of PostgreSQL $wrote; without that line it is 15.
 END
+    if [ "$wrote" -lt "$here" ]; then
+      echo 'To go over: "Another PostgreSQL" in docs/docker.md (a backup, and its restore).' >&2
+    fi
     exit 1
   fi
 fi

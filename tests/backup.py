@@ -19,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 from glue.backup import create, restore
 from glue.series import admin
 from glue.settings import Settings
-from glue.stack import accounts, quiet
+from glue.stack import accounts, control, quiet
 from glue.stack.parts import influxdb, postgres
 from glue.stack.progress import Progress
 from glue.store import dump, migrations
@@ -191,7 +191,8 @@ def run(
         env={**kept, **environ},
         input=given,
         capture_output=True,
-        timeout=170,
+        # A stack may take STOP_WITHIN to stop; pytest ends what takes longer than its test may.
+        timeout=control.STOP_WITHIN + 60,
         check=False,
     )
     assert done.returncode == expected, (done.stdout[-3000:] + done.stderr).decode()

@@ -15,6 +15,10 @@ from glue.stack import secrets as stack_secrets
 from glue.stack.home import Home
 from tests.backup import POINTS, Place, filled, run, save, tonypi
 
+# A stack is started, stopped, started and removed, a part after the other: on a machine that does
+# much else each takes long.
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture(scope="module")
 def source() -> Iterator[Place]:

@@ -71,6 +71,7 @@ def test_data_of_another_version_are_refused_by_name(
     assert bool(done.returncode) == refused, done
     assert (f"written by PostgreSQL {wrote}" in done.stderr) == refused
     assert ("POSTGRES_IMAGE is PostgreSQL 17." in done.stderr) == refused
+    assert ("To go over" in done.stderr) == (wrote < "17")
     assert [file.name for file in image.data.iterdir()] == ["PG_VERSION"]
     section = "Another PostgreSQL"
     assert section in SCRIPT.read_text()
