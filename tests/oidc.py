@@ -162,3 +162,11 @@ def form_of(page: httpx.Response) -> tuple[str, str]:
 def claims_of(token: str) -> dict[str, Any]:
     body = token.split(".")[1]
     return dict(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))))
+
+
+async def refused(answer: httpx.Response, error: str, status: int = 400) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json()["error"] == error
+    assert answer.json()["error_description"]

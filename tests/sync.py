@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from glue import store
+from glue.core.grafana_change import said
 from glue.grafana import Grafana
 from glue.settings import PROJECT, Settings
 from glue.stack import probe
@@ -73,6 +74,11 @@ class Synced:
                 yield Reconciler(self.settings, pool, grafana, self.checkout)
             finally:
                 await grafana.close()
+
+
+def done(outcome: Any) -> list[str]:
+    """The changes that were made, in words."""
+    return [said(change) for change in outcome.done]
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -20,17 +19,9 @@ from glue.api.conventions import body_limit
 from glue.core import oidc, passwords, signing
 from tests.api import Api, is_problem
 from tests.conftest import SettingsFor
-from tests.oidc import PASSWORD, VERIFIER, SignOn, asgi, claims_of, form_of, own_in_grafana, query
+from tests.oidc import PASSWORD, VERIFIER, SignOn, asgi, claims_of, own_in_grafana, query, refused
 
 # --- codes and tokens
-
-
-async def refused(answer: httpx.Response, error: str, status: int = 400) -> None:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.json()["error"] == error
-    assert answer.json()["error_description"]
 
 
 WRONG_EXCHANGE: list[tuple[dict[str, Any], str, int]] = [
@@ -247,108 +238,6 @@ async def test_only_our_access_tokens_tell_who_somebody_is(sign_on: SignOn) -> N
         assert is_problem(await sign_on.server.get("/api/v1/auth/me", headers=headers), 401)
     assert (await sign_on.userinfo(given["access_token"])).status_code == 200
     assert (await sign_on.server.get("/oauth/userinfo")).status_code == 401
-
-
-# --- keys
-
-
-async def test_services_and_restarts_share_their_keys(sign_on: SignOn) -> None:
-    others = [create_app(sign_on.api.settings, sign_on.api.pool) for _ in range(4)]
-
-    async def published(app: Any) -> list[str]:
-        async with asgi(app) as client:
-            return [key["kid"] for key in (await client.get("/oauth/jwks")).json()["keys"]]
-
-    found = await asyncio.gather(*(published(app) for app in others))
-    assert len(found[0]) == 1 and all(kids == found[0] for kids in found)
-    given = (await sign_on.exchange(await sign_on.code())).json()
-    async with asgi(others[0]) as other:
-        elsewhere = SignOn(sign_on.api, other, other)
-        assert (await elsewhere.userinfo(given["access_token"])).status_code == 200
-
-
-async def test_a_key_signs_for_90_days_and_is_known_until_its_last_token_is_over(
-    sign_on: SignOn,
-) -> None:
-    old = (await sign_on.exchange(await sign_on.code())).json()["access_token"]
-    await sign_on.api.rows("UPDATE oidc_keys SET made_at = now() - interval '90 days'")
-    new = (await sign_on.exchange(await sign_on.code())).json()["access_token"]
-    assert signer(new) != signer(old)
-    for token in (old, new):
-        assert (await sign_on.userinfo(token)).status_code == 200
-    keys = (await sign_on.server.get("/oauth/jwks")).json()["keys"]
-    assert [key["kid"] for key in keys] == [signer(new), signer(old)]
-    assert not any(set(key) & {"d", "p", "q", "dp", "dq", "qi"} for key in keys)
-    await sign_on.api.rows("UPDATE oidc_keys SET made_at = made_at - interval '91 days'")
-    newest = (await sign_on.exchange(await sign_on.code())).json()["access_token"]
-    keys = (await sign_on.server.get("/oauth/jwks")).json()["keys"]
-    assert [key["kid"] for key in keys] == [signer(newest), signer(new)]
-
-
-async def test_another_secret_makes_another_key(sign_on: SignOn, settings_for: SettingsFor) -> None:
-    await sign_on.server.get("/oauth/jwks")
-    settings = settings_for(
-        PGDATABASE=sign_on.api.settings.postgres.database, GLUE_JWT_SECRET="y" * 40
-    )
-    async with asgi(create_app(settings, sign_on.api.pool)) as other:
-        assert len((await other.get("/oauth/jwks")).json()["keys"]) == 2
-        assert len((await other.get("/oauth/jwks")).json()["keys"]) == 2
-    assert len((await sign_on.server.get("/oauth/jwks")).json()["keys"]) == 2
-
-
-def signer(token: str) -> str:
-    head = token.split(".", maxsplit=1)[0]
-    return str(json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))["kid"])
-
-
-# --- signing out
-
-
-async def test_grafana_signs_out_without_a_question(sign_on: SignOn) -> None:
-    given = (await sign_on.exchange(await sign_on.code())).json()
-    grafana = sign_on.api.settings.grafana_for_browsers
-    asked = {
-        "id_token_hint": given["id_token"],
-        "post_logout_redirect_uri": f"{grafana}/login",
-        "state": "s 1",
-    }
-    answer = await sign_on.browser.get("/oauth/logout", params=asked)
-    assert answer.status_code == 303
-    assert answer.headers["location"] == f"{grafana}/login?state=s+1"
-    assert "tonypi_sso" not in sign_on.browser.cookies
-    assert (await sign_on.authorize()).status_code == 200
-    assert (await sign_on.api.logs("auth"))[-1]["message"] == "Ada signed out"
-    await refused(await sign_on.userinfo(given["access_token"]), "invalid_token", 401)
-
-
-async def test_a_link_elsewhere_signs_nobody_out(sign_on: SignOn) -> None:
-    await sign_on.add_user("bob", "viewer")
-    async with asgi(sign_on.api.app) as other:
-        theirs = SignOn(sign_on.api, other, other)
-        bobs = (await theirs.exchange(await theirs.code("bob"))).json()["id_token"]
-    await sign_on.code()
-    for hint in ("", "x", bobs):
-        params = {"id_token_hint": hint, "post_logout_redirect_uri": "http://evil.example"}
-        asked = await sign_on.browser.get("/oauth/logout", params=params)
-        assert asked.status_code == 200 and "Sign out?" in asked.text and "Ada" in asked.text
-    assert (await sign_on.authorize()).status_code == 302
-    forged = await sign_on.browser.post("/oauth/logout", data={"form_token": "x"})
-    assert "Sign out?" in forged.text
-    action, token = form_of(asked)
-    done = await sign_on.browser.post(asked.url.join(action), data={"form_token": token})
-    assert done.status_code == 200 and "Signed out" in done.text
-    assert "evil" not in done.text
-    assert (await sign_on.authorize()).status_code == 200
-
-
-async def test_a_post_from_elsewhere_takes_no_cookie_away(sign_on: SignOn) -> None:
-    """Lax cookies do not come with another site's post: its answer must not remove them."""
-    await sign_on.code()
-    async with asgi(sign_on.api.app) as without_cookies:
-        answer = await without_cookies.post("/oauth/logout", data={})
-    assert answer.status_code == 200 and "Signed out" in answer.text
-    assert answer.headers.get_list("set-cookie") == []
-    assert (await sign_on.authorize()).status_code == 302
 
 
 # --- when something is not there

@@ -2,55 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from glue.core import grafana_desired as desired
-from glue.core.grafana_change import Change, Conflict, Plan, said
+from glue.core.grafana_change import Conflict, Plan, said
 from glue.core.grafana_plan import plan
 from glue.core.grafana_state import Account, Folder, Mark, State, Team
-
-
-@dataclass(frozen=True)
-class Person:
-    username: str
-    role: str = "viewer"
-    is_active: bool = True
-    email: str = ""
-
-    @property
-    def id(self) -> str:
-        return f"id of {self.username}"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "email", self.email or f"{self.username}@example.org")
-
-
-def wanted(*people: Person, **more: object) -> State:
-    accounts = desired.accounts(people)
-    state = State(accounts=accounts, teams=desired.teams(accounts), folders=desired.folders("f1"))
-    return replace(state, **more)
-
-
-def in_step(state: State) -> tuple[State, dict[tuple[str, str], int]]:
-    """The running state that is as wanted, and what is ours of it."""
-    accounts = {
-        login: replace(one, id=n) for n, (login, one) in enumerate(state.accounts.items(), 10)
-    }
-    teams = {name: replace(one, id=n) for n, (name, one) in enumerate(state.teams.items(), 100)}
-    marks = {key: replace(one, id=n) for n, (key, one) in enumerate(state.marks.items(), 200)}
-    owned = {("user", login): one.id for login, one in accounts.items()}
-    owned |= {("team", name): one.id for name, one in teams.items()}
-    owned |= {("folder", uid): 0 for uid in state.folders}
-    return replace(state, accounts=accounts, teams=teams, marks=marks), owned
-
-
-def lines(found: Plan) -> list[str]:
-    return [said(change) for change in found.changes]
-
+from tests.grafana_plan import Person, in_step, lines, wanted
 
 ADA, BOB = Person("Ada", "admin"), Person("bob", "operator")
 
@@ -364,49 +324,3 @@ def test_files_that_differ_are_reloaded_with_the_difference_told() -> None:
     assert lines(plan(want, running, owned)) == [
         "↻ files datasources: influxdb url: http://b → http://a"
     ]
-
-
-people = st.lists(
-    st.builds(
-        Person,
-        st.sampled_from(["ada", "Bob", "eve", "mia", "Ada"]),
-        st.sampled_from(["viewer", "operator", "admin"]),
-        st.booleans(),
-    ),
-    max_size=6,
-)
-
-
-@given(people, people)
-def test_what_is_applied_is_in_step(before: list[Person], after: list[Person]) -> None:
-    """From any fleet of people to any other: doing the plan leaves nothing to do."""
-    running, owned = in_step(wanted(*before))
-    want = wanted(*after)
-    done, owned = apply(plan(want, running, owned), want, running, owned)
-    assert plan(want, done, owned).changes == ()
-
-
-def apply(
-    found: Plan, want: State, running: State, owned: dict[tuple[str, str], int]
-) -> tuple[State, dict[tuple[str, str], int]]:
-    """Grafana, as far as people and teams go."""
-    accounts, teams = dict(running.accounts), dict(running.teams)
-    for change in found.changes:
-        match change:
-            case Change("user", "add", name):
-                number = 1000 + len(owned)
-                accounts[name] = replace(want.accounts[name], id=number)
-                owned = {**owned, ("user", name): number}
-            case Change("user", "change", name):
-                there = next(one for one in accounts.values() if one.id == change.key)
-                del accounts[there.login]
-                fresh = want.accounts[name]
-                accounts[name] = replace(there, login=name, email=fresh.email, name=fresh.name)
-            case Change("role", _, name):
-                accounts[name] = replace(accounts[name], role=change.after)
-            case Change("member", verb):
-                team = teams[str(change.key)]
-                who = {change.after or change.before}
-                now = team.members | who if verb == "add" else team.members - who
-                teams[team.name] = replace(team, members=now)
-    return replace(running, accounts=accounts, teams=teams), owned
