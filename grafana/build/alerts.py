@@ -12,6 +12,7 @@ from .board import board
 from .look import fixed, link, painted, prop, transformed, width, words
 from .queries import (
     ANY_ROBOT_SQL,
+    COUNTED,
     SQL,
     alert_link_sql,
     alert_sql,
@@ -56,7 +57,8 @@ def dashboard() -> db.Dashboard:
             since="now-24h",
         )
         .with_panel(_open_now())
-        .with_panel(_reactions())
+        .with_panel(_until(2, "Until acknowledged", "were acknowledged by somebody", SEEN))
+        .with_panel(_until(4, "Until over", "were over", OVER))
         .with_panel(listed(3, 24, 8, ANY_ROBOT_SQL))
         .with_panel(_opened())
         .with_panel(_times())
@@ -91,33 +93,29 @@ def _open_now() -> stat.Panel:
     return panel
 
 
-def _reactions() -> stat.Panel:
-    def median(share: float, seconds: str) -> str:
-        return f"percentile_cont({share}) WITHIN GROUP (ORDER BY {seconds})"
+def _until(number: int, title: str, what: str, seconds: str) -> stat.Panel:
+    """How long it took until ``what`` happened, which was after ``seconds`` (SQL)."""
+
+    def share(part: float) -> str:
+        return f"percentile_cont({part}) WITHIN GROUP (ORDER BY {seconds})"
 
     query = SQL(
-        "Reactions",
+        "Until",
         f"""
-        SELECT count(*) AS "Began", {median(0.5, SEEN)} AS "Acknowledged after",
-        {median(0.9, SEEN)} AS "9 of 10 within", {median(0.5, OVER)} AS "Over after",
-        {median(0.9, OVER)} AS "9 of 10 over within"
+        SELECT {share(0.5)} AS "Half within", {share(0.9)} AS "9 of 10 within"
         FROM grafana.alerts WHERE {OPENED}
         """,
     )
-    panel = look.figures(
-        2,
-        "Reactions in this time range",
-        "Alerts that began in the time range: the median time until somebody acknowledged and until"
-        " the alert was over, and within which time nine of ten were. Alerts to which that has not"
-        " happened do not count there.",
+    return look.figures(
+        number,
+        title,
+        f"Alerts that began in the time range: within which time half of them, and nine of ten,"
+        f" {what}. Alerts to which that has not happened do not count.",
         [query],
         fields="/.*/",
-        span=16,
+        span=8,
         empty="none yet",
-    )
-    for name in ("Acknowledged after", "9 of 10 within", "Over after", "9 of 10 over within"):
-        panel.override_by_name(name, [prop("unit", "s"), prop("decimals", 1)])
-    return panel.override_by_name("Began", [prop("decimals", 0)])
+    ).override_by_regexp(".*", [prop("unit", "s"), prop("decimals", 1)])
 
 
 def listed(number: int, span: int, height: int, where: str) -> table.Panel:
@@ -236,7 +234,7 @@ def _robots() -> barchart.Panel:
         f"""
         SELECT {WHO} AS "Robot", {NOT_NONE}
         FROM grafana.alerts WHERE {OPENED} GROUP BY robot_id, 1
-        ORDER BY count(*) DESC, 1 LIMIT {NOISIEST}
+        ORDER BY count(*) DESC, ({WHO}) {COUNTED} LIMIT {NOISIEST}
         """,
     )
     return shapes.ranking(
@@ -251,7 +249,9 @@ def _robots() -> barchart.Panel:
 
 
 def _along() -> statetimeline.Panel:
-    # A point at each beginning and end of the noisiest; between two nothing changes.
+    # A point at each beginning and end of the noisiest; between two nothing changes. Without one
+    # this kind of panel shows words of Grafana's own, so what is empty is the name of a row.
+    empty = "No alert was open in this time range"
     touches = "since <= $__timeTo() AND coalesce(until, $__timeTo()) >= $__timeFrom()"
     query = SQL(
         "Along",
@@ -266,11 +266,13 @@ def _along() -> statetimeline.Panel:
         ORDER BY since DESC LIMIT 500),
         edges AS (SELECT id, name, since AS at FROM recent UNION
         SELECT id, name, until FROM recent WHERE until <= $__timeTo() UNION
-        SELECT id, name, $__timeFrom()::timestamptz FROM recent)
+        SELECT id, name, $__timeFrom()::timestamptz FROM recent UNION
+        SELECT '', {sql_text(empty)}, $__timeFrom()::timestamptz WHERE NOT EXISTS
+        (SELECT FROM recent))
         SELECT e.at AS "time", e.name AS "Robot", coalesce((SELECT severity FROM recent r
         WHERE r.id = e.id AND r.since <= e.at AND r.until > e.at
         ORDER BY {severest_first()} LIMIT 1), 'none') AS "State"
-        FROM edges e ORDER BY 1, 2
+        FROM edges e ORDER BY 1, e.name {COUNTED}
         """,
     )
     panel = shapes.states(
@@ -282,7 +284,7 @@ def _along() -> statetimeline.Panel:
         colours={**look.SEVERITY, "none": look.CLEAR},
         span=24,
         height=9,
-        empty="No alert was open in this time range",
+        empty=empty,
     )
     return panel.with_transformation(
         transformed(

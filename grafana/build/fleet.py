@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard as db
-from grafana_foundation_sdk.builders import stat, timeseries, xychart
+from grafana_foundation_sdk.builders import geomap, stat, timeseries
 
 from glue.core.limit_rules import READINGS
 from glue.core.metrics import METRICS
 
-from . import alerts, look, robots_table, shapes, variables
+from . import alerts, look, maps, robots_table, variables
 from .annotations import changes
 from .board import board
 from .look import prop, steps, transformed, without_nulls
 from .names import address
-from .queries import IN_USE, NAME_SQL, NEWEST, SQL, InfluxQL
+from .queries import IN_USE, NAME_SQL, RANGE, SQL, InfluxQL, sql_text
 from .variables import WORST
 
 UID = "tonypi-fleet"
@@ -128,14 +128,14 @@ def _heartbeat() -> stat.Panel:
 
 
 def _refused() -> stat.Panel:
-    query = InfluxQL("Refused", f'SELECT sum("count") AS "Refused" FROM "refused" WHERE {NEWEST}')
+    query = InfluxQL("Refused", f'SELECT sum("count") AS "Refused" FROM "refused" WHERE {RANGE}')
     return look.figures(
         6,
         "Refused",
         "Messages of the time range that could not be stored: not JSON, a wrong type, without an"
         " id, out of range. `tonypi status` says which, and why.",
         [query],
-        fields="/^Refused$/",
+        fields="/^messages$/",
         span=3,
         # A measurement without a point has no sum.
         empty="0",
@@ -199,54 +199,44 @@ def _worst(number: int, title: str, metric: str, every: str) -> timeseries.Panel
 
 
 PLACES = {
-    "Critical": look.CRITICAL,
-    "Warning": look.WARNING,
-    "Online": look.FINE,
-    "Other": look.ASIDE,
+    "critical": look.CRITICAL,
+    "warning": look.WARNING,
+    "online": look.FINE,
+    "other": look.ASIDE,
 }
-"""Series of the map of robots: by the severest open alert, then by state."""
+"""Colours on the map of robots: by the severest open alert, then by state."""
 
 
-def _places() -> xychart.Panel:
-    standing = """CASE WHEN 'critical' = ANY (open) THEN 'Critical'
-        WHEN 'warning' = ANY (open) THEN 'Warning'
-        WHEN state = 'online' THEN 'Online' ELSE 'Other' END"""
-    # One query a series: a robot without a value would be drawn at 0.
-    queries = [
-        SQL(
-            name,
-            f"""
-            SELECT location_x AS "{name} x", location_y AS "{name}", name AS "Robot", robot_id
-            FROM (
-            SELECT robot_id, {NAME_SQL} AS name, location_x, location_y, {standing} AS standing
-            FROM grafana.robots r LEFT JOIN (SELECT robot_id, array_agg(DISTINCT severity) AS open
-            FROM grafana.alerts WHERE NOT resolved GROUP BY robot_id) a USING (robot_id)
-            WHERE {IN_USE}) placed
-            WHERE standing = '{name}' AND location_x IS NOT NULL AND location_y IS NOT NULL
-            ORDER BY robot_id
-            """,
-        )
-        for name in PLACES
-    ]
+def _places() -> geomap.Panel:
+    worst_first = ", ".join(map(sql_text, PLACES))
+    query = SQL(
+        "Places",
+        f"""
+        SELECT * FROM (SELECT {NAME_SQL} AS "Robot",
+        CASE WHEN 'critical' = ANY (open) THEN 'critical' WHEN 'warning' = ANY (open) THEN 'warning'
+        WHEN state = 'online' THEN 'online' ELSE 'other' END AS "State",
+        {maps.columns("location_x", "location_y")}, robot_id
+        FROM grafana.robots r LEFT JOIN (SELECT robot_id, array_agg(DISTINCT severity) AS open
+        FROM grafana.alerts WHERE NOT resolved GROUP BY robot_id) a USING (robot_id)
+        WHERE {IN_USE} AND location_x IS NOT NULL AND location_y IS NOT NULL) placed
+        ORDER BY array_position(ARRAY[{worst_first}], "State") DESC, robot_id
+        """,
+    )
     there = f"{address('tonypi-robot')}?var-robot=${{__data.fields.robot_id:raw}}"
-    panel = shapes.scatter(
+    panel = maps.places(
         40,
-        "Robots in metres (red: critical, yellow: warning, green: fine)",
+        "Map (red: critical, yellow: warning, green: fine)",
         "The last place that each robot in use has told, from above, in metres of its own map; by"
         " its severest open alert, else green where it is online and grey where not. The same in"
-        " every time range. A click on a point leads to the robot.",
-        queries,
-        x="{} x",
-        ys=PLACES,
-        units=(look.METRES, look.METRES),
-        axes=("x", "y"),
-        size=9,
+        " every time range. A click on a dot leads to the robot.",
+        query,
+        [maps.dots("Places", 5, look.ASIDE, by="State")],
         span=9,
         height=10,
         empty="No robot in use has told where it is",
     )
-    for name in PLACES:
-        panel.override_by_name(
-            name, [look.link("Show this robot", f"{there}&${{__url_time_range}}")]
-        )
-    return panel.decimals(1)
+    panel.override_by_name("State", [look.words(PLACES)])
+    panel.override_by_name("robot_id", [maps.UNSEEN])
+    return panel.override_by_name(
+        "Robot", [look.link("Show this robot", f"{there}&${{__url_time_range}}")]
+    )

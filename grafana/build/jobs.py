@@ -9,7 +9,7 @@ from . import look, shapes
 from .board import board
 from .look import fixed, link, painted, prop, width, words
 from .names import address
-from .queries import ANY_ROBOT_SQL, SQL
+from .queries import ANY_ROBOT_SQL, COUNTED, SQL
 
 UID = "tonypi-jobs"
 OUTCOME = {"active": look.INFO, "completed": look.FINE, "failed": look.CRITICAL}
@@ -147,7 +147,7 @@ def _estimate() -> xychart.Panel:
     ]
     panel = shapes.scatter(
         12,
-        "Duration against estimate (green: completed, red: failed)",
+        "Durations (green: completed, red: failed)",
         "One point a job that had an estimate, the last 1,000 of each colour: estimated time to the"
         " right, real time upwards. Higher than wide is slower than thought.",
         queries,
@@ -155,8 +155,11 @@ def _estimate() -> xychart.Panel:
         ys=ENDS,
         units=("dthms", "dthms"),
         axes=("estimated", "real"),
+        ends=f"""
+        SELECT side * longest FROM (VALUES (-0.04), (1.04)) AS sides(side), (SELECT
+        greatest(60, max(estimated_s)) AS longest FROM grafana.jobs WHERE {ENDED}) AS estimates
+        """,
         size=6,
-        origin=True,
         empty="No job with an estimate has ended in this time range",
     )
     return panel.min(0)
@@ -171,7 +174,7 @@ def _tasks() -> table.Panel:
         sum(items_done) AS "Items",
         percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_s) AS "Median",
         percentile_cont(0.5) WITHIN GROUP (ORDER BY estimated_s) AS "Estimate",
-        mode() WITHIN GROUP (ORDER BY reason) AS "Most frequent reason"
+        mode() WITHIN GROUP (ORDER BY reason) AS "Reason"
         FROM grafana.jobs WHERE {ENDED} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 50
         """,
     )
@@ -180,7 +183,7 @@ def _tasks() -> table.Panel:
             20,
             "By task",
             "Jobs that ended in this time range by what they were, the most frequent first; 50 at"
-            " most. The reason is that of jobs that failed.",
+            " most. The reason is the most frequent one of jobs that failed.",
             [query],
             span=14,
             height=8,
@@ -190,6 +193,7 @@ def _tasks() -> table.Panel:
         .override_by_name("Median", [prop("unit", "dthms"), width(100)])
         .override_by_name("Estimate", [prop("unit", "dthms"), width(100)])
         .override_by_name("Jobs", [width(70)])
+        .override_by_name("Reason", [prop("custom.minWidth", 120)])
         .override_by_name("Items", [width(80)])
     )
 
@@ -214,7 +218,7 @@ def _robots() -> barchart.Panel:
         nullif(count(*) FILTER (WHERE status = 'completed'), 0) AS "Completed",
         nullif(count(*) FILTER (WHERE status = 'failed'), 0) AS "Failed"
         FROM grafana.jobs WHERE {ENDED} GROUP BY robot_id, robot_name
-        ORDER BY count(*) DESC, 1 LIMIT 10
+        ORDER BY count(*) DESC, robot_name {COUNTED} LIMIT 10
         """,
     )
     return shapes.ranking(
@@ -265,5 +269,6 @@ def _jobs() -> table.Panel:
         .override_by_name("Started", [prop("unit", "dateTimeAsLocal"), width(190)])
         .override_by_name("Lasting", [prop("unit", "dthms"), width(100)])
         .override_by_name("Estimate", [prop("unit", "dthms"), width(100)])
+        .override_by_name("Reason", [prop("custom.minWidth", 120)])
         .override_by_name("link", [look.HIDDEN])
     )

@@ -12,7 +12,7 @@ from . import look, shapes
 from .board import board
 from .look import link, prop, width, words
 from .names import address
-from .queries import ANY_ROBOT_SQL, SQL
+from .queries import ANY_ROBOT_SQL, COUNTED, SQL
 
 UID = "tonypi-logs"
 LEVELS = {
@@ -142,6 +142,7 @@ def _frequent() -> table.Panel:
             height=8,
             empty=EMPTY,
         )
+        .override_by_name("Message", [prop("custom.minWidth", 240)])
         .override_by_name("Level", [words(LEVELS), look.cell("color-text"), width(95)])
         .override_by_name("Times", [width(80)])
         .override_by_name("Robots", [width(80)])
@@ -155,7 +156,7 @@ def _robots() -> barchart.Panel:
         f"""
         SELECT robot_name AS "Robot", count(*) AS "Lines"
         FROM grafana.logs WHERE {IN_RANGE} AND {TROUBLES} AND robot_id IS NOT NULL
-        GROUP BY robot_id, robot_name ORDER BY 2 DESC, 1 LIMIT 10
+        GROUP BY robot_id, robot_name ORDER BY 2 DESC, robot_name {COUNTED} LIMIT 10
         """,
     )
     return shapes.ranking(
@@ -201,6 +202,7 @@ def _lines() -> table.Panel:
             empty="No line of these levels with this text in this time range",
         )
         .override_by_name("Time", [prop("unit", "dateTimeAsLocal"), width(190)])
+        .override_by_name("Message", [prop("custom.minWidth", 240)])
         .override_by_name("Level", [words(LEVELS), look.cell("color-text"), width(95)])
         .override_by_name("Category", [width(95)])
         .override_by_name("Robot", [there, width(160)])

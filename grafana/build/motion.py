@@ -7,11 +7,10 @@ computed in InfluxDB from the acceleration of each window, with z upwards in a r
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard as db
-from grafana_foundation_sdk.builders import stat, table, timeseries, xychart
+from grafana_foundation_sdk.builders import geomap, stat, table, timeseries
 from grafana_foundation_sdk.models import common as c
-from grafana_foundation_sdk.models.xychart import ScatterShow
 
-from . import look, shapes, variables
+from . import look, maps, variables
 from . import robot_charts as charts
 from .annotations import changes, every_rule
 from .board import board
@@ -68,10 +67,11 @@ def _figures() -> stat.Panel:
     return (
         look.figures(
             1,
-            "Motion in this time range",
-            f"Tilt is the angle from upright, worked out from the acceleration of {EACH} at a time"
-            f" with z upwards; a fall is a passage beyond {FALLEN}°. Way: the sum of the steps from"
-            " each place that it sent to the next; standing still adds what the location wavers.",
+            "Motion",
+            f"In this time range. Tilt is the angle from upright, worked out from the acceleration"
+            f" of {EACH} at a time with z upwards; a fall is a passage beyond {FALLEN}°. Way: the"
+            " sum of the steps from each place that it sent to the next; standing still adds what"
+            " the location wavers.",
             [
                 InfluxQL(
                     "Tilt", f'SELECT last("tilt") AS "Tilt now" FROM ({_TILT}) WHERE {AROUND}'
@@ -154,29 +154,25 @@ def _tilt() -> timeseries.Panel:
     )
 
 
-def path(number: int, height: int = 8) -> xychart.Panel:
+def path(number: int, height: int = 8) -> geomap.Panel:
     """Where the robot went."""
+    last = maps.columns('last("x")', 'last("y")')
     query = InfluxQL(
         "Path",
-        'SELECT last("x") AS "x", last("y") AS "Robot" FROM "location"'
+        f'SELECT {last} FROM "location"'
         f" WHERE {THIS_ROBOT} AND $timeFilter GROUP BY time($__interval) fill(none)",
     )
-    panel = shapes.scatter(
+    panel = maps.places(
         number,
         "Path",
         "Where the robot was in this time range, from above, in metres of its own map: at most some"
         f" {PLACES} places, each one that it sent, the last of its interval.",
-        [query],
-        x="x",
-        ys={"Robot": look.INFO},
-        units=(look.METRES, look.METRES),
-        axes=("x", "y"),
-        show=ScatterShow.POINTS_AND_LINES,
-        size=3,
+        query,
+        [maps.route("Path", look.INFO), maps.dots("Path", 2, look.INFO)],
         height=height,
         empty="No location in this time range",
     )
-    return panel.interval("5s").max_data_points(PLACES).decimals(1)
+    return panel.interval("5s").max_data_points(PLACES)
 
 
 def _falls() -> table.Panel:

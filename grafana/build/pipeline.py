@@ -110,7 +110,7 @@ def _telegraf() -> stat.Panel:
         [buffer, stored, lost],
         fields="/^(Buffer|Points stored|Lost points)$/",
         span=8,
-        empty="0",
+        empty="nothing reported",
     )
     panel.override_by_name(
         "Buffer", [prop("unit", "percent"), prop("decimals", 0), prop("noValue", "unknown")]

@@ -19,6 +19,7 @@ from .look import link, prop, transformed, without_nulls
 from .names import address
 from .queries import (
     AROUND,
+    COUNTED,
     IN_USE,
     LIVE,
     NAME_SQL,
@@ -133,9 +134,10 @@ def _now() -> stat.Panel:
     panel = look.figures(
         1,
         "Now",
-        "Newest reading, coloured by this robot's limits. Discharge: over the last half hour of"
-        " the time range, while it did not charge; time to empty if it goes on so. Full cycles:"
-        " all that was discharged in this time range, in hundreds of per cent.",
+        "Newest reading of the last quarter of an hour, coloured by this robot's limits. Discharge:"
+        " over the last half hour of the time range, while it did not charge; time to empty if it"
+        " goes on so. Full cycles: all that was discharged in this time range, in hundreds of per"
+        " cent.",
         [
             InfluxQL(
                 "Battery",
@@ -225,6 +227,7 @@ def _voltage_at_charge() -> xychart.Panel:
         ys={"Voltage": "purple"},
         units=("percent", look.VOLTS),
         axes=("charge", "voltage"),
+        ends="VALUES (-4.0), (104.0)",
         size=4,
         empty="No battery readings in this time range, or it charged all the time",
     )
@@ -252,7 +255,7 @@ def _first_empty() -> table.Panel:
         f"""
         SELECT robot_id, {NAME_SQL} AS "Robot", state AS "Status", 1e-9 AS still,
         CASE WHEN {LIVE} THEN 0 ELSE 1e12 END AS away
-        FROM grafana.robots WHERE {IN_USE}
+        FROM grafana.robots WHERE {IN_USE} ORDER BY name {COUNTED}
         """,
     )
     newest = InfluxQL(

@@ -16,7 +16,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 from glue.core.metrics import METRICS
-from glue.core.rule import AHEAD
+from glue.core.rule import AHEAD, WINDOW
 from glue.core.rules import RULES
 
 from .names import address
@@ -36,18 +36,22 @@ IN_USE = "registration = 'accepted' AND is_active"
 LIVE = "state NOT IN ('silent', 'offline', 'never seen')"
 """SQL for the robots that are heard: the readings of others are old."""
 
+COUNTED = "COLLATE grafana.natural_order"
+"""SQL behind the name of a robot that is ordered by: tonypi_2 before tonypi_10."""
+
 # Two robots may have one name; then the id tells them apart.
 NAME_SQL = (
     "CASE WHEN count(*) OVER (PARTITION BY name) > 1"
     " THEN name || ' (' || robot_id || ')' ELSE name END"
 )
 
-NEWEST = f"time >= ${{__from}}ms AND time <= ${{__to}}ms + {AHEAD}s"
-"""The time of "newest reading": as ``$timeFilter``, and the minute that a robot's clock may be
-ahead and still be believed. Charts cannot show that minute, tables and figures can."""
-NEWEST_OF_ALL = f"{NEWEST} AND time >= ${{__to}}ms - 1h"
-"""The same for each of a whole fleet: of the range's last hour, because InfluxDB opens every block
-of the range for each of thousands of series."""
+RANGE = f"time >= ${{__from}}ms AND time <= ${{__to}}ms + {AHEAD}s"
+"""As ``$timeFilter``, and the minute that a robot's clock may be ahead and still be believed.
+Charts cannot show that minute, tables and figures can."""
+NEWEST = f"time >= ${{__to}}ms - {WINDOW}s AND time <= ${{__to}}ms + {AHEAD}s"
+"""The time of "newest reading", which is that of the alert rules: what is older would look as if it
+were of now. It is short for InfluxDB's sake, too, which opens every block of a time for each of
+thousands of series."""
 
 AROUND = "time >= ${__from}ms - 1h AND time <= ${__to}ms + 1h"
 """For the outermost ``SELECT`` over windows of time. Without a time there InfluxDB opens every

@@ -14,7 +14,7 @@ from glue.core.pipeline_rules import ROBOT_SILENT
 
 from . import look
 from .look import link, painted, prop, transformed, width, without_nulls, words
-from .queries import IN_USE, LIVE, NAME_SQL, NEWEST_OF_ALL, SQL, InfluxQL
+from .queries import COUNTED, IN_USE, LIVE, NAME_SQL, NEWEST, SQL, InfluxQL
 
 SHOWN = {
     "battery": "Battery",
@@ -32,11 +32,11 @@ def robots() -> table.Panel:
     panel = look.listing(
         ROBOT_SILENT.panel,
         "Robots, worst first",
-        "Newest readings of the time range's last hour. Beside each, what it means by the limits in"
-        " force for that robot; a battery that charges has none, nor has the old reading of a robot"
-        " that is silent or offline. Alert is the severest that is open. Robots that are heard come"
-        " first, sorted by alerts, then by how near (or beyond) its limits a robot is. A click on"
-        " the name shows the robot.",
+        "Newest readings of the time range's last quarter of an hour, as the alert rules take them;"
+        " what is older is not shown. Beside each, what it means by the limits in force for that"
+        " robot; a battery that charges has none, nor has a robot that is silent or offline. Alert"
+        " is the severest that is open. Robots that are heard come first, sorted by alerts, then by"
+        " how near (or beyond) its limits a robot is. A click on the name shows the robot.",
         [_states(), *_readings()],
         span=24,
         height=11,
@@ -62,7 +62,7 @@ def robots() -> table.Panel:
         [prop("unit", "s"), prop("decimals", 0), prop("noValue", "never"), width(118)],
     )
     panel.override_by_name("Charging", [look.YES_OR_NO, width(80)])
-    panel.override_by_name("Camera", [*look.opens("Open the camera"), width(66)])
+    panel.override_by_name("Camera", [*look.opens("Open the camera"), width(74)])
     for metric, title in SHOWN.items():
         unit = "celsius" if METRICS[metric].unit == "°C" else "percent"
         panel.override_by_name(
@@ -103,7 +103,7 @@ def _states() -> SQL:
         LEFT JOIN (SELECT l.robot_id,
         {limits}
         FROM grafana.limits l GROUP BY l.robot_id) w USING (robot_id)
-        WHERE {IN_USE} ORDER BY r.name
+        WHERE {IN_USE} ORDER BY r.name {COUNTED}
         """,
     )
 
@@ -111,20 +111,19 @@ def _states() -> SQL:
 def _readings() -> list[InfluxQL]:
     """Newest reading of each robot, as the rules read it (but for the minute ahead)."""
     servo, in_use = (
-        READINGS[m].influxql.replace("$timeFilter", NEWEST_OF_ALL)
-        for m in ("servo_temp", "battery")
+        READINGS[m].influxql.replace("$timeFilter", NEWEST) for m in ("servo_temp", "battery")
     )
     return [
         InfluxQL(
             "Performance",
             'SELECT last("cpu_percent") AS "cpu", last("memory_percent") AS "memory",'
             ' last("cpu_temperature") AS "temperature" FROM "performance"'
-            f' WHERE {NEWEST_OF_ALL} GROUP BY "robot_id"',
+            f' WHERE {NEWEST} GROUP BY "robot_id"',
         ),
         InfluxQL(
             "Battery",
             'SELECT last("percentage") AS "charge", last("charging") AS "charging" FROM "battery"'
-            f' WHERE {NEWEST_OF_ALL} GROUP BY "robot_id"',
+            f' WHERE {NEWEST} GROUP BY "robot_id"',
         ),
         InfluxQL("BatteryInUse", in_use.replace('SELECT "v" FROM', 'SELECT "v" AS "battery" FROM')),
         InfluxQL("Servos", servo.replace('max("v")', 'max("v") AS "servo_temp"')),

@@ -50,13 +50,13 @@ def _now() -> bargauge.Panel:
     panel = shapes.gauges(
         1,
         "Temperature now",
-        "Newest temperature of each joint in the time range, in the colours of the limits in force"
-        " for this robot; without limits it has none.",
+        "Newest temperature of each joint in the time range's last quarter of an hour, in the"
+        " colours of the limits in force for this robot; without limits it has none.",
         [newest, limit_steps("Limits", "servo_temp")],
         unit="celsius",
         span=8,
         height=8,
-        empty="No servo readings in this time range",
+        empty="No servo readings in this quarter of an hour",
     )
     panel.min(0).max(100)
     return look.coloured_by_limits(panel, "/^servo/", "Limits", "high")

@@ -30,10 +30,10 @@ P = TypeVar(
     statushistory.Panel,
 )
 
-ORIGIN = "Origin"
-"""An unseen point at 0, from where both axes then begin."""
-NOTHING = "Nothing"
-"""The series of a scatter that shows only that there is none."""
+FRAME = "Frame"
+"""The series of two unseen points that each scatter has, left and right of all others. Grafana
+11.0.0 gives the axis below no margin, never ends its ticks where all points stand above each other,
+and shows a program's error where there is no point."""
 
 BUCKETS = 60
 """Bars along a time range: more are too thin to be told apart."""
@@ -145,34 +145,22 @@ def scatter(
     ys: Mapping[str, str],
     units: tuple[str, str],
     axes: tuple[str, str],
-    show: xym.ScatterShow = xym.ScatterShow.POINTS,
+    ends: str,
     size: int = 7,
-    origin: bool = False,
-    span: int = 8,
-    height: int = 8,
     empty: str,
 ) -> xy.Panel:
     """Points at ``x`` and one of ``ys`` (column to colour); ``axes`` names and ``units`` both.
+    ``ends`` is SQL for two rows: where the axis below begins and ends.
 
     Where each of ``ys`` comes from a query of its own, so must its ``x``: "{} x" takes the name in.
     """
-    tables = [query.query for query in queries if isinstance(query, SQL)]
-    if tables:
-        queries = [*queries, _nothing(tables)]
-    panel = _framed(xy.Panel(), number, title, description, queries, span, height, empty)
+    frame = SQL(FRAME, f'SELECT x AS "{FRAME} x", 0.0 AS "{FRAME}" FROM ({ends}) AS ends(x)')
+    queries = [*queries, frame]
+    panel = _framed(xy.Panel(), number, title, description, queries, 8, 8, empty)
     panel.series_mapping(xym.SeriesMapping.MANUAL)
-    points = [_points(x.format(y), y, colour, show, size) for y, colour in ys.items()]
-    if tables:
-        points.append(_points(f"{NOTHING} x", NOTHING, "transparent", show, size))
-    if origin:
-        # Points above each other leave 11.0.0 without a width, and its axis in an endless loop.
-        panel.with_target(SQL(ORIGIN, f'SELECT 0.0 AS "{ORIGIN} x", 0.0 AS "{ORIGIN}"'))
-        points.append(_points(f"{ORIGIN} x", ORIGIN, "transparent", show, size))
-        panel.override_by_name(ORIGIN, [prop("custom.axisPlacement", "hidden")])
-        panel.override_by_name(NOTHING, [prop("custom.axisPlacement", "hidden")])
-        panel.override_by_name(f"{NOTHING} x", [prop("custom.axisLabel", empty)])
-    panel.series(points)
-    panel.show(show).unit(units[1])
+    points = [_points(x.format(y), y, colour, size) for y, colour in ys.items()]
+    panel.series([*points, _points(f"{FRAME} x", FRAME, "transparent", 0)])
+    panel.show(xym.ScatterShow.POINTS).unit(units[1])
     # Its legend names the wrong series as soon as one before them is empty: titles say the colours.
     panel.legend(_legend(False)).tooltip(
         cb.VizTooltipOptions().mode(c.TooltipDisplayMode.SINGLE).sort(c.SortOrder.NONE)
@@ -182,28 +170,24 @@ def scatter(
         panel.override_by_name(
             x.format(y), [prop("unit", units[0]), prop("custom.axisLabel", axes[0])]
         )
-    return panel
+    # A unit of its own is a height of its own: the frame has width alone.
+    panel.override_by_name(FRAME, [prop("unit", "none"), prop("custom.axisPlacement", "hidden")])
+    # The axis is that of the first series there is: the reason stands there when it is the frame.
+    return panel.override_by_name(
+        f"{FRAME} x", [prop("unit", units[0]), prop("custom.axisLabel", empty)]
+    )
 
 
-def _nothing(tables: Sequence[str]) -> SQL:
-    """One point, unseen, where none of ``tables`` has a row. Without any series this kind of panel
-    shows a program's error; so it has an axis, and the reason beside it."""
-    none = " AND ".join(f"NOT EXISTS ({dedent(table).strip()})" for table in tables)
-    return SQL(NOTHING, f'SELECT 0.0 AS "{NOTHING} x", 0.0 AS "{NOTHING}" WHERE {none}')
-
-
-def _points(
-    x: str, y: str, colour: str, show: xym.ScatterShow, size: int
-) -> xy.ScatterSeriesConfig:
+def _points(x: str, y: str, colour: str, size: int) -> xy.ScatterSeriesConfig:
     return (
         xy.ScatterSeriesConfig()
         .x(x)
         .y(y)
         .name(y)
-        .show(show)
+        .show(xym.ScatterShow.POINTS)
         .point_color(cb.ColorDimensionConfig().fixed(colour))
         .line_color(cb.ColorDimensionConfig().fixed(colour))
-        .point_size(cb.ScaleDimensionConfig().fixed(size).min(1).max(100))
+        .point_size(cb.ScaleDimensionConfig().fixed(size).min(0).max(100))
     )
 
 

@@ -9,13 +9,13 @@ from grafana_foundation_sdk.models import dashboard as d
 from glue.core.limit_rules import READINGS
 from glue.core.metrics import METRICS
 
-from .queries import INFLUXDB, NAME_SQL, NEWEST_OF_ALL, POSTGRES, trimmed
+from .queries import COUNTED, INFLUXDB, NAME_SQL, NEWEST, POSTGRES, trimmed
 
 ROBOTS = f"""
 SELECT robot_id AS __value, {NAME_SQL} AS __text
 FROM grafana.robots
 WHERE registration <> 'refused'
-ORDER BY NOT is_active, last_seen IS NULL, name, robot_id
+ORDER BY NOT is_active, last_seen IS NULL, name {COUNTED}, robot_id {COUNTED}
 """
 
 
@@ -94,8 +94,8 @@ def worst(metric: str) -> db.QueryVariable:
     query = (
         f'SELECT "robot_id" FROM (SELECT {choose}("v", "robot_id", {WORST}) FROM'
         f' (SELECT last("{reading.field}") AS "v" FROM "{reading.measurement}"'
-        f' WHERE {NEWEST_OF_ALL} GROUP BY "robot_id"{each}) WHERE {NEWEST_OF_ALL})'
-        f" WHERE {NEWEST_OF_ALL}"
+        f' WHERE {NEWEST} GROUP BY "robot_id"{each}) WHERE {NEWEST})'
+        f" WHERE {NEWEST}"
     )
     return (
         _hidden(f"worst_{metric}", INFLUXDB, query, d.VariableRefresh.ON_TIME_RANGE_CHANGED)

@@ -15,3 +15,4 @@ ANALYZE metrics;
 -- PostgreSQL warns in its log when ICU has another version than at CREATE COLLATION. Nothing is
 -- stored in this order, so there is nothing to build anew.
 ALTER COLLATION natural_order REFRESH VERSION;
+ALTER COLLATION grafana.natural_order REFRESH VERSION;

@@ -38,6 +38,8 @@ def points(settings: Settings, base: int) -> None:
         (1, f"servos,{one},servo_id=servo_1 temperature=44,position=2.5,voltage=4.8,load=11"),
         (0, f"servos,{one},servo_id=servo_2 temperature=62,position=-3,voltage=5"),
         (3, f"servos,{one},servo_id=servo_2 temperature=61,position=-4,voltage=5.1"),
+        # Before what counts as newest: 99 °C, and nobody looks at it.
+        (UNTIL - 1000, f"servos,{three},servo_id=servo_1 temperature=99"),
         (0, f"servos,{two},servo_id=servo_1 temperature=76,position=9,voltage=3,load=90"),
         (0, f"imu,{one} accel_x=0.1,accel_y=0.2,accel_z=9.8,gyro_x=1,gyro_y=2,gyro_z=3"),
         (1, f"imu,{one} accel_x=0.3,accel_y=0.4,accel_z=9.6,gyro_x=3,gyro_y=4,gyro_z=5"),
@@ -102,7 +104,10 @@ VALUES ('panel.1', 'Twin', 'online', now() - interval '5 s', 995, 'accepted', fa
         NULL, NULL, NULL, NULL),
        ('panel-new', NULL, 'online', now(), 999, 'pending', false, true, NULL, NULL, NULL, NULL),
        ('panel-no', 'No', 'online', now(), 999, 'refused', false, true, NULL, NULL, NULL, NULL),
-       ('panel-old', 'Old', 'offline', now(), 1, 'accepted', false, false, NULL, NULL, NULL, NULL);
+       ('panel-old', 'Old 10', 'offline', now(), 1, 'accepted', false, false, NULL, NULL, NULL,
+        NULL),
+       ('panel-older', 'Old 2', 'offline', now(), 1, 'accepted', false, false, NULL, NULL, NULL,
+        NULL);
 UPDATE robots SET created_at = '2026-01-02T03:04:05Z';
 INSERT INTO heartbeats (name, beat_at, listened, details)
 VALUES ('events', now() - interval '7 s', 1000,

@@ -32,6 +32,13 @@ for (const [name, what] of [['fillText', 'fillStyle'], ['stroke', 'strokeStyle']
     else if (this.globalAlpha > 0) canvas.noted.colours[String(this[what])] = true;
     return draw.apply(this, given);
   };
+  const image = CanvasRenderingContext2D.prototype.drawImage;
+  // A map writes its words on canvases that no document has, and draws those.
+  if (name === 'fillText') CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+    this.canvas.noted ??= {words: {}, colours: {}};
+    Object.assign(this.canvas.noted.words, given[0].noted?.words);
+    return image.apply(this, given);
+  };
   const clear = CanvasRenderingContext2D.prototype.clearRect;
   if (name === 'fill') CanvasRenderingContext2D.prototype.clearRect = function (...given) {
     this.canvas.noted = {words: {}, colours: {}};
@@ -63,19 +70,78 @@ SEEN = """
   return {loading: window.asked > 0 || !!bar, panels};
 })()
 """
+LAID = """
+(() => {
+  const panels = {};
+  const named = (r, g, b) => {
+    if (Math.max(r, g, b) - Math.min(r, g, b) < 30) return 'grey';
+    if (b > r && b > g) return 'blue';
+    if (g > 1.2 * r) return 'green';
+    return r > 1.6 * g ? 'red' : 'yellow';
+  };
+  for (const panel of document.querySelectorAll('[data-testid^="data-testid Panel header"]')) {
+    const title = panel.dataset.testid.replace('data-testid Panel header ', '');
+    const found = panels[title] = {ink: {}, cut: [], overprinted: []};
+    for (const canvas of panel.querySelectorAll('.ol-viewport canvas')) {
+      const {data, width, height} = canvas.getContext('2d').getImageData(
+        0, 0, canvas.width, canvas.height);
+      found.ink.map = [0, 0, width - 1, height - 1];
+      for (let at = 0; at < data.length; at += 4) {
+        if (data[at + 3] < 128) continue;
+        const x = (at / 4) % width, y = Math.floor(at / 4 / width);
+        const colour = named(data[at], data[at + 1], data[at + 2]);
+        const box = found.ink[colour] ??= [x, y, x, y];
+        box[0] = Math.min(box[0], x); box[2] = Math.max(box[2], x); box[3] = y;
+      }
+    }
+    for (const head of panel.querySelectorAll('h2, [role=columnheader] *')) {
+      const room = head.clientWidth;
+      if (room && head.scrollWidth > room + 1 && head.innerText) found.cut.push(head.innerText);
+    }
+    const texts = [], range = document.createRange();
+    const walker = document.createTreeWalker(panel, NodeFilter.SHOW_TEXT);
+    for (let node; (node = walker.nextNode()); ) {
+      if (!node.textContent.trim() || node.parentElement.closest('[role=cell]')) continue;
+      range.selectNodeContents(node);
+      for (const {left, top, right, bottom} of range.getClientRects()) {
+        texts.push([node.textContent, left, top, right, bottom]);
+      }
+    }
+    for (const [i, [one, left, top, right, bottom]] of texts.entries()) {
+      for (const [other, l, t, r, b] of texts.slice(i + 1)) {
+        if (l < right - 2 && r > left + 2 && t < bottom - 4 && b > top + 4) {
+          found.overprinted.push([one, other]);
+        }
+      }
+    }
+  }
+  return panels;
+})()
+"""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """``texts`` in the order of the document, ``axis`` and ``colours`` of its canvas."""
+    """``texts`` in the order of the document, ``axis`` and ``colours`` of its canvas.
+
+    Of a map ``ink`` has the pixels (left, top, right, bottom) of what is drawn in a colour, and of
+    the map itself. ``cut`` are titles and column headers without room, ``overprinted`` the pairs of
+    texts that stand on each other.
+    """
 
     texts: list[tuple[str, str, str]]
     axis: list[str]
     colours: list[str]
+    ink: dict[str, tuple[int, int, int, int]]
+    cut: list[str]
+    overprinted: list[list[str]]
 
     @property
     def words(self) -> str:
         return " ".join(text for text, *_ in self.texts)
+
+    def says(self, text: str) -> bool:
+        return text in self.words or any(text in tick for tick in self.axis)
 
     def colour(self, text: str) -> str:
         """Name of the colour that ``text`` is written in, or of what is painted behind it."""
@@ -118,8 +184,14 @@ def look(page: Page, url: str) -> Mapping[str, Panel]:
         # More than its title.
         filled = [len(p["texts"]) > 1 or p["axis"] for p in seen["panels"].values()]
         if filled and all(filled) and not seen["loading"] and seen == last:
+            laid = page.value(LAID)
             return {
-                title: Panel([tuple(t) for t in panel["texts"]], panel["axis"], panel["colours"])
+                title: Panel(
+                    [tuple(t) for t in panel["texts"]],
+                    panel["axis"],
+                    panel["colours"],
+                    **laid[title],
+                )
                 for title, panel in seen["panels"].items()
             }
         last = seen

@@ -89,6 +89,17 @@ def state(
     }
 
 
+def place(x: float, y: float) -> dict[str, Any]:
+    """Metres, and the degrees that a map shows them at."""
+    degrees = [pytest.approx(metres / 111_319.49) for metres in (x, y)]
+    return dict(zip(("x", "y", "longitude", "latitude"), (x, y, *degrees), strict=True))
+
+
+def nothing(words: str) -> list[dict[str, Any]]:
+    """Words on a map, where no robot gets."""
+    return [{"Nothing": words, "longitude": 0, "latitude": -30}]
+
+
 THIRD = {"robot_id": "panel:3", "Robot": "Third"}
 TWIN = {"robot_id": LOOKED_AT, "Robot": "Twin (panel.1)"}
 OTHER = {"robot_id": LOOK_ALIKE, "Robot": "Twin (panelX1)"}
@@ -207,11 +218,12 @@ FLEET: dict[tuple[int, str], Any] = {
         {"Time": 0, "robot_id": LOOKED_AT, "Value": 62},
         {"Time": 0, "robot_id": LOOK_ALIKE, "Value": 76},
     ],
-    (40, "Critical"): [{"Critical x": 7, "Critical": 1, **OTHER}],
-    (40, "Warning"): [{"Warning x": 1, "Warning": 2.5, **TWIN}],
-    (40, "Online"): [],
-    (40, "Other"): [{"Other x": 4, "Other": -1, **THIRD}],
-    (40, "Nothing"): [],
+    (40, "Places"): [
+        THIRD | {"State": "other", **place(4, -1)},
+        TWIN | {"State": "warning", **place(1, 2.5)},
+        OTHER | {"State": "critical", **place(7, 1)},
+    ],
+    (40, "Nothing"): nothing("No robot in use has told where it is"),
 }
 
 ROBOT: dict[tuple[int, str], Any] = {
@@ -295,7 +307,8 @@ ROBOT: dict[tuple[int, str], Any] = {
     },
     (41, "Reading"): {"x": {0: 3}, "y": {0: 4}, "z": {0: 5}},
     (41, "Lowest"): {"x lowest": {0: 1}, "y lowest": {0: 2}, "z lowest": {0: 3}},
-    (43, "Path"): [{"Time": 0, "x": 2, "Robot": 4}, {"Time": 10, "x": 4.5, "Robot": 7}],
+    (43, "Path"): [{"Time": 0, **place(2, 4)}, {"Time": 10, **place(4.5, 7)}],
+    (43, "Nothing"): nothing("No location in this time range"),
     (60, "Jobs"): [
         {
             "Status": "active",

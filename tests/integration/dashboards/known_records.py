@@ -42,8 +42,10 @@ JOBS: dict[tuple[int, str], Any] = {
     (11, "Success"): {"Success": {-300: 100, -180: 0}, "Items": {-300: 20, -180: 5}},
     (12, "Completed"): [{"Completed estimate": 80, "Completed": 100}],
     (12, "Failed"): [{"Failed estimate": 80, "Failed": 50}],
-    (12, "Nothing"): [],
-    (12, "Origin"): [{"Origin x": 0, "Origin": 0}],
+    (12, "Frame"): [
+        {"Frame x": pytest.approx(-0.04 * 80), "Frame": 0},
+        {"Frame x": pytest.approx(1.04 * 80), "Frame": 0},
+    ],
     (20, "Tasks"): [
         {
             "Task": "Sort",
@@ -52,7 +54,7 @@ JOBS: dict[tuple[int, str], Any] = {
             "Items": 25,
             "Median": 75,
             "Estimate": 80,
-            "Most frequent reason": "item dropped",
+            "Reason": "item dropped",
         }
     ],
     (21, "Robots"): [{"Robot": "Twin", "Completed": 1, "Failed": 1}],
@@ -89,15 +91,8 @@ JOBS: dict[tuple[int, str], Any] = {
 
 ALERTS: dict[tuple[int, str], Any] = {
     (1, "Open"): [{"Critical": 0, "Warning": 1, "Nobody sees to": 0}],
-    (2, "Reactions"): [
-        {
-            "Began": 2,
-            "Acknowledged after": 90,
-            "9 of 10 within": 90,
-            "Over after": 60,
-            "9 of 10 over within": 60,
-        }
-    ],
+    (2, "Until"): [{"Half within": 90, "9 of 10 within": 90}],
+    (4, "Until"): [{"Half within": 60, "9 of 10 within": 60}],
     (3, "Alerts"): FLEET[3, "Alerts"][2:],
     (10, "Opened"): {
         "Critical": {-120: 1, 0: 0},
@@ -207,8 +202,8 @@ PIPELINE: dict[tuple[int, str], Any] = {
         {"Loop": loop, "Last turn, ago": just_now(ago), "Turns": turns, "Says": says}
         for loop, ago, turns, says in (
             ("Events from robots", 7, ANYTHING, None),
-            ("Grafana as declared", 0, "turns", "conflicts"),
-            ("Look at the queue", 0, "turns", None),
+            ("Grafana as declared", 0, ANYTHING, "conflicts"),
+            ("Look at the queue", 0, ANYTHING, None),
             ("Read of Grafana's alerts", 90, "late", None),
             ("Removal of what is old", 0, "turns", "done"),
             ("Who evaluates", 0, ANYTHING, "grafana"),

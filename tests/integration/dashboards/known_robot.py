@@ -48,6 +48,7 @@ MOTION: dict[tuple[int, str], Any] = {
     (1, "Way"): [{"Time": ANY_TIME, "Way": pytest.approx(math.hypot(1, 2) + math.hypot(2.5, 3))}],
     (20, "Tilt"): {"Tilt": {0: pytest.approx(2.1287, abs=1e-4), 36: pytest.approx(90), 60: 0}},
     (21, "Path"): ROBOT[43, "Path"],
+    (21, "Nothing"): ROBOT[43, "Nothing"],
     (40, "Reading"): ROBOT[40, "Reading"],
     (40, "Lowest"): ROBOT[40, "Lowest"],
     (41, "Reading"): ROBOT[41, "Reading"],
@@ -75,6 +76,7 @@ POWER: dict[tuple[int, str], Any] = {
         {"Time": 0, "charge": 80, "Voltage": 11.5},
         {"Time": 30, "charge": 79, "Voltage": 11.4},
     ],
+    (31, "Frame"): [{"Frame x": -4, "Frame": 0}, {"Frame x": 104, "Frame": 0}],
     (32, "Reading"): {"Current": {30: -0.9}},
     (32, "Lowest"): {"Current lowest": {30: -0.9}},
     (40, "Names"): [

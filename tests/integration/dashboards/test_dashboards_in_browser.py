@@ -150,7 +150,7 @@ def test_where_no_job_has_ended_durations_are_an_empty_chart_and_no_error(
     assert opened.wait("document.querySelector('.u-over') && true")
     opened.picture(tmp_path / "jobs.png")
     text = opened.wait("document.body.innerText")
-    assert "Duration against estimate" in text
+    assert "Durations (green: completed, red: failed)" in text
     assert "Cannot read" not in text
 
 

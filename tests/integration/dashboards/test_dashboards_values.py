@@ -170,7 +170,8 @@ def test_the_variable_offers_robots_by_name(shown: Shown) -> None:
         ("panel.1", "Twin (panel.1)"),
         ("panelX1", "Twin (panelX1)"),
         ("tonypi_01", "TonyPi 01"),
-        ("panel-old", "Old"),
+        ("panel-older", "Old 2"),
+        ("panel-old", "Old 10"),
         ("panel-new", "panel-new"),
     ]
 
