@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import socket
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from glue import environment
 from glue import settings as settings_module
 from glue.settings import GROUPS, PROJECT, Settings
 from glue.stack import compose, containers, lan, programs
-from glue.stack.home import Home
 from glue.stack.parts import grafana, mosquitto, postgres
 
 TEXT = (PROJECT / "docker-compose.yml").read_text()
@@ -337,50 +335,6 @@ def test_telegrafs_health_is_its_connection_to_the_broker():
     assert int("075B", 16) == 1883
 
 
-def test_env_is_made_once_and_only_completed(tmp_path):
-    compose.write_env(tmp_path, {"PGPASSWORD": "of the native run"}, {})
-    env = tmp_path / ".env"
-    assert env.stat().st_mode & 0o777 == 0o600
-    made = compose.read_env(tmp_path, {})
-    assert set(made) >= set(containers.REQUIRED)
-    assert made["PGPASSWORD"] == "of the native run"
-    text = env.read_text()
-    compose.write_env(tmp_path, {}, {})
-    assert env.read_text() == text
-    env.write_text("# mine\nFLEET_TZ=Asia/Tokyo\nPGPASSWORD=\n")
-    compose.write_env(tmp_path, {}, {})
-    assert env.read_text().startswith("# mine\nFLEET_TZ=Asia/Tokyo\n")
-    assert all(compose.read_env(tmp_path, {})[name] for name in containers.REQUIRED)
-
-
-def test_env_remembers_what_a_start_was_given(tmp_path):
-    compose.write_env(tmp_path, {}, {})
-    given = {"GF_SMTP_PASSWORD": "Pa$word '1'", "FLEET_TZ": "Asia/Tokyo", "PGHOST": "localhost"}
-    only_here = {"GRAFANA_IMAGE": "grafana/grafana:12.0.0", "TONYPI_BIND": "127.0.0.1"}
-    given |= only_here
-    (remark,) = compose.write_env(tmp_path, {}, given | {"HOME": "/root"})
-    assert remark == "kept in .env: FLEET_TZ, GF_SMTP_PASSWORD, GRAFANA_IMAGE, TONYPI_BIND"
-    there = compose.read_env(tmp_path, {})
-    assert {name: there.get(name) for name in given} == given | {"PGHOST": None}
-    assert compose.write_env(tmp_path, {}, given) == []
-
-
-@pytest.mark.parametrize(
-    ("given", "named"),
-    [
-        ({"DATABASE_URL": "postgresql://ada:s3cret@prod-db/prod"}, "PGHOST"),
-        ({"PGHOST": "prod-db"}, "PGHOST"),
-        ({"INFLUXDB_URL": "http://prod-series:8086"}, "INFLUXDB_URL"),
-        ({"MQTT_BROKER_HOST": "mqtt://prod-broker"}, "MQTT_BROKER_HOST"),
-    ],
-)
-def test_a_system_elsewhere_is_refused_before_env_is_written(tmp_path, given, named):
-    with pytest.raises(settings_module.SettingsError, match=named) as error:
-        compose.write_env(tmp_path, {}, given)
-    assert "s3cret" not in str(error.value)
-    assert not (tmp_path / ".env").exists()
-
-
 def test_the_database_of_the_containers_is_not_that_of_a_url(tmp_path):
     compose.write_env(tmp_path, {}, {})
     text = (tmp_path / ".env").read_text()
@@ -424,80 +378,3 @@ def test_a_proxy_of_dockers_client_is_not_asked_for_what_is_in_here():
         for variable in ("NO_PROXY", "no_proxy"):
             without = service["environment"][variable].split(",")
             assert {"127.0.0.1", "postgres", "influxdb", "grafana", "glue"} <= set(without), name
-
-
-def test_a_taken_port_is_replaced_and_told(tmp_path, monkeypatch):
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        usual = listener.getsockname()[1]
-        monkeypatch.setitem(compose.PORTS, "GLUE_PORT", ("the glue", usual))
-        (remark,) = [r for r in compose.write_env(tmp_path, {}, {}) if "GLUE_PORT" in r]
-    port = compose.read_env(tmp_path, {})["GLUE_PORT"]
-    assert int(port) > usual and port in remark
-    assert compose.published({"GLUE_PORT": port})["API"] == f"http://127.0.0.1:{port}/docs"
-
-
-@pytest.fixture
-def docker(tmp_path, monkeypatch):
-    """A client that answers as told and writes down what it was asked."""
-    client, asked = tmp_path / "bin" / "docker", tmp_path / "asked"
-    client.parent.mkdir()
-
-    def answering(script: str) -> Path:
-        client.write_text(f'#!/bin/sh\necho "$ROBOTS: $@" >> {shlex.quote(str(asked))}\n{script}\n')
-        client.chmod(0o755)
-        return asked
-
-    monkeypatch.setenv("PATH", f"{client.parent}:/usr/bin:/bin")
-    return answering
-
-
-def test_compose_is_chosen_where_an_engine_answers(docker, tmp_path):
-    home = Home(tmp_path / "home")
-    docker("exit 0")
-    assert compose.why_not({}, home) == ""
-    assert compose.why_not({"NATIVE": "0"}, home) == ""
-    assert "NATIVE" in compose.why_not({"NATIVE": "1"}, home)
-    docker('[ "$1" != info ]')
-    assert "engine" in compose.why_not({}, home)
-    docker('[ "$1" != compose ]')
-    assert "plugin" in compose.why_not({}, home)
-    docker("exit 0")
-    (home.path / "data").mkdir(parents=True)
-    assert "native" in compose.why_not({}, home)
-
-
-def test_what_compose_is_asked(docker, tmp_path, monkeypatch):
-    monkeypatch.setenv("ROBOTS", "7")
-    asked = docker("exit 0")
-    compose.up(3, tmp_path)
-    compose.up(0, tmp_path)
-    compose.down(True, tmp_path)
-    lines = asked.read_text().splitlines()
-    up = "up --detach --build --wait --wait-timeout 900"
-    assert lines[0] == f"3: compose --profile simulator {up}"
-    assert lines[1] == f"0: compose {up}"
-    assert lines[2] == "7: compose --profile simulator down --volumes"
-    docker("exit 1")
-    with pytest.raises(compose.ComposeFailed, match="docker compose ps"):
-        compose.up(0, tmp_path)
-
-
-def test_the_words_of_a_first_step_that_failed_are_shown(docker, tmp_path):
-    asked = docker(
-        'case "$*" in *" up "*) exit 1;; *) echo init-broker exited 0; echo init-postgres exited 1;'
-        " esac"
-    )
-    with pytest.raises(compose.ComposeFailed):
-        compose.up(0, tmp_path)
-    shown = [line for line in asked.read_text().splitlines() if " logs " in line]
-    assert [line.split()[-1] for line in shown] == ["init-postgres"]
-
-
-def test_who_does_not_serve_is_named(docker, tmp_path):
-    docker(
-        "printf '%s\\n' 'glue running healthy 0' 'grafana running starting 0' "
-        "'init-broker exited 0' 'init-accounts exited 1' 'simulator running 0' 'mosquitto exited 0'"
-    )
-    assert compose.unhealthy(tmp_path) == ["grafana", "init-accounts", "mosquitto"]
