@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grafana_foundation_sdk.builders import common as cb
 from grafana_foundation_sdk.builders import stat, timeseries
 
 from . import look
@@ -32,8 +33,11 @@ def now() -> stat.Panel:
         [query],
         fields="/.*/",
         span=24,
+        height=5,
         empty="–",
     )
+    # Two rows of four on a phone.
+    panel.text(cb.VizTextDisplayOptions().title_size(12).value_size(16))
     limits = steps((None, look.FINE), (LATE_S / 2, look.WARNING), (LATE_S, look.CRITICAL))
     by_limits = prop("color", {"mode": "thresholds"})
     panel.override_by_name(
