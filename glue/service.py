@@ -27,6 +27,7 @@ from glue.api.people import first_users
 from glue.commands.retained import RetainedControls
 from glue.core import charge
 from glue.grafana import Grafana
+from glue.limit_writer import LimitWriter
 from glue.notify.deadman import DeadMan
 from glue.notify.fallback import Fallback
 from glue.retention import Retention
@@ -143,6 +144,7 @@ def _loops(app: FastAPI):  # type: ignore[no-untyped-def]
         yield "sync", state.reconciler.run(state.changes)
     if state.silences is not None:
         yield "silences", state.silences.run()
+    yield "limits", LimitWriter(state.settings, state.pool).run(state.changes)
     yield "standby", state.standby.run()
     yield "reports", state.reporter.run()
     yield "notifications", state.notifier.run(state.changes)

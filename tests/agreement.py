@@ -10,6 +10,7 @@ walk through time then compares everything but the pending period, which the liv
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,10 +24,12 @@ import yaml
 from glue import store
 from glue.alerts import rule_inputs
 from glue.core.evaluation import Limits, Verdict, evaluate
+from glue.core.limit_points import SENTINEL
 from glue.core.limit_rules import LIMIT_RULES
 from glue.core.metrics import METRICS, Metric
 from glue.core.provisioning import rules_file
-from glue.core.rule import Rule
+from glue.core.rule import RECOVERS_BELOW, Rule, margin
+from glue.limit_writer import LimitWriter
 from glue.series import Query
 from glue.settings import Settings
 
@@ -34,8 +37,8 @@ STEP = timedelta(seconds=10)
 SILENCE = 15 * 60
 """Seconds, more than which a robot must be silent to be passed over."""
 
-Said = dict[str, tuple[float, float, float, bool]]
-"""Reading, limit, recovery limit, and whether it fires or is pending, by robot id."""
+Said = dict[str, tuple[float, bool]]
+"""Margin, and whether it fires or is pending, by robot id."""
 
 
 @dataclass
@@ -63,7 +66,10 @@ class Witness:
 
     async def says(self, rule: Rule, at: datetime, loaded: Sequence[str]) -> Said:
         """Of every robot that the rule's condition has a value of."""
-        data = self._rules[rule.uid]["data"]
+        data = copy.deepcopy(self._rules[rule.uid]["data"])
+        for query in data:
+            if text := query["model"].get("query"):
+                query["model"]["query"] = text.replace("now()", f"'{at:%Y-%m-%dT%H:%M:%SZ}'")
         condition = data[-1]
         below = {**condition["model"], "refId": "U"}
         below["conditions"] = [
@@ -72,15 +78,11 @@ class Witness:
         queries = [*data[:-1], {**condition, "refId": "U", "model": below}, condition]
         body = {"condition": "C", "data": queries, "now": at.isoformat()}
         results = await self._results(body)
-        reading, limit, recovery, over, under = (_by_robot(results[ref]) for ref in "RWLCU")
+        margins, over, under = (_by_robot(results[ref]) for ref in "MCU")
         return {
-            robot: (
-                reading[robot],
-                limit[robot],
-                recovery[robot],
-                not under[robot] if robot in loaded else bool(value),
-            )
+            robot: (margins[robot], not under[robot] if robot in loaded else bool(value))
             for robot, value in over.items()
+            if robot != SENTINEL
         }
 
     async def _results(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -112,6 +114,7 @@ async def compare(
     """All ten rules at each of ``instants``, oldest first, each side on what was before."""
     found = Compared()
     witness = Witness(settings)
+    await LimitWriter(settings, pool).look()
     try:
         limits = {rule.uid: await rule_inputs.limits(pool, rule) for rule in LIMIT_RULES}
 
@@ -137,7 +140,7 @@ async def compare(
 
 def _said(after: dict[str, Verdict], limits: Limits) -> Said:
     return {
-        robot: (v.value, *limits[robot], v.state != "normal")
+        robot: (margin(v.value, *limits[robot]), v.state != "normal")
         for robot, v in after.items()
         if v.value is not None and not v.missed
     }
@@ -146,15 +149,14 @@ def _said(after: dict[str, Verdict], limits: Limits) -> Said:
 def _hold_against(found: Compared, rule: Rule, at: datetime, ours: Said, theirs: Said) -> None:
     for robot in sorted(ours.keys() | theirs.keys()):
         found.verdicts += 1
-        said = ours.get(robot)
-        if said is not None and said[3]:
+        said, other = ours.get(robot), theirs.get(robot)
+        if said is not None and said[1]:
             found.beyond += 1
-            reading, limit, _, _ = said
-            worse = 1 if rule.direction == "high" else -1
-            found.in_the_band += worse * reading <= worse * limit
-        if said != theirs.get(robot):
+            found.in_the_band += said[0] <= 0
+        is_left_out = said is not None and not said[1] and said[0] < RECOVERS_BELOW
+        if said != other and not (other is None and is_left_out):
             found.differences.append(
-                f"{at:%H:%M:%S} {rule.uid} {robot}: we {said}, Grafana {theirs.get(robot)}"
+                f"{at:%H:%M:%S} {rule.uid} {robot}: we {said}, Grafana {other}"
             )
 
 

@@ -131,6 +131,7 @@ class Servers:
             "INFLUXDB_TOKEN": tokens.admin,
             "INFLUXDB_TELEGRAF_TOKEN": tokens.telegraf,
             "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
+            "INFLUXDB_LIMITS_TOKEN": tokens.limits,
         }
 
     def summary(self) -> dict[str, str]:

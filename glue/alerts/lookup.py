@@ -14,7 +14,7 @@ from glue.core.endings import Circumstances, Limit
 from glue.core.episodes import Change, Known
 from glue.core.metrics import METRICS
 from glue.core.occurrences import Observation, Occurrence, Reason
-from glue.core.rule import AHEAD, WINDOW, SeriesReading, TableReading, texts
+from glue.core.rule import AHEAD, WINDOW, SeriesReading, TableReading, reading, texts
 from glue.core.rules import BY_KEY, BY_METRIC
 from glue.series import Query, quote
 from glue.store import alerts as rows
@@ -127,10 +127,13 @@ def complete(seen: Observation, facts: Facts, found: Found, known: Known) -> Obs
     in_force = facts.limits.get((*seen.pair, seen.severity))
     limit = seen.limit if seen.limit is not None or in_force is None else in_force.limit
     value = seen.value
+    if value is None and in_force and seen.margin is not None:
+        # Exact under the limit of then; one that was changed since is out by the change.
+        value = round(reading(seen.margin, in_force.limit, in_force.recovery), 6)
     if value is None:
         value = found.newest.get(seen.pair, facts.readings.get(seen.pair))
-    reading = _reading(seen.metric)
-    part = f"{reading.measurement}.{reading.field}" if reading else seen.source or seen.metric
+    read = _reading(seen.metric)
+    part = f"{read.measurement}.{read.field}" if read else seen.source or seen.metric
     rule = BY_KEY.get((seen.metric, seen.severity))
     words = texts(rule, seen.robot_id, value, limit) if rule else None
     note = queue_words.note(seen.metric, facts.queue) if facts.queue and seen.firing else ""

@@ -123,12 +123,11 @@ class Watch:
         fires = {(*o.pair, o.severity) for o in state.firing} | state.held
         gone = missing(held, fires, state.evaluated_at)
         gone += [(one, now) for one in self._no_longer_listed(held, claimed, state)]
-        # An instance that Grafana lists as normal has recovered; one it does not list at all has
-        # lost its series or its limit.
-        over = [_ended(one, at, vanished=not state.is_normal(one)) for one, at in gone]
-        unlisted = [one for one in over if one.vanished]
-        listed = await self._intake.hold.over([one for one in over if not one.vanished])
-        outcome = await self._intake.take([*state.firing, *unlisted, *listed])
+        # An instance that Grafana lists as normal has recovered; one it does not list at all is far
+        # on the safe side, or has lost its series or its limit.
+        ended = [_ended(one, at, vanished=not state.is_normal(one)) for one, at in gone]
+        over = await self._intake.hold.over(ended)
+        outcome = await self._intake.take([*state.firing, *over])
         return Outcome([*changes, *outcome.changes], outcome.seen)
 
     async def _catch_up(self) -> list[Change]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from glue import store
 from glue.core.evaluation import Limits
-from glue.core.rule import AHEAD, WINDOW, Rule, SeriesReading, TableReading
+from glue.core.rule import AHEAD, NEWEST, WINDOW, Rule, SeriesReading, TableReading
 from glue.series import Query
 from glue.store import readings
 
@@ -40,10 +40,9 @@ async def limits(pool: store.Pool, rule: Rule) -> Limits:
 
 def _window(at: datetime | None) -> str:
     if at is None:
-        return f"time >= now() - {WINDOW}s AND time < now() + {AHEAD}s"
+        return NEWEST
     since, until = at - timedelta(seconds=WINDOW), at + timedelta(seconds=AHEAD)
-    # As Grafana writes it, both ends included.
-    return f"time >= {_ms(since)}ms AND time <= {_ms(until)}ms"
+    return f"time >= {_ms(since)}ms AND time < {_ms(until)}ms"
 
 
 def _ms(at: datetime) -> int:

@@ -32,6 +32,12 @@ FIRING = {"Alerting", "Recovering"}
 VANISHED = {"MissingSeries", "NoData"}
 """Reasons that say the series is gone, there and in the annotation ``grafana_state_reason``."""
 
+
+def is_vanished(reason: str) -> bool:
+    """Whether a state's reason, for example ``NoData, KeepLast``, says so."""
+    return not VANISHED.isdisjoint(reason.split(", "))
+
+
 _TEXT = re.compile(r"^.*? \{(?P<labels>.*)\} - ", re.DOTALL)
 
 
@@ -68,6 +74,7 @@ class Turn:
     vanished: bool
     value: float | None
     limit: float | None
+    margin: float | None
 
 
 def turns(rows: Iterable[Mapping[str, Any]], rules: Mapping[int, str]) -> list[Turn]:
@@ -92,10 +99,10 @@ def _turn(rule: Rule, row: Mapping[str, Any]) -> Turn | None:
     robot_id = _label(text["labels"], "robot_id")
     if robot_id and not is_robot_id(robot_id):
         return None
-    vanished = reason.rstrip(")") in VANISHED
     data = row.get("data")
     told = (data.get("values") if isinstance(data, dict) else None) or {}
     values = {name: float(v) for name, v in told.items() if isinstance(v, int | float)}
+    vanished = is_vanished(reason.rstrip(")"))
     if now not in FIRING and not vanished and hysteresis.is_no_end(values):
         return None
     return Turn(
@@ -106,6 +113,7 @@ def _turn(rule: Rule, row: Mapping[str, Any]) -> Turn | None:
         vanished=vanished,
         value=values.get("R"),
         limit=values.get("W"),
+        margin=values.get("M"),
     )
 
 
@@ -149,6 +157,7 @@ def _seen(began: Turn, ended: Turn | None, seen_at: datetime) -> Observation:
         vanished=ended.vanished if ended else False,
         value=began.value,
         limit=began.limit,
+        margin=began.margin,
         alert_type=rule.alert_type,
         title=words.title,
         message=words.message,

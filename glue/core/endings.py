@@ -62,8 +62,9 @@ class Circumstances:
 def why(vanished: bool, now: Circumstances) -> Reason:
     """Why an instance stopped firing; ``vanished``: its series or its row is gone, rather than
     back on the safe side."""
+    back: Reason = "limit changed" if _only_the_limit_moved(now) else "recovered"
     if not vanished:
-        return "limit changed" if _only_the_limit_moved(now) else "recovered"
+        return back
     if now.removed:
         return "robot removed"
     if now.in_maintenance:
@@ -72,10 +73,9 @@ def why(vanished: bool, now: Circumstances) -> Reason:
         return "limit changed"
     if now.charging and now.has_recent_point:
         return "charging"
-    if now.has_recent_point is False:
-        return "no data"
-    # The series is back, or InfluxDB could not be asked: what we know is that nothing was seen.
-    return "recovered" if now.has_recent_point else "no data"
+    # With points it is on the safe side, for Grafana is not given such robots. Without one, or
+    # where InfluxDB could not be asked, what we know is that nothing was seen.
+    return back if now.has_recent_point else "no data"
 
 
 def _only_the_limit_moved(now: Circumstances) -> bool:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from glue.core import foreign_alerts, payload
-from glue.core.alert_history import FIRING, VANISHED
+from glue.core.alert_history import FIRING, is_vanished
 from glue.core.foreign_alerts import TROUBLE
 from glue.core.occurrences import Observation, Occurrence
 from glue.core.robot_id import is_robot_id
@@ -205,7 +205,7 @@ def _read_instance(
         starts_at = _time(instance.get("activeAt"), evaluated) or evaluated
         seen = Observation(*key, True, starts_at, seen_at=evaluated, origin="pull")
         state.firing.append(_of_ours(seen, rule))
-    elif reason.rstrip(")") not in VANISHED:
+    elif not is_vanished(reason.rstrip(")")):
         state.normal.add(key)
 
 
@@ -249,6 +249,7 @@ def _pushed(
         ended_at=None if firing else _time(alert.get("endsAt"), received_at),
         value=values.get("R"),
         limit=values.get("W"),
+        margin=values.get("M"),
         fingerprint=str(alert.get("fingerprint", ""))[:64],
         details={
             "labels": labels,
@@ -257,7 +258,7 @@ def _pushed(
         },
     )
     seen = _of_ours(seen, rule) if rule else _of_theirs(seen, uid, labels, annotations)
-    return seen, annotations.get("grafana_state_reason") in VANISHED
+    return seen, is_vanished(str(annotations.get("grafana_state_reason")))
 
 
 def _of_ours(seen: Observation, rule: Rule) -> Observation:

@@ -28,11 +28,8 @@ def is_beyond(reading: float, limit: float, recovery: float) -> bool:
 
 
 def is_no_end(values: Mapping[str, Any]) -> bool:
-    """Whether the values that an end came with say otherwise: R the reading, W the limit, L the
-    recovery limit."""
-    if not {"R", "W", "L"} <= values.keys() or values["W"] == values["L"]:
-        return False
-    return is_beyond(values["R"], values["W"], values["L"])
+    """Whether the margin M that an end came with says otherwise."""
+    return "M" in values and values["M"] >= RECOVERS_BELOW
 
 
 def is_denied(seen: Observation, held: Held) -> bool:

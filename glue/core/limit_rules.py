@@ -6,7 +6,7 @@ from glue.core.metrics import METRICS, SEVERITIES, Metric, Severity
 from glue.core.rule import Rule, SeriesReading
 
 _WORST_SERVO = (
-    'SELECT max("v") FROM (SELECT last("temperature") AS "v" FROM "servos"'
+    'SELECT max("v") AS "v" FROM (SELECT last("temperature") AS "v" FROM "servos"'
     ' WHERE $timeFilter GROUP BY "robot_id", "servo_id") WHERE $timeFilter GROUP BY "robot_id"'
 )
 # The newest charge counts only while the robot is not charging. The outer WHERE is needed: a plain
@@ -20,7 +20,7 @@ _BATTERY_IN_USE = (
 
 def _performance(field: str) -> SeriesReading:
     return SeriesReading(
-        f'SELECT last("{field}") FROM "performance" WHERE $timeFilter GROUP BY "robot_id"',
+        f'SELECT last("{field}") AS "v" FROM "performance" WHERE $timeFilter GROUP BY "robot_id"',
         "performance",
         field,
     )

@@ -40,7 +40,8 @@ class Observation:
 
     ``starts_at`` is when this occurrence began to fire (as ``ended_at`` where nobody knows);
     ``ended_at`` when it stopped, for one that does not fire; ``seen_at`` the evaluation that said
-    so. ``by_look``: a look found it over, which may have been so for a while. ``reason`` is why it
+    so. ``margin`` is what Grafana evaluates of one robot, which has neither value nor limit of it.
+    ``by_look``: a look found it over, which may have been so for a while. ``reason`` is why it
     stopped; ``vanished``: its series or limit is gone, rather than back on the safe side.
     """
 
@@ -56,6 +57,7 @@ class Observation:
     value: float | None = None
     limit: float | None = None
     recovery: float | None = None
+    margin: float | None = None
     source: str = ""
     reason: Reason = "recovered"
     vanished: bool = False

@@ -58,7 +58,7 @@ ROBOT_CLOCK_OFF = Rule(
     direction="high",
     unit="s",
     reading=SeriesReading(
-        'SELECT abs("v") FROM (SELECT last("offset_s") AS "v" FROM "clock"'
+        'SELECT abs("v") AS "v" FROM (SELECT last("offset_s") AS "v" FROM "clock"'
         ' WHERE $timeFilter GROUP BY "robot_id") WHERE $timeFilter GROUP BY "robot_id"',
         "clock",
         "offset_s",

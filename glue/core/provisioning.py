@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from glue.core.limit_points import margin_influxql
 from glue.core.metrics import METRICS
 from glue.core.rule import (
     AHEAD,
@@ -13,7 +14,6 @@ from glue.core.rule import (
     RECOVERS_BELOW,
     WINDOW,
     Rule,
-    SeriesReading,
     TableReading,
 )
 from glue.core.rules import RULES
@@ -83,12 +83,18 @@ def _pending(rule: Rule) -> str:
 
 def _annotations(rule: Rule) -> dict[str, str]:
     # Unlike elsewhere in provisioning files, $ is not expanded here, so it is not doubled.
-    who = "{{ $labels.robot_id }}: " if rule.per_robot else ""
     side = "above" if rule.direction == "high" else "below"
-    value, limit = (f'{{{{ printf "%.4g" $values.{ref}.Value }}}} {rule.unit}' for ref in "RW")
+    if rule.per_robot:
+        who = "{{ $labels.robot_id }}: "
+        # Grafana has the margin alone; the glue's messages have reading and limit.
+        description = f"{rule.noun} is {side} its {rule.severity} limit."
+    else:
+        who = ""
+        value, limit = (f'{{{{ printf "%.4g" $values.{ref}.Value }}}} {rule.unit}' for ref in "RW")
+        description = f"{rule.noun} is {value}, {side} the {rule.severity} limit of {limit}."
     return {
         "summary": f"{who}{rule.noun} {rule.severity}",
-        "description": f"{rule.noun} is {value}, {side} the {rule.severity} limit of {limit}.",
+        "description": description,
         "runbook_url": f"docs/runbooks/{rule.runbook}",
         "__dashboardUid__": rule.dashboard,
         "__panelId__": str(rule.panel),
@@ -96,39 +102,56 @@ def _annotations(rule: Rule) -> dict[str, str]:
 
 
 def _queries(rule: Rule) -> list[dict[str, Any]]:
-    reading = _series("Q", rule.reading) if isinstance(rule.reading, SeriesReading) else None
-    table = _table("R", rule.reading.sql) if isinstance(rule.reading, TableReading) else None
     condition = {
         "evaluator": {"type": "gt", "params": [FIRES_ABOVE]},
         "unloadEvaluator": {"type": "lt", "params": [RECOVERS_BELOW]},
     }
+    margins = _margin_of_each(rule) if rule.per_robot else _margin_of_all(rule)
+    return [*margins, _expression("C", "threshold", expression="M", conditions=[condition])]
+
+
+def _margin_of_each(rule: Rule) -> list[dict[str, Any]]:
+    """``M`` by robot, worked out where the readings are. Not by Grafana, whose expressions compare
+    every robot of one query with every robot of the other."""
+    if isinstance(rule.reading, TableReading):
+        return [_table("M", margin_sql(rule))]
     return [
-        *([reading, _expression("R", "reduce", expression="Q", reducer="last")] if reading else []),
-        *([table] if table else []),
-        _table("W", rule.limit_sql),
-        _table("L", rule.recovery_sql),
-        _expression("M", "math", expression=margin_expression(rule)),
-        _expression("C", "threshold", expression="M", conditions=[condition]),
+        _series("Q", margin_influxql(rule)),
+        _expression("M", "reduce", expression="Q", reducer="last"),
     ]
 
 
-def margin_expression(rule: Rule) -> str:
-    """Give :func:`glue.core.rule.margin` as an expression of Grafana's.
+def _margin_of_all(rule: Rule) -> list[dict[str, Any]]:
+    reading = (
+        [_table("R", rule.reading.sql)]
+        if isinstance(rule.reading, TableReading)
+        else [
+            _series("Q", rule.reading.influxql),
+            _expression("R", "reduce", expression="Q", reducer="last"),
+        ]
+    )
+    # As glue.core.rule.margin, whichever side is bad.
+    margin = _expression("M", "math", expression="($R - $W) / ($W - $L)")
+    return [*reading, _table("W", rule.limit_sql), _table("L", rule.recovery_sql), margin]
 
-    Grafana asks for limits and recovery limits one after the other, so while a limit is changed W
-    may be the old one and L the new. Only their distance counts here; its sign, which could then be
-    wrong and let a good reading fire, is taken from the rule's direction.
-    """
-    beyond = "$R - $W" if rule.direction == "high" else "$W - $R"
-    return f"({beyond}) / abs($W - $L)"
+
+def margin_sql(rule: Rule) -> str:
+    """The margin of each robot of a rule that reads in PostgreSQL."""
+    assert isinstance(rule.reading, TableReading)
+    parts = {"r": rule.reading.sql, "w": rule.limit_sql, "l": rule.recovery_sql}
+    joined = " JOIN ".join(
+        f"({sql}) AS {name}(robot_id, {name})" + (" USING (robot_id)" if name != "r" else "")
+        for name, sql in parts.items()
+    )
+    return f"SELECT robot_id, (r.r - w.w) / (w.w - l.l) AS margin FROM {joined}"
 
 
-def _series(ref: str, reading: SeriesReading) -> dict[str, Any]:
+def _series(ref: str, influxql: str) -> dict[str, Any]:
     model = {
         "refId": ref,
         "datasource": {"type": "influxdb", "uid": "influxdb"},
         "rawQuery": True,
-        "query": reading.influxql,
+        "query": influxql,
         "resultFormat": "time_series",
     }
     return _query(ref, "influxdb", model, WINDOW, -AHEAD)

@@ -21,12 +21,18 @@ AHEAD = 60
 
 FIRES_ABOVE = 0.0
 RECOVERS_BELOW = -1.0
+RECENT = 60
+"""Seconds for which a robot is still given to Grafana after it has recovered: Grafana must see that
+it has, or it takes two evaluations for it, and lets a pending period run on over one."""
+
+NEWEST = f"time >= now() - {WINDOW}s AND time < now() + {AHEAD}s"
+"""The window of a live evaluation in InfluxQL."""
 
 
 @dataclass(frozen=True)
 class SeriesReading:
-    """Newest value per robot from InfluxDB. ``$timeFilter`` stands for the window, and is said in
-    the outermost ``SELECT`` too: of the inner one alone InfluxDB opens every shard that it has."""
+    """Newest value ("v") per robot from InfluxDB. ``$timeFilter`` is the window, and is said in the
+    outermost ``SELECT`` too: of the inner one alone InfluxDB opens every shard that it has."""
 
     influxql: str
     measurement: str
@@ -78,6 +84,11 @@ class Texts:
 def margin(reading: float, limit: float, recovery: float) -> float:
     """M; the limits view guarantees that limit and recovery differ."""
     return (reading - limit) / (limit - recovery)
+
+
+def reading(margin: float, limit: float, recovery: float) -> float:
+    """The reading that has this margin."""
+    return limit + margin * (limit - recovery)
 
 
 def texts(rule: Rule, robot_id: str, value: float | None, limit: float | None) -> Texts:

@@ -10,6 +10,7 @@ set, and only there: a shorter time deletes points.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 import httpx
 from pydantic import SecretStr
 
+from glue.core.limit_points import DATABASE
 from glue.series import retention
 from glue.series.direct import DIRECT
 from glue.series.query import SeriesError, SeriesUnavailable, quote
@@ -28,12 +30,13 @@ PATIENCE = 20.0
 
 @dataclass(frozen=True)
 class InForce:
-    """Administrator's, Telegraf's (writes only) and Grafana's (reads only) tokens, and the days
-    that the bucket keeps points."""
+    """Administrator's, Telegraf's (writes the bucket) and Grafana's (reads the bucket and the
+    limits) tokens, that of who writes the limits, and the days that the bucket keeps points."""
 
     admin: str
     telegraf: str
     grafana: str
+    limits: str
     kept_days: float
 
 
@@ -122,10 +125,16 @@ class _First:
             ":".join(admin),
             _as_login("telegraf", settings.telegraf_token),
             _as_login("grafana", settings.grafana_token),
+            _as_login("limits", settings.limits_token),
             _kept_days(settings, ":".join(admin)),
         )
-        self._account(admin, _login(tokens.telegraf, "INFLUXDB_TELEGRAF_TOKEN"), "WRITE", settings)
-        self._account(admin, _login(tokens.grafana, "INFLUXDB_GRAFANA_TOKEN"), "READ", settings)
+        telegraf = _login(tokens.telegraf, "INFLUXDB_TELEGRAF_TOKEN")
+        self._account(admin, telegraf, "WRITE", settings.bucket)
+        grafana = _login(tokens.grafana, "INFLUXDB_GRAFANA_TOKEN")
+        self._account(admin, grafana, "READ", settings.bucket, DATABASE)
+        if tokens.limits:
+            limits = _login(tokens.limits, "INFLUXDB_LIMITS_TOKEN")
+            self._account(admin, limits, "WRITE", DATABASE)
         return tokens
 
     def _administrator(self, admin: tuple[str, str]) -> None:
@@ -160,9 +169,11 @@ class _First:
         ):
             lasts = retention.lasts(settings.kept_days)
             self._do(f'CREATE DATABASE {bucket} WITH {lasts} NAME "autogen"', admin)
+        # Limits have no age. Harmless where it is there.
+        self._do(f'CREATE DATABASE {DATABASE} WITH DURATION INF NAME "autogen"', admin)
 
     def _account(
-        self, admin: tuple[str, str], login: tuple[str, str], right: str, settings: Influx
+        self, admin: tuple[str, str], login: tuple[str, str], right: str, *databases: str
     ) -> None:
         user, password = login
         self._do(
@@ -171,7 +182,8 @@ class _First:
             tolerate="user already exists",
         )
         self._do(f"SET PASSWORD FOR {_name(user)} = {quote(password)}", admin)
-        self._do(f"GRANT {right} ON {_name(settings.bucket)} TO {_name(user)}", admin)
+        for database in databases:
+            self._do(f"GRANT {right} ON {_name(database)} TO {_name(user)}", admin)
 
     def _do(
         self, statement: str, login: tuple[str, str] | None = None, tolerate: str | None = None
@@ -220,14 +232,18 @@ class _Second:
         self._client.headers["Authorization"] = f"Token {admin}"
         self._administrator(settings)
         org = self._only("orgs", {"org": settings.org})["id"]
-        bucket = self._bucket(settings, org)
+        bucket = self._bucket(settings.bucket, retention.rules(settings.kept_days), org)
+        limit_bucket = self._bucket(DATABASE, [], org)
         telegraf = settings.telegraf_token.get_secret_value()
-        if not (telegraf and self._writes(settings, telegraf)):
-            telegraf = self._authorization(org, bucket, "write")
+        if not (telegraf and self._writes(settings.org, settings.bucket, telegraf)):
+            telegraf = self._authorization(org, "write", bucket)
         grafana = settings.grafana_token.get_secret_value()
-        if not (grafana and self._reads(bucket, grafana)):
-            grafana = self._authorization(org, bucket, "read")
-        return InForce(admin, telegraf, grafana, _kept_days(settings, admin))
+        if not (grafana and self._reads(grafana, bucket, limit_bucket)):
+            grafana = self._authorization(org, "read", bucket, limit_bucket)
+        limits = settings.limits_token.get_secret_value()
+        if not (limits and self._writes(settings.org, DATABASE, limits)):
+            limits = self._authorization(org, "write", limit_bucket, of=f" of {settings.bucket}")
+        return InForce(admin, telegraf, grafana, limits, _kept_days(settings, admin))
 
     def _set_up(self, settings: Influx, admin: str) -> None:
         if not self._ask("GET", "setup").get("allowed"):
@@ -253,26 +269,25 @@ class _Second:
                 "influxd recovery auth create-operator --org ORG --username USER"
             )
 
-    def _bucket(self, settings: Influx, org: str) -> str:
-        """Make it where it is not there; its id."""
-        asked = {"orgID": org, "name": settings.bucket}
+    def _bucket(self, name: str, rules: list[dict[str, Any]], org: str) -> str:
+        """Make it where it is not there, with its retention rules; its id."""
+        asked = {"orgID": org, "name": name}
         found = self._ask("GET", "buckets", absent=404, params=asked).get("buckets")
         if not found:
-            rules = retention.rules(settings.kept_days)
             found = [self._ask("POST", "buckets", json={**asked, "retentionRules": rules})]
         bucket = str(found[0]["id"])
-        self._mapping(settings, org, bucket)
+        self._mapping(name, org, bucket)
         return bucket
 
-    def _mapping(self, settings: Influx, org: str, bucket: str) -> None:
+    def _mapping(self, name: str, org: str, bucket: str) -> None:
         """InfluxQL asks a database; without a mapping some 2.x have none of the bucket's name."""
-        found = self._ask("GET", "dbrps", params={"orgID": org, "db": settings.bucket})
+        found = self._ask("GET", "dbrps", params={"orgID": org, "db": name})
         if any(m.get("bucketID") == bucket and not m.get("virtual") for m in found["content"]):
             return
         body = {
             "orgID": org,
             "bucketID": bucket,
-            "database": settings.bucket,
+            "database": name,
             "retention_policy": "autogen",
             "default": True,
         }
@@ -280,41 +295,41 @@ class _Second:
 
     # A token is tried rather than looked up, because 2.9 lists none of them. The first case is a
     # fresh home's, whose generated tokens this InfluxDB has never seen.
-    def _writes(self, settings: Influx, token: str) -> bool:
+    def _writes(self, org: str, bucket: str, token: str) -> bool:
         """Whether ``token`` may write to the bucket: then an empty write is only empty."""
         answer = _send(
             self._client,
             "POST",
             "/api/v2/write",
-            params={"org": settings.org, "bucket": settings.bucket},
+            params={"org": org, "bucket": bucket},
             headers={"Authorization": f"Token {token}"},
         )
         return answer.status_code not in (401, 403, 404)
 
-    def _reads(self, bucket: str, token: str) -> bool:
-        """Whether ``token`` may read the bucket."""
-        answer = _send(
-            self._client,
-            "GET",
-            f"/api/v2/buckets/{bucket}",
-            headers={"Authorization": f"Token {token}"},
+    def _reads(self, token: str, *buckets: str) -> bool:
+        """Whether ``token`` may read each of the buckets."""
+        headers = {"Authorization": f"Token {token}"}
+        return all(
+            _send(self._client, "GET", f"/api/v2/buckets/{one}", headers=headers).status_code == 200
+            for one in buckets
         )
-        return answer.status_code == 200
 
-    def _authorization(self, org: str, bucket: str, right: str) -> str:
-        """A new token with one right on one bucket. Those that it replaces end: nobody knows them,
+    def _authorization(self, org: str, right: str, *buckets: str, of: str = "") -> str:
+        """A new token with one right on the buckets. Those that it replaces end: nobody knows them,
         or somebody does who should not."""
-        description = f"tonypi {right}"
+        description = f"tonypi {right}{of}"
         found = self._ask("GET", "authorizations", params={"orgID": org})["authorizations"]
-        resource = {"type": "buckets", "id": bucket, "orgID": org}
         body = {
             "orgID": org,
             "description": description,
-            "permissions": [{"action": right, "resource": resource}],
+            "permissions": [
+                {"action": right, "resource": {"type": "buckets", "id": one, "orgID": org}}
+                for one in buckets
+            ],
         }
         made = str(self._ask("POST", "authorizations", json=body)["token"])
         for old in found:
-            if old.get("description") == description and _is_of(bucket, old):
+            if old.get("description") == description and _is_of(buckets, old):
                 self._ask("DELETE", f"authorizations/{old['id']}")
         return made
 
@@ -334,7 +349,8 @@ class _Second:
         return dict(response.json()) if response.content else {}
 
 
-def _is_of(bucket: str, authorization: dict[str, Any]) -> bool:
-    """Whether it is about ``bucket`` and no other."""
+def _is_of(buckets: Collection[str], authorization: dict[str, Any]) -> bool:
+    """Whether it is about the first of ``buckets`` and no others than these."""
     permissions = authorization.get("permissions", [])
-    return {p.get("resource", {}).get("id") for p in permissions} == {bucket}
+    about = {p.get("resource", {}).get("id") for p in permissions}
+    return next(iter(buckets)) in about and about <= {*buckets}

@@ -97,7 +97,12 @@ class Influx(Group):
         SecretStr(""), "INFLUXDB_TELEGRAF_TOKEN", "May only write to the bucket."
     )
     grafana_token: InfluxToken = setting(
-        SecretStr(""), "INFLUXDB_GRAFANA_TOKEN", "May only read the bucket."
+        SecretStr(""), "INFLUXDB_GRAFANA_TOKEN", "May only read the bucket, and the limits."
+    )
+    limits_token: InfluxToken = setting(
+        SecretStr(""),
+        "INFLUXDB_LIMITS_TOKEN",
+        "May only write the rules' limits (database tonypi_limits). Not set: the glue's own token.",
     )
     version: str = setting(
         "",

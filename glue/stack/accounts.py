@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
+from pydantic import SecretStr
+
+from glue import limit_writer
 from glue.environment import exported
 from glue.series import admin
 from glue.settings import Settings
@@ -26,6 +31,8 @@ def prepare(home: Home, site: Site) -> Site:
         "INFLUXDB_TOKEN": made.admin,
         "INFLUXDB_TELEGRAF_TOKEN": made.telegraf,
         "INFLUXDB_GRAFANA_TOKEN": made.grafana,
+        # A 1.x has the account only where a token was chosen for it.
+        **({"INFLUXDB_LIMITS_TOKEN": made.limits} if made.limits else {}),
     }
     in_force = {**tokens, "INFLUXDB_KEPT_DAYS": f"{made.kept_days:g}"}
     if {**known, **in_force} != known:
@@ -47,12 +54,20 @@ def _in_force(settings: Settings, tokens: Mapping[str, str]) -> None:
 
 
 def prepare_systems(settings: Settings) -> admin.InForce:
-    """Roles, databases, tables, bucket; returns what is in force at InfluxDB."""
+    """Roles, databases, tables, bucket, limits; returns what is in force at InfluxDB."""
     prepare_databases(settings)
     migrations.upgrade(settings.postgres.dsn)
     # Again, because rights on tables and views can only be given once they are there.
     prepare_databases(settings)
-    return admin.prepare(settings.influx)
+    made = admin.prepare(settings.influx)
+    tokens = {"token": SecretStr(made.admin), "limits_token": SecretStr(made.limits)}
+    influx = settings.influx.model_copy(update=tokens)
+    # Before Grafana evaluates: without limits nothing is beyond them, and alerts would end. In a
+    # thread of its own, for the caller's may run a loop already.
+    with ThreadPoolExecutor(1) as thread:
+        written = limit_writer.write_once(settings.model_copy(update={"influx": influx}))
+        thread.submit(asyncio.run, written).result()
+    return made
 
 
 def prepare_databases(settings: Settings) -> None:

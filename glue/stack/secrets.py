@@ -21,6 +21,7 @@ LATER = (
     "GRAFANA_OAUTH_CLIENT_SECRET",
     "GLUE_SECRET_KEY",
     "GRAFANA_METRICS_PASSWORD",
+    "INFLUXDB_LIMITS_TOKEN",
 )
 """Came with a later release: a home that lacks them has lost nothing."""
 GENERATED = (
@@ -32,12 +33,17 @@ GENERATED = (
     "GLUE_JWT_SECRET",
     "GLUE_WEBHOOK_SECRET",
     "GLUE_ADMIN_PASSWORD",
-    *LATER,
+    "GLUE_OPERATOR_PASSWORD",
+    "GLUE_VIEWER_PASSWORD",
+    "GRAFANA_OAUTH_CLIENT_SECRET",
+    "GLUE_SECRET_KEY",
+    "GRAFANA_METRICS_PASSWORD",
 )
 INFLUX_ACCOUNTS = {
     "INFLUXDB_TOKEN": "tonypi",
     "INFLUXDB_TELEGRAF_TOKEN": "telegraf",
     "INFLUXDB_GRAFANA_TOKEN": "grafana",
+    "INFLUXDB_LIMITS_TOKEN": "limits",
 }
 CLIENT_IDS = {"MQTT_GLUE_CLIENT_ID": "tonypi-glue", "MQTT_TELEGRAF_CLIENT_ID": "tonypi-telegraf"}
 """Who knows the name of a session at the broker can take it, and its queue; so each has a random

@@ -126,7 +126,7 @@ def _readings() -> list[InfluxQL]:
             f' WHERE {NEWEST} GROUP BY "robot_id"',
         ),
         InfluxQL("BatteryInUse", in_use.replace('SELECT "v" FROM', 'SELECT "v" AS "battery" FROM')),
-        InfluxQL("Servos", servo.replace('max("v")', 'max("v") AS "servo_temp"')),
+        InfluxQL("Servos", servo.replace('max("v") AS "v"', 'max("v") AS "servo_temp"')),
     ]
 
 

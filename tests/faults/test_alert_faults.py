@@ -284,7 +284,7 @@ def test_an_error_in_grafana_does_not_end_an_alert_between_its_limits(
     ground, mosquitto, fast_grafana, robots
 ):
     """Grafana 11 forgets what fired when an evaluation fails; 58 is normal to it then."""
-    robot = "pg_band"
+    robot = "error_band"
     with running_glue(ground, fast_grafana) as record, Feeder(fast_grafana) as feeder:
         robots(robot)
         feeder.servo(robot, 66)
@@ -292,8 +292,8 @@ def test_an_error_in_grafana_does_not_end_an_alert_between_its_limits(
         record.await_alert(robot, lambda a: not a["resolved"])
         feeder.servo(robot, 58)
         time.sleep(3 * INTERVAL)
-        part, _ = ground.running["postgres"]
-        ground.stop("postgres")
+        part, _ = ground.running["influxdb"]
+        ground.stop("influxdb")
         time.sleep(8 * INTERVAL)
         ground.start(part)
         record.await_evaluator("grafana")

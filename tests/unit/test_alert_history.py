@@ -23,6 +23,7 @@ def row(seconds, was, now, robot="r1", rule=RULE, **changes):
         f"alertname={rule.title}, grafana_folder=Robot rules, metric={rule.metric},"
         f" robot_id={robot}, severity={rule.severity}"
     )
+    margin = 1.66 if str(now).startswith("Alerting") else -2
     made = {
         "id": changes.pop("id", 1),
         "alertId": 7,
@@ -30,9 +31,15 @@ def row(seconds, was, now, robot="r1", rule=RULE, **changes):
         "prevState": was,
         "newState": now,
         "text": f"{rule.title} {{{labels}}} - C=1.000000, R=80.000000, W=75.000000",
-        "data": {"values": {"C": 1, "R": 80, "W": 75}},
+        "data": {"values": {"C": 1, "M": margin, "R": 80, "W": 75}},
     }
     return made | changes
+
+
+@pytest.mark.parametrize("reason", ["NoData, KeepLast", "MissingSeries", "NoData"])
+def test_an_end_of_a_series_that_is_gone_is_no_recovery(reason):
+    [seen] = told(row(30, "Alerting", f"Normal ({reason})"), row(10, "Normal", "Alerting"))
+    assert (seen.vanished, seen.margin) == (True, 1.66)
 
 
 def told(*rows):

@@ -241,3 +241,6 @@ def test_a_raised_limit_is_the_reason_while_the_reading_would_have_kept_firing()
     low = Circumstances(True, value=18, limit_then=Limit(20, 22), limit_now=Limit(15, 17))
     assert why(False, low) == "limit changed"
     assert why(False, Circumstances(True, value=66)) == "recovered", "nobody knows the limit"
+    # Grafana is not given who is on the safe side, as a raised limit makes it be.
+    raised = Circumstances(True, value=66, limit_then=Limit(60, 57), limit_now=Limit(90, 87))
+    assert why(True, raised) == "limit changed"
