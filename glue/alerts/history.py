@@ -81,15 +81,16 @@ class History:
 
 
 async def pages(source: Source, window: Window, limit: int = PAGE) -> list[dict[str, Any]]:
-    """Every row of ``window``. A full page may have left some out: then its halves are read. Those
-    of one millisecond are one evaluation's; they are asked for until they fit."""
+    """Every begin and end in ``window``; other rows, of which there may be hundreds of thousands,
+    are not kept. A full page may have left some out: then its halves are read. Those of one
+    millisecond are one evaluation's; they are asked for until they fit."""
     found: dict[Any, dict[str, Any]] = {}
     waiting = [(window, limit)]
     while waiting:
         one, most = waiting.pop()
         rows = await source.alert_history(one.start, one.end, most)
         if len(rows) < most:
-            found |= {row["id"]: row for row in rows}
+            found |= {row["id"]: row for row in rows if alert_history.is_turn(row)}
         elif halves := one.halves():
             waiting += [(half, most) for half in halves]
         else:

@@ -77,6 +77,13 @@ class Turn:
     margin: float | None
 
 
+def is_turn(row: Mapping[str, Any]) -> bool:
+    """Whether the instance began or ceased to fire. Most rows of a Grafana that is short of CPU
+    tell only that a query failed or works again, one for each robot and rule."""
+    was, now = (str(row.get(name) or "").partition(" (")[0] for name in ("prevState", "newState"))
+    return (was in FIRING) != (now in FIRING)
+
+
 def turns(rows: Iterable[Mapping[str, Any]], rules: Mapping[int, str]) -> list[Turn]:
     """What the annotations say of our rules, oldest first; ``rules`` are the uids of Grafana's
     rules by the id that an annotation has. Other rules are recorded from their posts alone, for
@@ -91,10 +98,9 @@ def turns(rows: Iterable[Mapping[str, Any]], rules: Mapping[int, str]) -> list[T
 
 
 def _turn(rule: Rule, row: Mapping[str, Any]) -> Turn | None:
-    was, _, _ = str(row.get("prevState") or "").partition(" (")
     now, _, reason = str(row.get("newState") or "").partition(" (")
     text = _TEXT.match(str(row.get("text") or ""))
-    if text is None or (was in FIRING) == (now in FIRING) or not row.get("time"):
+    if text is None or not is_turn(row) or not row.get("time"):
         return None
     robot_id = _label(text["labels"], "robot_id")
     if robot_id and not is_robot_id(robot_id):

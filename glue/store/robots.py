@@ -87,6 +87,7 @@ async def heard(conn: AsyncConnection, news: Iterable[Heard]) -> None:
         for one in sorted(news, key=lambda one: one.robot_id)
     ]
     if rows:
+        await conn.execute(sql.lock_seen)
         await conn.execute(sql.heard, {"rows": Jsonb(rows)})
 
 
@@ -100,6 +101,7 @@ async def seen_by_metrics(
         "listened": listened,
         "goodbye_s": goodbye_s,
     }
+    await conn.execute(sql.lock_seen)
     await conn.execute(sql.seen_by_metrics, named)
 
 
@@ -111,11 +113,13 @@ async def stopped(conn: AsyncConnection) -> list[Stopped]:
 
 async def carry_on(conn: AsyncConnection, ids: Collection[str], listened: float) -> None:
     """Do not hold these robots to be silent: what they are known by cannot be seen now."""
+    await conn.execute(sql.lock_seen)
     await conn.execute(sql.carry_on, {"ids": list(ids), "listened": listened})
 
 
 async def mark_silent(conn: AsyncConnection, listened: float, silent_after: float) -> None:
     """Set offline who was last heard more than ``silent_after`` listening seconds ago."""
+    await conn.execute(sql.lock_seen)
     await conn.execute(sql.mark_silent, {"listened": listened, "silent_after": silent_after})
 
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from glue import store
+from glue.store import robots as fleet
 from tests.events import Robots, consuming, own, talking
 
 
@@ -313,3 +315,22 @@ async def test_a_robot_that_stops_is_silent_and_set_offline_while_others_speak(
         assert ("dead",) not in robots.rows(
             "SELECT robot_id FROM grafana.silence WHERE silent_s > silent_after"
         )
+
+
+async def test_signs_of_life_by_events_and_by_metrics_do_not_wait_for_each_other(database):
+    ids = [f"r{n:04d}" for n in range(500)]
+    at = datetime.now(UTC)
+
+    async def write(pool: store.Pool, by_events: bool) -> None:
+        for _ in range(10):
+            async with store.transaction(pool) as conn:
+                if by_events:
+                    await fleet.heard(conn, [fleet.Heard(one, at, 1.0) for one in ids])
+                else:
+                    points = dict.fromkeys(reversed(ids), 1)
+                    await fleet.seen_by_metrics(conn, points, 1.0, 30.0)
+
+    async with store.open_pool(database) as pool:
+        async with store.transaction(pool) as conn:
+            await fleet.register(conn, ids, "accepted")
+        await asyncio.gather(write(pool, True), write(pool, False))

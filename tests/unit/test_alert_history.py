@@ -108,8 +108,9 @@ def test_two_minutes_are_read_twice_but_nothing_of_before_the_first_look():
 class Recorded:
     """A Grafana with these rows: newest first, cut off at the limit."""
 
-    def __init__(self, times):
-        self.rows = [{"id": n, "time": ms} for n, ms in enumerate(times)]
+    def __init__(self, times, now="Alerting"):
+        states = {"prevState": "Normal", "newState": now}
+        self.rows = [{"id": n, "time": ms, **states} for n, ms in enumerate(times)]
         self.asked = 0
 
     async def alert_history(self, since_ms, until_ms, limit):
@@ -132,6 +133,12 @@ async def test_a_quiet_time_costs_one_request_and_one_evaluation_of_thousands_a_
     crowded = Recorded([777] * 3000)
     assert len(await pages(crowded, Window(1, 10_000))) == 3000
     assert crowded.asked < 40
+
+
+async def test_rows_that_begin_and_end_nothing_are_read_and_not_kept():
+    errors = Recorded(range(1, 5000), now="Normal (Error, KeepLast)")
+    assert await pages(errors, Window(1, 10_000)) == []
+    assert errors.asked > 5
 
 
 @pytest.mark.parametrize("window", [Window(5, 5), Window(1, 2)])

@@ -17,6 +17,11 @@ SELECT id, id, %(registration)s FROM unnest(%(ids)s::text[]) AS id
 ON CONFLICT (robot_id) DO NOTHING
 RETURNING robot_id;
 
+-- name: lock_seen
+-- Who writes signs of life of many robots does it alone: two that go through them in different orders
+-- would wait for each other.
+SELECT pg_advisory_xact_lock(hashtext('tonypi:robots-seen'));
+
 -- name: heard
 -- What robots said of themselves since the last batch. A status set by a person (maintenance) and
 -- that of an inactive robot stay. status 'heard': a sign of life that names no status. Of a removed
