@@ -229,6 +229,16 @@ WEBHOOK_STALE = _of_stack(
     pending=STALE_AFTER * 2 / 3,
 )
 
+NOTIFICATIONS_LATE = _of_stack(
+    "notifications-late",
+    "Notifications late",
+    "notifications",
+    "warning",
+    "Time that the oldest notification has been due and is not delivered",
+    TableReading("SELECT age_s FROM grafana.notifications_age"),
+    STALE_AFTER * 5,
+)
+
 PIPELINE_RULES = (
     ROBOT_SILENT,
     ROBOT_CLOCK_OFF,
@@ -242,4 +252,5 @@ PIPELINE_RULES = (
     REGISTRATIONS_LIMITED,
     PULL_STALE,
     WEBHOOK_STALE,
+    NOTIFICATIONS_LATE,
 )

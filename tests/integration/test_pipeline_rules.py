@@ -155,6 +155,29 @@ async def test_posts_that_fail_for_a_minute_are_told(pipeline):
     assert await pipeline.alerts("webhook") == [(None, True)]
 
 
+async def test_notifications_that_are_not_delivered_for_five_minutes_are_told(pipeline):
+    pipeline.run("INSERT INTO robots (robot_id) VALUES ('late_1')")
+    pipeline.run(
+        "INSERT INTO notification_targets (id, name, scheme, masked, sealed, created_by)"
+        " VALUES (1, 'away', 'json', '', '', 'anna')"
+    )
+    pipeline.run(
+        "WITH a AS (INSERT INTO alerts (robot_id, metric, alert_type, severity, title, starts_at)"
+        " VALUES ('late_1', 'cpu', 'performance', 'warning', 'CPU', now()) RETURNING id),"
+        " t AS (INSERT INTO alert_timeline (alert_id, kind) SELECT id, 'opened' FROM a"
+        " RETURNING id, alert_id)"
+        " INSERT INTO notification_outbox (alert_id, transition_id, occasion, target_id,"
+        " target_name, route_name, group_key, state, held, due_at, next_try_at)"
+        " SELECT alert_id, id, 'opened', 1, 'away', 'all', 'cpu', 'queued', true,"
+        " now() - interval '301 s', now() FROM t"
+    )
+    assert await pipeline.alerts("notifications") == [], "quiet hours"
+    pipeline.run("UPDATE notification_outbox SET held = false")
+    assert await pipeline.alerts("notifications") == [(None, False)]
+    pipeline.run("UPDATE notification_outbox SET state = 'given up'")
+    assert await pipeline.alerts("notifications") == [(None, True)]
+
+
 async def test_without_influxdb_the_rules_on_postgresql_go_on(settings):
     nowhere = settings.model_copy(
         update={"influx": settings.influx.model_copy(update={"url": "http://127.0.0.1:9"})}
