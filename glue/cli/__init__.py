@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 app = typer.Typer(
@@ -17,6 +19,7 @@ def main() -> None:
     """Entry point of ``tonypi``."""
     from glue.cli import (
         backup,
+        compose,
         dashboards,
         db,
         docs,
@@ -36,6 +39,8 @@ def main() -> None:
         users,
     )
 
+    if (code := compose.forwarded(sys.argv[1:])) is not None:
+        sys.exit(code)
     for module in (
         stack,
         backup,

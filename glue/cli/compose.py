@@ -1,11 +1,15 @@
-"""``tonypi up|down|status|logs`` where the stack runs in containers.
+"""``tonypi`` where the stack runs in containers: ``up|down|status|logs`` are Compose's, and what
+asks the systems is done in the glue's container, for only there are they reached.
 
 Each function says whether it was in charge; if not, the native run's command goes on.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -13,13 +17,19 @@ import typer
 from glue import settings as settings_module
 from glue.core.roles import ROLES
 from glue.settings import PROJECT
-from glue.stack import compose, secrets
+from glue.stack import compose, quiet, secrets
 from glue.stack import home as homes
 from glue.stack.home import Home
 from glue.stack.progress import Progress
 
 FAILED = 1
+UNUSABLE = 2
 DEGRADED = 4
+ASKS_THE_SYSTEMS = {
+    *("users", "groups", "maintenance", "mutes", "thresholds", "notify", "reports", "sync", "db"),
+    "simulate",
+}
+"""Commands that are done in the glue's container."""
 
 
 def up(place: Home, progress: Progress, dry_run: bool, checkout: Path = PROJECT) -> bool:
@@ -73,13 +83,42 @@ def status(place: Home, as_json: bool, checkout: Path = PROJECT) -> bool:
     """The containers, and what the glue knows, as it says it itself."""
     if not _in_charge(place, checkout):
         return False
-    if as_json:
-        raise typer.Exit(compose.show("ps", "--all", "--format", "json", checkout=checkout))
-    compose.show("ps", "--all", checkout=checkout)
     waiting = compose.unhealthy(checkout)
-    if waiting:
-        typer.echo(f"not healthy: {', '.join(waiting)}")
+    told = compose.answer(checkout, "exec", "-T", "glue", "tonypi", "status", "--json")
+    if as_json:
+        facts = {**json.loads(told or "{}"), "containers": compose.listed(checkout)}
+        typer.echo(json.dumps({**facts, "unhealthy": waiting}, indent=2))
+    else:
+        compose.show("ps", "--all", checkout=checkout)
+        if told:
+            compose.show("exec", "-T", "glue", "tonypi", "status", checkout=checkout)
+        if waiting:
+            typer.echo(f"not healthy: {', '.join(waiting)}")
     raise typer.Exit(DEGRADED if waiting else 0)
+
+
+def forwarded(arguments: Sequence[str], checkout: Path = PROJECT) -> int | None:
+    """Do ``tonypi ARGUMENTS`` in the glue's container; its exit code. None where it is to be done
+    here: it does not ask the systems, or they are not in containers."""
+    if not arguments or arguments[0] not in ASKS_THE_SYSTEMS:
+        return None
+    try:
+        settings = settings_module.load()
+    except settings_module.SettingsError:
+        return None
+    if not (quiet.is_native(settings) and _in_charge(Home(settings.stack.home), checkout)):
+        return None
+    if any(word.split("=")[0] == "--out" for word in arguments):
+        typer.echo(
+            "tonypi: --out would write inside of the container; the console and the API"
+            " (/api/v1/reports) give the file, or run it there and copy it with"
+            " `docker compose cp`",
+            err=True,
+        )
+        return UNUSABLE
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    plain = () if terminal else ("-T",)
+    return compose.show("exec", *plain, "glue", "tonypi", *arguments, checkout=checkout)
 
 
 def logs(place: Home, part: str, lines: int, follow: bool, checkout: Path = PROJECT) -> bool:

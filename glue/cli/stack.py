@@ -19,7 +19,7 @@ from glue import settings as settings_module
 from glue.cli import compose, preflight, welcome
 from glue.core import demo, queue_words
 from glue.settings import SettingsError
-from glue.stack import control, home, lan, plan, report
+from glue.stack import control, home, lan, plan, quiet, report
 from glue.stack.home import Home
 from glue.stack.install import InstallFailed
 from glue.stack.process import StartFailed
@@ -244,7 +244,9 @@ def status(
     place = _home()
     if compose.status(place, as_json):
         return
-    facts = report.parts(place)
+    # In a container the parts are Compose's, and the systems can be asked all the same.
+    native = quiet.is_native(place.site().settings)
+    facts = report.parts(place) if native else report.NO_PARTS | {"running": True}
     if facts["running"]:
         facts |= asyncio.run(report.pipeline(place.site().settings))
     if as_json:

@@ -7,11 +7,13 @@ seem lost in a new volume.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from glue.settings import PROJECT, SettingsError, addresses, envfile, kept
@@ -83,7 +85,7 @@ def is_up(checkout: Path = PROJECT) -> bool:
     """Whether containers of this stack exist, running or not."""
     if not (shutil.which("docker") and (checkout / ENV).exists()):
         return False
-    return bool(_ask(checkout, "ps", "--all", "--quiet"))
+    return bool(answer(checkout, "ps", "--all", "--quiet"))
 
 
 def read_env(checkout: Path, environ: Mapping[str, str]) -> dict[str, str]:
@@ -117,6 +119,12 @@ def write_env(checkout: Path, known: Mapping[str, str], environ: Mapping[str, st
     new |= given
     remarks = [f"kept in {ENV}: {', '.join(sorted(given))}"] if given and there else []
     if not there:
+        if (
+            addresses.is_open(given.get("TONYPI_BIND", "127.0.0.1"))
+            and "FLEET_REGISTRATION" not in given
+        ):
+            # Who reaches a broker that begins open is accepted by an admin, as natively.
+            new["FLEET_REGISTRATION"] = "pending"
         for name, (program, usual) in PORTS.items():
             port = next(p for p in range(usual, 65536) if not probe.accepts("127.0.0.1", p, 0.3))
             if port != usual and name not in given:
@@ -136,11 +144,12 @@ def up(robots: int, checkout: Path = PROJECT) -> None:
     environ = {"ROBOTS": str(robots)}
     if _run(checkout, *profile, "up", "--detach", "--build", *wait, environ=environ):
         # A first step that ended says why, and nothing that waits for it was started.
-        for service in filter(lambda name: name.startswith("init-"), unhealthy(checkout)):
+        waiting = unhealthy(checkout)
+        for service in (name for name in waiting if name.startswith("init-")):
             _run(checkout, "logs", "--no-log-prefix", "--tail", "20", service)
+        named = f": {', '.join(waiting)}" if waiting else ""
         raise ComposeFailed(
-            "not everything became healthy; `docker compose ps --all` says what, and "
-            "`docker compose logs NAME` why"
+            f"not everything became healthy{named}; `docker compose logs NAME` says why"
         )
 
 
@@ -153,10 +162,19 @@ def down(purge: bool, checkout: Path = PROJECT) -> None:
         raise ComposeFailed("Compose could not stop everything; it said why above")
 
 
+def listed(checkout: Path = PROJECT) -> list[dict[str, Any]]:
+    """What Compose says of each container."""
+    told = answer(checkout, "ps", "--all", "--format", "json")
+    # An array from older ones, a line each from newer ones.
+    return (
+        json.loads(told or "[]") if told[:1] in ("", "[") else [*map(json.loads, told.split("\n"))]
+    )
+
+
 def unhealthy(checkout: Path = PROJECT) -> list[str]:
     """Services that should run and do not, or do not serve."""
     columns = "{{.Service}} {{.State}} {{.Health}} {{.ExitCode}}"
-    told = _ask(checkout, "ps", "--all", "--format", columns)
+    told = answer(checkout, "ps", "--all", "--format", columns)
     found = []
     for service, state, *rest in (line.split() for line in told.splitlines() if " " in line):
         done = state == "exited" and rest[-1] == "0" and service.startswith("init-")
@@ -191,7 +209,8 @@ def _run(checkout: Path, *arguments: str, environ: Mapping[str, str] | None = No
     return subprocess.run(command, cwd=checkout, env=env, check=False).returncode
 
 
-def _ask(checkout: Path, *arguments: str) -> str:
+def answer(checkout: Path, *arguments: str) -> str:
+    """What ``docker compose`` with ``arguments`` printed; nothing when it failed."""
     command = ["docker", "compose", *arguments]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""

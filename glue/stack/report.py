@@ -30,6 +30,10 @@ HINTS = {
 """What to do about a reason of Telegraf's, where its name does not say it."""
 
 
+NO_PARTS: Facts = {"running": False, "supervisor": None, "trouble": "", "parts": {}}
+"""Where nothing is run by a supervisor of ours."""
+
+
 def parts(home: Home) -> Facts:
     """``running``, ``supervisor`` (its pid) and one entry a part, from the supervisor's record."""
     # The glue asks too, and may not touch the lock.

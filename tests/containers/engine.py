@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -94,7 +95,7 @@ def running() -> Iterator[Engine]:
     if os.geteuid() != 0:
         raise EngineMissing("no Docker engine answers, and only root can start dockerd")
     folder = Path(tempfile.mkdtemp(prefix="tonypi-docker-"))
-    with _network_as_it_was():
+    with _alone(), _network_as_it_was():
         engine = _own(folder)
         try:
             engine.start()
@@ -126,6 +127,14 @@ def _own(folder: Path) -> Engine:
         stop_within=60,
     )
     return engine
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Wait for another run of tests that has the engine's folder."""
+    with (tools_cache() / "docker.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

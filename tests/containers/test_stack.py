@@ -6,9 +6,11 @@ The tests share the stack; each starts it where it does not run, so each can run
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.timeout(1200)
 
 LOGIN = {"username": "robots", "password": "Pa$word-2026 #1"}
 """Of the robots; what a shell and Compose would take apart."""
+NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +98,14 @@ def charted(stack: Stack, robot: str) -> list[float]:
 
 def grafana_root(stack: Stack) -> tuple[str, str]:
     return "tonypi-root", stack.env()["GF_SECURITY_ADMIN_PASSWORD"]
+
+
+def grafana_evaluates(stack: Stack) -> bool:
+    """Whether `tonypi status` says so, and could ask everything."""
+    status = json.loads(stack.tonypi("status", "--json").stdout)
+    assert len(status["containers"]) >= len(SYSTEMS)
+    asked = status["unhealthy"] == [] and status.get("unknown") == []
+    return asked and status["evaluator"]["name"] == "grafana"
 
 
 def alerts(stack: Stack, robot: str) -> list[dict[str, Any]]:
@@ -167,7 +178,7 @@ def test_nothing_but_three_ports_is_reached_and_only_from_this_machine(running: 
     assert hosts == {"127.0.0.1"}
 
 
-def test_robots_may_not_come_without_the_password_nor_give_commands(running: Stack) -> None:
+def test_robots_may_not_come_without_the_password(running: Stack) -> None:
     refused: list[object] = []
     anonymous = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
     anonymous.on_connect = lambda *args: refused.append(args[3])
@@ -176,6 +187,42 @@ def test_robots_may_not_come_without_the_password_nor_give_commands(running: Sta
     eventually(lambda: refused, within=20)
     anonymous.loop_stop()
     assert str(refused[0]) == "Not authorized"
+
+
+def test_commands_ask_the_systems_in_their_containers(running: Stack) -> None:
+    eventually(lambda: grafana_evaluates(running), running.story, 180)
+    assert "evaluator: grafana" in running.tonypi("status").stdout
+    listed = running.tonypi("users", "list")
+    assert listed.returncode == 0 and "viewer" in listed.stdout, listed.stderr
+    assert "glue-1" in running.tonypi("logs", "glue", "-n", "3").stdout
+
+
+def test_a_broker_beyond_this_machine_or_with_a_name_wants_a_password(running: Stack) -> None:
+    for wish in ({"TONYPI_BIND": "0.0.0.0"}, {"MQTT_USERNAME": "robots"}):
+        refused = running.compose(
+            *("run", "--rm", "-T", "init-broker"), environ={"MQTT_PASSWORD": "", **wish}
+        )
+        assert refused.returncode == 2
+        assert "MQTT_PASSWORD" in refused.stderr
+
+
+def test_a_change_in_env_reaches_what_it_concerns_alone(running: Stack) -> None:
+    other = "tonypi-test-grafana:other"
+    running.engine.run("tag", running.container("grafana")["Image"], other)
+    before = {name: running.container(name)["Id"] for name in SYSTEMS}
+    # A shell and Compose would each take this apart.
+    sender = "Pa$word '1' $HOME"
+    running.set_env(GF_SMTP_FROM_NAME=sender, TELEGRAF_MEMORY="300MiB")
+    running.up(GRAFANA_IMAGE=other)
+    after = {name: running.container(name)["Id"] for name in SYSTEMS}
+    # Those that start after init-accounts, which reads all of .env.
+    changed = {name for name in SYSTEMS if before[name] != after[name]}
+    assert changed == {"grafana", "telegraf", "glue"}
+    assert running.env()["GRAFANA_IMAGE"] == other
+    assert running.inside("printenv", "GOMEMLIMIT", service="telegraf") == "300MiB"
+    settings = f"{running.url('GRAFANA_PORT')}/api/admin/settings"
+    answer = httpx.get(settings, auth=grafana_root(running), trust_env=False, timeout=60)
+    assert answer.json()["smtp"]["from_name"] == sender
 
 
 @pytest.mark.parametrize("killed", [("mosquitto",), ("telegraf", "influxdb", "postgres", "glue")])
@@ -219,14 +266,29 @@ def test_a_backup_through_the_pipe_brings_back_what_was_lost(running: Stack) -> 
     assert charted(running, "saved") == [40.0]
 
 
-def test_down_keeps_the_data_and_purge_leaves_nothing(running: Stack) -> None:
+def behind_a_proxy(stack: Stack, folder: Path) -> str:
+    """A configuration of Docker's client: the one in use, with a proxy for containers."""
+    used = Path(stack.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
+    if used.exists():
+        shutil.copytree(used, folder, dirs_exist_ok=True)
+    file = folder / "config.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
+    proxies = {"default": {"httpProxy": NOWHERE, "httpsProxy": NOWHERE}}
+    file.write_text(json.dumps({**known, "proxies": proxies}))
+    return str(folder)
+
+
+def test_down_keeps_the_data_and_purge_leaves_nothing(running: Stack, tmp_path: Path) -> None:
     publish(running, "kept", 40.0)
     eventually(lambda: charted(running, "kept"), running.story, 120)
     assert running.tonypi("down").returncode == 0
     label = f"label=com.docker.compose.project={running.name}"
     assert running.engine.run("ps", "--all", "--quiet", "--filter", label) == ""
-    running.up()
+    # Docker's client gives containers its own proxy, behind which nobody is here.
+    running.up(DOCKER_CONFIG=behind_a_proxy(running, tmp_path))
+    assert running.inside("printenv", "HTTP_PROXY") == NOWHERE
     assert charted(running, "kept") == [40.0]
+    eventually(lambda: grafana_evaluates(running), running.story, 180)
     assert running.tonypi("down", "--purge", "--yes").returncode == 0
     for kind in ("container", "volume", "network"):
         assert running.engine.run(kind, "ls", "--quiet", "--filter", label) == "", kind

@@ -34,9 +34,14 @@ def composer() -> list[str]:
         if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
             return [probe_docker, "compose"]
     alone = shutil.which("docker-compose", path=f"{tools_cache() / 'bin'}:{os.environ['PATH']}")
-    if alone is None:
-        pytest.skip("no Docker Compose on this machine (plugin of docker, or docker-compose)")
+    if alone is None or _version(alone).startswith("1."):
+        pytest.skip("no Docker Compose 2 on this machine (plugin of docker, or docker-compose)")
     return [alone]
+
+
+def _version(composer: str) -> str:
+    asked = [composer, "version", "--short"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout
 
 
 def config(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -111,7 +111,7 @@ def test_only_three_ports_are_published_and_on_loopback_unless_asked():
 
 def test_images_are_pinned_and_another_grafana_can_be_picked():
     for name, service in services().items():
-        if "build" not in service:
+        if service["image"] != "tonypi-glue":
             assert re.search(r":\d+\.\d+(\.\d+|-[a-z]+)$", service["image"]), name
     assert services()["grafana"]["image"].startswith("grafana/grafana:11.0.")
     other = services(GRAFANA_IMAGE="grafana/grafana:12.0.0")["grafana"]

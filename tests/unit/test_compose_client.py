@@ -53,7 +53,7 @@ def test_what_compose_is_asked(docker, tmp_path, monkeypatch):
     assert lines[1] == f"0: compose {up}"
     assert lines[2] == "7: compose --profile simulator down --volumes"
     docker("exit 1")
-    with pytest.raises(compose.ComposeFailed, match="docker compose ps"):
+    with pytest.raises(compose.ComposeFailed, match="docker compose logs"):
         compose.up(0, tmp_path)
 
 

@@ -19,7 +19,10 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "bin" / "docker"
     program.parent.mkdir()
     listed = tmp_path / "containers"
-    program.write_text(f'#!/bin/sh\ncase "$*" in *" ps "*) cat {listed} 2>/dev/null;; esac\n')
+    program.write_text(
+        f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\n'
+        f'case "$*" in *" ps "*) cat {listed} 2>/dev/null;; esac\n'
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     monkeypatch.delenv("NATIVE", raising=False)
@@ -84,3 +87,35 @@ def test_an_env_that_compose_would_not_read_is_named_by_its_line(client, tmp_pat
         command.up(Home(tmp_path / "home"), Progress(), False, tmp_path)
     said = capfd.readouterr().err
     assert "line 2" in said and "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "asked"),
+    [
+        (["users", "add", "ada"], 0, "compose exec -T glue tonypi users add ada"),
+        (["reports", "show", "1", "--out", "a.pdf"], 2, ""),
+        (["reports", "show", "1", "--out=a.pdf"], 2, ""),
+        (["telegraf", "render", "--check"], None, ""),
+        (["--help"], None, ""),
+        ([], None, ""),
+    ],
+)
+def test_what_asks_the_systems_is_done_in_the_glues_container(
+    client, tmp_path, arguments, code, asked
+):
+    (tmp_path / ".env").touch()
+    client.write_text("id-of-a-container\n")
+    assert command.forwarded(arguments, tmp_path) == code
+    done = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
+    assert [line for line in done.splitlines() if " exec " in line] == [asked][: bool(asked)]
+
+
+@pytest.mark.parametrize("elsewhere", [{"PGHOST": "prod-db"}, {}])
+def test_without_containers_of_this_checkout_a_command_is_done_here(
+    client, tmp_path, monkeypatch, elsewhere
+):
+    for name, value in elsewhere.items():
+        client.write_text("id-of-a-container\n")
+        (tmp_path / ".env").touch()
+        monkeypatch.setenv(name, value)
+    assert command.forwarded(["users", "list"], tmp_path) is None

@@ -38,6 +38,19 @@ def test_env_remembers_what_a_start_was_given(tmp_path):
     assert compose.write_env(tmp_path, {}, given) == []
 
 
+def test_who_begins_open_accepts_robots_by_hand_and_who_ran_before_keeps_what_it_had(tmp_path):
+    opened = {"TONYPI_BIND": "0.0.0.0"}
+    for name, given in (("new", opened), ("chosen", {**opened, "FLEET_REGISTRATION": "automatic"})):
+        (tmp_path / name).mkdir()
+        compose.write_env(tmp_path / name, {}, given)
+    (tmp_path / "old").mkdir()
+    compose.write_env(tmp_path / "old", {}, {})
+    compose.write_env(tmp_path / "old", {}, opened)
+    found = {n: compose.read_env(tmp_path / n, {}) for n in ("new", "chosen", "old")}
+    policies = {name: env.get("FLEET_REGISTRATION") for name, env in found.items()}
+    assert policies == {"new": "pending", "chosen": "automatic", "old": None}
+
+
 @pytest.mark.parametrize(
     ("given", "named"),
     [
