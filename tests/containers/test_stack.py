@@ -213,7 +213,7 @@ def test_a_change_in_env_reaches_what_it_concerns_alone(running: Stack) -> None:
     # A shell and Compose would each take this apart.
     sender = "Pa$word '1' $HOME"
     running.set_env(GF_SMTP_FROM_NAME=sender, TELEGRAF_MEMORY="300MiB")
-    running.up(GRAFANA_IMAGE=other)
+    running.up(GRAFANA_IMAGE=other, ROBOTS="2")
     after = {name: running.container(name)["Id"] for name in SYSTEMS}
     # Those that start after init-accounts, which reads all of .env.
     changed = {name for name in SYSTEMS if before[name] != after[name]}
@@ -223,6 +223,9 @@ def test_a_change_in_env_reaches_what_it_concerns_alone(running: Stack) -> None:
     settings = f"{running.url('GRAFANA_PORT')}/api/admin/settings"
     answer = httpx.get(settings, auth=grafana_root(running), trust_env=False, timeout=60)
     assert answer.json()["smtp"]["from_name"] == sender
+    # The simulator, a service that only runs when it is asked for.
+    simulated = "SELECT count(*) FROM robots WHERE robot_id LIKE 'sim%'"
+    eventually(lambda: running.sql(simulated) == "2", running.story, 60)
 
 
 @pytest.mark.parametrize("killed", [("mosquitto",), ("telegraf", "influxdb", "postgres", "glue")])
