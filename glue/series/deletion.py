@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import UTC, datetime, timedelta
 
 import httpx
 
@@ -20,6 +19,8 @@ from glue.settings import Influx
 
 AT_ONCE = 4
 TIMEOUT_S = 60.0
+EVER = "2200-01-01T00:00:00Z"
+"""After every point, limits (which are points of 2100) included."""
 
 
 async def robots_with_series(settings: Influx, prefix: str) -> list[str]:
@@ -66,7 +67,6 @@ async def _is_1(settings: Influx) -> bool:
 
 async def _delete_each(settings: Influx, ids: list[str]) -> None:
     gate = asyncio.Semaphore(AT_ONCE)
-    until = datetime.now(UTC) + timedelta(days=1)
     async with httpx.AsyncClient(
         base_url=settings.url,
         headers={"Authorization": f"Token {token.of_second(settings.token)}"},
@@ -78,7 +78,7 @@ async def _delete_each(settings: Influx, ids: list[str]) -> None:
         async def delete(robot_id: str) -> None:
             body = {
                 "start": "1970-01-01T00:00:00Z",
-                "stop": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "stop": EVER,
                 "predicate": f'robot_id="{robot_id}"',
             }
             async with gate:

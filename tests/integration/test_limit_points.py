@@ -159,11 +159,10 @@ async def test_an_edit_is_written_within_a_second_and_what_influxdb_lost_comes_b
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(*loops)
         await writer.look()
-        async with Query(fleet.influx.model_copy(update={"bucket": DATABASE})) as query:
-            await query.query("DROP SERIES FROM performance WHERE robot_id = 'lp.1'")
+        await deletion.forget(fleet.influx.model_copy(update={"bucket": DATABASE}), "lp.1")
         assert await writer.look() == 0, "not read every time"
         writer._read_at = -1e9
-        assert await writer.look() == 1
+        assert await writer.look() > 0
 
 
 async def until(ask, expected, within):
