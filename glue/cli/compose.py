@@ -132,7 +132,11 @@ def logs(place: Home, part: str, lines: int, follow: bool, checkout: Path = PROJ
 
 
 def _in_charge(place: Home, checkout: Path) -> bool:
-    return not homes.is_running(place) and compose.is_up(checkout)
+    try:
+        return not homes.is_running(place) and compose.is_up(checkout)
+    except PermissionError:
+        # The home of another user, as of a part that root started under an account of its own.
+        return False
 
 
 def _end(command: str, error: Exception) -> typer.Exit:

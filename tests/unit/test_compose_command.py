@@ -119,3 +119,14 @@ def test_without_containers_of_this_checkout_a_command_is_done_here(
         (tmp_path / ".env").touch()
         monkeypatch.setenv(name, value)
     assert command.forwarded(["users", "list"], tmp_path) is None
+
+
+def test_in_the_home_of_another_user_a_command_is_done_here(client, tmp_path, monkeypatch):
+    client.write_text("id-of-a-container\n")
+    (tmp_path / ".env").touch()
+
+    def unreadable(home):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(command.homes, "is_running", unreadable)
+    assert command.forwarded(["simulate"], tmp_path) is None
