@@ -42,6 +42,8 @@ async def grafana(request: Request) -> dict[str, int]:
         log.warning("webhook.alert_refused", reason=reason)
     if post.tests:
         log.info("webhook.test", receiver=str(body.get("receiver", ""))[:100])
+    if post.no_answers:
+        log.warning("webhook.limits_missing", alerts=post.no_answers)
     if post.truncated:
         log.warning("webhook.truncated", alerts=post.truncated)
         request.app.state.watch.look_soon()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from glue.core import hysteresis
+from glue.core import hysteresis, limit_points
 from glue.core.occurrences import Observation
 from glue.core.robot_id import is_robot_id
 from glue.core.rule import Rule, texts
@@ -36,6 +36,12 @@ VANISHED = {"MissingSeries", "NoData"}
 def is_vanished(reason: str) -> bool:
     """Whether a state's reason, for example ``NoData, KeepLast``, says so."""
     return not VANISHED.isdisjoint(reason.split(", "))
+
+
+def is_no_answer(uid: str, reason: str) -> bool:
+    """Whether a state's reason says that InfluxDB answered the rule without its sentinel: then it
+    had no limits, and the end of an alert is none."""
+    return uid in limit_points.UIDS and "NoData" in reason.split(", ")
 
 
 _TEXT = re.compile(r"^.*? \{(?P<labels>.*)\} - ", re.DOTALL)
@@ -109,7 +115,10 @@ def _turn(rule: Rule, row: Mapping[str, Any]) -> Turn | None:
     told = (data.get("values") if isinstance(data, dict) else None) or {}
     values = {name: float(v) for name, v in told.items() if isinstance(v, int | float)}
     vanished = is_vanished(reason.rstrip(")"))
-    if now not in FIRING and not vanished and hysteresis.is_no_end(values):
+    if now not in FIRING and (
+        is_no_answer(rule.uid, reason.rstrip(")"))
+        or (not vanished and hysteresis.is_no_end(values))
+    ):
         return None
     return Turn(
         rule,

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from glue.core import foreign_alerts, payload
-from glue.core.alert_history import FIRING, is_vanished
+from glue.core import foreign_alerts, limit_points, payload
+from glue.core.alert_history import FIRING, is_no_answer, is_vanished
 from glue.core.foreign_alerts import TROUBLE
 from glue.core.occurrences import Observation, Occurrence
 from glue.core.robot_id import is_robot_id
@@ -32,13 +32,15 @@ class MalformedPost(ValueError):
 @dataclass(frozen=True)
 class Post:
     """One webhook post: what it says, what could not be read, how many alerts Grafana cut off.
-    ``tests`` counts those of Grafana's Test button, which are no alerts."""
+    ``tests`` counts those of Grafana's Test button, which are no alerts; ``no_answers`` ends that
+    are none, because the rule's limits were missing."""
 
     observations: list[Observation]
     vanished: set[tuple[str, str, str]]
     refused: list[str]
     truncated: int
     tests: int = 0
+    no_answers: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class State:
     failing: set[str]
     """Titles of rules that Grafana evaluates with an error (bad data source, timed out query)."""
     missing_rules: list[str]
+    without_limits: set[str] = field(default_factory=set)
+    """Titles of rules that get no limits from InfluxDB: nothing is ever beyond them."""
 
     @property
     def oldest(self) -> datetime | None:
@@ -83,6 +87,8 @@ class State:
             return f"Grafana has not evaluated {', '.join(self.missing_rules[:3])}"
         if self.failing:
             return f"Grafana evaluates with errors: {', '.join(sorted(self.failing)[:3])}"
+        if self.without_limits:
+            return f"InfluxDB has no limits for {', '.join(sorted(self.without_limits)[:3])}"
         return ""
 
 
@@ -95,22 +101,27 @@ def read_post(body: Any, received_at: datetime) -> Post:
     observations: list[Observation] = []
     vanished: set[tuple[str, str, str]] = set()
     refused = []
-    tests = 0
+    tests = no_answers = 0
     is_test = bool(_TEST_GROUP.search(str(body.get("groupKey"))))
     for position, alert in enumerate(alerts):
         try:
             if is_test or _is_test(alert):
                 tests += 1
                 continue
-            seen, is_gone = _pushed(payload.clean(alert), body.get("orgId"), received_at)
+            seen, reason = _pushed(payload.clean(alert), body.get("orgId"), received_at)
         except (MalformedPost, TypeError, AttributeError) as error:
             refused.append(f"alerts[{position}]: {error}")
             continue
+        if not seen.firing and is_no_answer(seen.rule_uid, reason):
+            no_answers += 1
+            continue
         observations.append(seen)
-        if is_gone:
+        if is_vanished(reason):
             vanished.add((*seen.pair, seen.severity))
     observations.sort(key=lambda o: o.starts_at)
-    return Post(observations, vanished, refused, _count(body.get("truncatedAlerts")), tests)
+    return Post(
+        observations, vanished, refused, _count(body.get("truncatedAlerts")), tests, no_answers
+    )
 
 
 _TEST_GROUP = re.compile(r"-[0-9a-f]{16}-\d{10,}$")
@@ -147,6 +158,8 @@ def read_state(body: Mapping[str, Any]) -> State:
         # With execErrState KeepLast a failing rule counts as healthy; its instances tell.
         if any("Error" in str(one.get("state")) for one in instances):
             state.failing.add(ours.title)
+        elif ours.uid in limit_points.UIDS and not any(map(_is_sentinel, instances)):
+            state.without_limits.add(ours.title)
         state.evaluated[f"{ours.metric}/{ours.severity}"] = evaluated
         for instance in instances:
             _read_instance(ours, instance, evaluated, state)
@@ -155,6 +168,13 @@ def read_state(body: Mapping[str, Any]) -> State:
 
 
 _UID_LABEL = "__alert_rule_uid__"
+
+
+def _is_sentinel(instance: Mapping[str, Any]) -> bool:
+    """Whether it is the sentinel of :mod:`glue.core.limit_points`, found by the last evaluation."""
+    name, _, reason = str(instance.get("state", "")).partition(" (")
+    found = name == "Normal" and not is_vanished(reason.rstrip(")"))
+    return found and _labels(instance).get("robot_id") == limit_points.SENTINEL
 
 
 def _read_foreign(
@@ -216,7 +236,8 @@ def _rules(body: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
 
 def _pushed(
     alert: Mapping[str, Any], org_id: Any, received_at: datetime
-) -> tuple[Observation, bool]:
+) -> tuple[Observation, str]:
+    """The observation, and the reason that its state has."""
     labels = alert.get("labels")
     if not isinstance(labels, dict):
         raise MalformedPost("labels: an object is expected")
@@ -258,7 +279,7 @@ def _pushed(
         },
     )
     seen = _of_ours(seen, rule) if rule else _of_theirs(seen, uid, labels, annotations)
-    return seen, is_vanished(str(annotations.get("grafana_state_reason")))
+    return seen, str(annotations.get("grafana_state_reason"))
 
 
 def _of_ours(seen: Observation, rule: Rule) -> Observation:

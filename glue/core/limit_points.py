@@ -20,6 +20,7 @@ from glue.core.limit_rules import LIMIT_RULES
 from glue.core.line_protocol import lines
 from glue.core.metrics import Direction
 from glue.core.pipeline_rules import CLOCK_OFF, ROBOT_CLOCK_OFF
+from glue.core.robot_id import is_robot_id
 from glue.core.rule import AHEAD, NEWEST, RECENT, RECOVERS_BELOW, WINDOW, Rule, SeriesReading
 
 DATABASE = "tonypi_limits"
@@ -38,13 +39,16 @@ OUT_OF_REACH: Mapping[Direction, tuple[float, float]] = {
 }
 """Limit and recovery limit where there is none: any reading is 1,000 bands on the safe side."""
 
-SENTINEL = "__none"
+SENTINEL = "~none"
 SENTINEL_READING = "reading"
-"""A robot that is always given to Grafana, and never beyond. Where a rule's query finds nothing at
-all, Grafana 11 ends what fired without writing it into its history."""
+"""A robot that is always given to Grafana, and never beyond; no robot id has a ``~``. Where a
+rule's query finds nothing at all, Grafana 11 ends what fired without writing it into its history;
+and a rule without it has no limits."""
 
 RULES: tuple[Rule, ...] = (*LIMIT_RULES, ROBOT_CLOCK_OFF)
 """The rules whose margin InfluxDB works out."""
+
+UIDS = frozenset(rule.uid for rule in RULES)
 
 Key = tuple[str, str]
 """Robot and measurement."""
@@ -89,7 +93,8 @@ def wanted(rows: Iterable[Configured], fleet: str) -> dict[Key, Fields]:
     sentinel's."""
     points: dict[Key, dict[str, float | str]] = {}
     for row in rows:
-        if not row.watched:
+        # Of an adopted robot with another id no message is accepted, and its point would be none.
+        if not row.watched or not is_robot_id(row.robot_id):
             continue
         if (row.robot_id, ROBOT_CLOCK_OFF.metric) not in points:
             for measurement, fields in nothing(fleet).items():

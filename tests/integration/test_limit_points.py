@@ -52,7 +52,7 @@ async def margins(settings, rule):
     async with Query(influx) as query:
         found = await query.query(margin_influxql(rule))
     margins = {one.tags["robot_id"]: one.rows[-1][1] for one in found}
-    assert margins.pop("__none") == -1, "Grafana is always given somebody"
+    assert margins.pop(limit_points.SENTINEL) == -1, "Grafana is always given somebody"
     return {robot: margins[robot] for robot in ROBOTS if robot in margins}
 
 

@@ -36,10 +36,15 @@ def row(seconds, was, now, robot="r1", rule=RULE, **changes):
     return made | changes
 
 
-@pytest.mark.parametrize("reason", ["NoData, KeepLast", "MissingSeries", "NoData"])
-def test_an_end_of_a_series_that_is_gone_is_no_recovery(reason):
-    [seen] = told(row(30, "Alerting", f"Normal ({reason})"), row(10, "Normal", "Alerting"))
+def test_an_end_of_a_series_that_is_gone_is_no_recovery():
+    [seen] = told(row(30, "Alerting", "Normal (MissingSeries)"), row(10, "Normal", "Alerting"))
     assert (seen.vanished, seen.margin) == (True, 1.66)
+
+
+@pytest.mark.parametrize("reason", ["NoData, KeepLast", "NoData"])
+def test_an_end_of_a_rule_that_had_no_limits_is_none(reason):
+    [seen] = told(row(30, "Alerting", f"Normal ({reason})"), row(10, "Normal", "Alerting"))
+    assert (seen.firing, seen.margin) == (True, 1.66)
 
 
 def told(*rows):

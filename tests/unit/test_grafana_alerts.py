@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from glue.core import limit_points
 from glue.core.charge import Look, at_start, judge
 from glue.core.foreign_alerts import SEVERITIES, rule_of
 from glue.core.grafana_alerts import MalformedPost, read_post, read_state
@@ -242,7 +243,9 @@ def test_truncation_is_told():
 
 
 def rule_state(rule, alerts=(), evaluated="2026-11-23T20:44:50Z"):
-    alerts = alerts or [instance(rule, "Normal (NoData)", None)]
+    if not alerts:
+        found = ("Normal", limit_points.SENTINEL), ("Normal (NoData)", None)
+        alerts = [instance(rule, *found[rule.uid not in limit_points.UIDS])]
     return {
         "name": rule.title,
         "labels": {"metric": rule.metric, "severity": rule.severity},
@@ -300,6 +303,38 @@ def test_a_rule_that_only_keeps_its_last_state_is_not_evaluating():
     broken = instance(RULES[0], "Normal (Error, KeepLast)")
     state = state_of(rule_state(RULES[0], [broken]), *(rule_state(r) for r in RULES[1:]))
     assert RULES[0].title in state.trouble
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES if r.uid in limit_points.UIDS])
+def test_a_rule_that_gets_no_limits_is_not_evaluating(rule):
+    others = [rule_state(r) for r in RULES if r is not rule]
+    answered = [instance(rule, "Alerting"), instance(rule, "Normal", limit_points.SENTINEL)]
+    assert state_of(rule_state(rule, answered), *others).trouble == ""
+    for gone in (
+        [instance(rule, "Normal (NoData)", None)],
+        [instance(rule, "Normal (NoData)", limit_points.SENTINEL)],
+        [instance(rule, "Normal (MissingSeries)", limit_points.SENTINEL)],
+        [instance(rule, "Alerting")],
+    ):
+        state = state_of(rule_state(rule, gone), *others)
+        assert state.trouble == f"InfluxDB has no limits for {rule.title}", gone
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason", "is_end"),
+    [
+        ("servo_temp", "NoData", False),
+        ("servo_temp", "NoData, KeepLast", False),
+        ("servo_temp", "MissingSeries", True),
+        ("silence", "NoData", True),
+    ],
+)
+def test_an_end_of_a_rule_without_limits_is_none(metric, reason, is_end):
+    rule = BY_KEY[metric, "critical"]
+    notes = {"grafana_state_reason": reason}
+    gone = alert(status="resolved", generatorURL=rule_url(rule.uid), annotations=notes)
+    post = only(gone, alert())
+    assert (len(post.observations), post.no_answers) == (1 + is_end, 1 - is_end)
 
 
 def held(metric, robot="", severity="warning"):

@@ -7,6 +7,7 @@ import pytest
 from glue.core import limit_points
 from glue.core.limit_points import OUT_OF_REACH, differing, line, nothing, sentinel, wanted
 from glue.core.metrics import METRICS
+from glue.core.robot_id import is_robot_id
 from glue.core.rule import RECOVERS_BELOW, SeriesReading, margin
 from glue.core.rules import RULES
 
@@ -52,8 +53,13 @@ def test_a_metric_that_is_switched_off_is_out_of_reach_and_the_others_stay():
     assert found["r1", "clock"]["clock_warning"] == 60
 
 
-def test_a_robot_that_is_not_watched_has_no_points():
-    assert wanted(rows("r1", watched=False), FLEET) == sentinel()
+@pytest.mark.parametrize("row", [{"robot": "r1", "watched": False}, {"robot": "an adopted one"}])
+def test_a_robot_that_is_not_watched_or_cannot_send_has_no_points(row):
+    assert wanted(rows(**row), FLEET) == sentinel()
+
+
+def test_no_robot_has_the_sentinels_id():
+    assert not is_robot_id(limit_points.SENTINEL)
 
 
 @pytest.mark.parametrize("direction", ["high", "low"])
