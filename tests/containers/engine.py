@@ -99,6 +99,7 @@ def running() -> Iterator[Engine]:
         engine = _own(folder)
         try:
             engine.start()
+            _remove_leftovers(engine)
             _need_compose(engine)
             yield engine
         finally:
@@ -151,6 +152,14 @@ def _network_as_it_was() -> Iterator[None]:
         before = OPEN_FIREWALL + rules
         subprocess.run(["iptables-restore"], input=before, text=True, check=True)
         FORWARDING.write_text(forwarding)
+
+
+def _remove_leftovers(engine: Engine) -> None:
+    """What a run that was killed left in the folder of our own engine, which starts it again."""
+    if containers := engine.run("ps", "--all", "--quiet").split():
+        engine.run("rm", "--force", "--volumes", *containers)
+    for kind in ("volume", "network"):
+        engine.run(kind, "prune", "--force")
 
 
 def _unmount(folder: Path) -> None:
