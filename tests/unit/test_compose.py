@@ -215,6 +215,26 @@ def test_the_broker_has_the_native_runs_configuration(settings, tmp_path):
     assert (tmp_path / "mosquitto.conf").stat().st_mode & 0o777 == 0o600
 
 
+def test_every_setting_in_the_brokers_configuration_reaches_it(tmp_path, monkeypatch):
+    """The glue has all of .env, the step that writes the broker's configuration what is listed."""
+    read = set()
+
+    class Watched:
+        def __getattr__(self, name):
+            read.add(str(GROUPS["broker"].model_fields[name].validation_alias))
+            return 7
+
+    mosquitto.configuration(Watched(), 1883, "/data", "mosquitto")
+    assert read
+    monkeypatch.chdir(tmp_path)
+    given = services()["init-broker"]["environment"]
+    assert read - given.keys() == set()
+    usual = settings_module.load({}).broker
+    assert settings_module.load({name: given[name] for name in read}).broker == usual
+    changed = services(MQTT_QUEUE_BYTES="1048576")["init-broker"]["environment"]
+    assert changed["MQTT_QUEUE_BYTES"] == 1048576
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.7", "robots.example"])
 def test_a_broker_without_a_password_is_not_opened_to_the_network(address, settings, tmp_path):
     with pytest.raises(containers.Exposed, match="MQTT_PASSWORD"):
