@@ -220,7 +220,7 @@ async def witness(
     try:
         start, end = since - timedelta(minutes=1), datetime.now().astimezone()
         window = Window(int(start.timestamp() * 1000), int(end.timestamp() * 1000))
-        turns = alert_history.turns(await pages(grafana, window))
+        turns = alert_history.turns(await pages(grafana, window), await grafana.rule_uids())
     finally:
         await grafana.close()
     ours = [t for t in turns if t.rule.metric == "servo_temp" and t.rule.severity == "warning"]

@@ -11,6 +11,7 @@ import argparse
 import statistics
 import time
 
+from tests import influx
 from tests import telegraf_wire as wire
 from tests.integration import test_telegraf_influx as pipeline
 
@@ -20,7 +21,7 @@ def main() -> None:
     options.add_argument("--seconds", type=int, default=60)
     options.add_argument("--rate", type=int, default=600)
     chosen = options.parse_args()
-    with pipeline.running_plant() as plant:
+    with pipeline.running_plant(influx.found()[influx.first()]) as plant:
         ledger = pipeline.kill_in_the_middle(plant, chosen.seconds, chosen.rate)
         print(f"sent {ledger.sent}, accepted {ledger.accepted}, points {ledger.points}")
         print(f"lost {ledger.lost}, stored {ledger.stored}")
