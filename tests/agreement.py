@@ -29,7 +29,7 @@ from glue.core.limit_rules import LIMIT_RULES
 from glue.core.metrics import METRICS, Metric
 from glue.core.provisioning import rules_file
 from glue.core.rule import RECOVERS_BELOW, Rule, margin
-from glue.limit_writer import LimitWriter
+from glue.limit_writer import write_once
 from glue.series import Query
 from glue.settings import Settings
 
@@ -114,7 +114,7 @@ async def compare(
     """All ten rules at each of ``instants``, oldest first, each side on what was before."""
     found = Compared()
     witness = Witness(settings)
-    await LimitWriter(settings, pool).look()
+    await write_once(settings)
     try:
         limits = {rule.uid: await rule_inputs.limits(pool, rule) for rule in LIMIT_RULES}
 

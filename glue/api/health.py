@@ -42,8 +42,8 @@ async def healthz() -> Alive:
 
 @router.get("/readyz", dependencies=[access.anyone], responses=documented(503))
 async def readyz(request: Request) -> Ready:
-    """Whether PostgreSQL can be reached, events arrive and somebody evaluates the rules (Grafana,
-    or the standby evaluator); 503 with `checks` otherwise."""
+    """Whether PostgreSQL can be reached, events arrive, the rules' limits are written and somebody
+    evaluates the rules (Grafana, or the standby evaluator); 503 with `checks` otherwise."""
     state = request.app.state
     checks = {"postgresql": "ok"}
     try:

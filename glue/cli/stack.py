@@ -292,6 +292,12 @@ def _table(facts: dict[str, Any]) -> None:
             f"on {refused['topic']}{_last(refused)}",
             markup=False,
         )
+    if (limits := facts["limits"]) and limits.get("trouble"):
+        console.print(
+            f"limits: not written since {limits['at'][:19].replace('T', ' ')} UTC:"
+            f" {limits['trouble']}",
+            markup=False,
+        )
     if facts["grafana"]:
         console.print(f"Grafana: {facts['grafana']}", markup=False)
     if retention := facts["retention"]:

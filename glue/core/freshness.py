@@ -9,6 +9,10 @@ from glue.settings import Settings
 BEATS_MISSED = 4
 """A loop that missed this many turns is stuck; one late turn on a busy Raspberry Pi is not."""
 
+LIMITS_S = 60.0
+"""Seconds that the rules' limits may not be written: those of then are in force, so a restart of
+InfluxDB is no trouble."""
+
 SHORTEST = 15.0
 """Seconds. Below that a garbage collection or a slow disk would look like a stuck loop."""
 
@@ -27,7 +31,8 @@ def allowed_ages(settings: Settings, in_charge: str | None) -> dict[str, float]:
         intervals["pull"] = settings.glue.pull_interval
     if in_charge == "standby":
         intervals["standby"] = settings.glue.evaluation_interval
-    return {name: max(SHORTEST, BEATS_MISSED * every) for name, every in intervals.items()}
+    ages = {name: max(SHORTEST, BEATS_MISSED * every) for name, every in intervals.items()}
+    return ages | {"limits": LIMITS_S}
 
 
 def verdicts(ages: Mapping[str, float], allowed: Mapping[str, float]) -> dict[str, str]:

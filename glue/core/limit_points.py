@@ -31,7 +31,8 @@ AT_NS = 4_102_444_800 * 10**9
 """When every point of a limit is."""
 
 FLEET = "fleet"
-"""Field with the fleet that a point was written by: another one's are not switched off."""
+"""Field of the sentinel: whose limits they are. The name of the database stands in the rules' text,
+so that one InfluxDB has the limits of one fleet."""
 
 OUT_OF_REACH: Mapping[Direction, tuple[float, float]] = {
     "high": (1e18, 0.999e18),
@@ -97,7 +98,7 @@ def wanted(rows: Iterable[Configured], fleet: str) -> dict[Key, Fields]:
         if not row.watched or not is_robot_id(row.robot_id):
             continue
         if (row.robot_id, ROBOT_CLOCK_OFF.metric) not in points:
-            for measurement, fields in nothing(fleet).items():
+            for measurement, fields in nothing().items():
                 points[row.robot_id, measurement] = {**fields}
             clock = points[row.robot_id, _measurement(ROBOT_CLOCK_OFF)]
             clock |= _pair(ROBOT_CLOCK_OFF, CLOCK_OFF, CLOCK_OFF / 2)
@@ -108,37 +109,42 @@ def wanted(rows: Iterable[Configured], fleet: str) -> dict[Key, Fields]:
                     row.warning_recovery if rule.severity == "warning" else row.critical_recovery
                 )
                 points[row.robot_id, _measurement(rule)] |= _pair(rule, limit, recovery)
-    return {**points, **sentinel()}
+    return {**points, **sentinel(fleet)}
 
 
-def sentinel() -> dict[Key, Fields]:
+def sentinel(fleet: str) -> dict[Key, Fields]:
     """Its points: limits of 1, recovery limits and a reading of 0, so a margin of -1."""
     points: dict[Key, dict[str, float | str]] = {}
     for rule in RULES:
-        fields = points.setdefault((SENTINEL, _measurement(rule)), {SENTINEL_READING: 0.0})
+        own: dict[str, float | str] = {SENTINEL_READING: 0.0, FLEET: fleet}
+        fields = points.setdefault((SENTINEL, _measurement(rule)), own)
         fields |= _pair(rule, 1, 0)
     return dict(points)
 
 
-def nothing(fleet: str) -> dict[str, Fields]:
+def owner(stored: Mapping[Key, Fields]) -> str:
+    """The fleet whose limits are ``stored``; '' while nobody wrote any."""
+    names = (stored.get((SENTINEL, measurement), {}).get(FLEET) for measurement in MEASUREMENTS)
+    return next((str(name) for name in names if name), "")
+
+
+def nothing() -> dict[str, Fields]:
     """The points of a robot that no rule applies to, by measurement."""
     points: dict[str, dict[str, float | str]] = {}
     for rule in RULES:
-        fields = points.setdefault(_measurement(rule), {FLEET: fleet})
+        fields = points.setdefault(_measurement(rule), {})
         fields |= _pair(rule, *OUT_OF_REACH[rule.direction])
     return dict(points)
 
 
-def differing(
-    wanted: Mapping[Key, Fields], stored: Mapping[Key, Fields], fleet: str
-) -> dict[Key, Fields]:
-    """The points to write, so that ``stored`` says what is ``wanted``. A robot of this fleet that
-    nothing is wanted of keeps its points, out of reach."""
-    off = nothing(fleet)
+def differing(wanted: Mapping[Key, Fields], stored: Mapping[Key, Fields]) -> dict[Key, Fields]:
+    """The points to write, so that ``stored`` says what is ``wanted``. A robot that nothing is
+    wanted of keeps its points, out of reach."""
+    off = nothing()
     gone = {
         (robot_id, measurement): off[measurement]
         for (robot_id, measurement) in stored.keys() - wanted.keys()
-        if measurement in off and stored[robot_id, measurement].get(FLEET) == fleet
+        if measurement in off
     }
     every = {**wanted, **gone}
     return {key: fields for key, fields in every.items() if stored.get(key) != fields}

@@ -229,6 +229,18 @@ WEBHOOK_STALE = _of_stack(
     pending=STALE_AFTER * 2 / 3,
 )
 
+LIMITS_STALE = _of_stack(
+    "limits-stale",
+    "Limits not written",
+    "limits",
+    "warning",
+    "Time that the rules' limits have not been written to InfluxDB",
+    TableReading("SELECT age_s FROM grafana.limits_age"),
+    STALE_AFTER / 3,
+    # Right after a start the last look is as old as the stop was long.
+    pending=STALE_AFTER * 2 / 3,
+)
+
 NOTIFICATIONS_LATE = _of_stack(
     "notifications-late",
     "Notifications late",
@@ -252,5 +264,6 @@ PIPELINE_RULES = (
     REGISTRATIONS_LIMITED,
     PULL_STALE,
     WEBHOOK_STALE,
+    LIMITS_STALE,
     NOTIFICATIONS_LATE,
 )

@@ -42,6 +42,7 @@ class InForce:
 
 class _Generation(Protocol):
     def prepare(self, settings: Influx) -> InForce: ...
+    def make_limits(self, settings: Influx) -> None: ...
 
 
 def prepare(settings: Influx) -> InForce:
@@ -52,6 +53,16 @@ def prepare(settings: Influx) -> InForce:
     """
     with httpx.Client(base_url=settings.url, timeout=PATIENCE, mounts=DIRECT) as client:
         return _generation(client).prepare(settings)
+
+
+def make_limits(settings: Influx) -> None:
+    """Make the limits' database, which Grafana's account may read, with the glue's own token.
+
+    Raises :class:`SeriesUnavailable` when InfluxDB does not answer, :class:`SeriesError` when it
+    refuses. On 2.x a token has the rights that it was made with: Grafana's is left as it is.
+    """
+    with httpx.Client(base_url=settings.url, timeout=PATIENCE, mounts=DIRECT) as client:
+        _generation(client).make_limits(settings)
 
 
 def reset_administrator(url: str, settings: Influx) -> None:
@@ -169,8 +180,18 @@ class _First:
         ):
             lasts = retention.lasts(settings.kept_days)
             self._do(f'CREATE DATABASE {bucket} WITH {lasts} NAME "autogen"', admin)
+        self._limits(admin)
+
+    def _limits(self, login: tuple[str, str]) -> None:
         # Limits have no age. Harmless where it is there.
-        self._do(f'CREATE DATABASE {DATABASE} WITH DURATION INF NAME "autogen"', admin)
+        self._do(f'CREATE DATABASE {DATABASE} WITH DURATION INF NAME "autogen"', login)
+
+    def make_limits(self, settings: Influx) -> None:
+        own = _login(_as_login("tonypi", settings.token), "INFLUXDB_TOKEN")
+        self._limits(own)
+        user = settings.grafana_token.get_secret_value().partition(":")[0]
+        if user:
+            self._do(f"GRANT READ ON {DATABASE} TO {_name(user)}", own)
 
     def _account(
         self, admin: tuple[str, str], login: tuple[str, str], right: str, *databases: str
@@ -244,6 +265,11 @@ class _Second:
         if not (limits and self._writes(settings.org, DATABASE, limits)):
             limits = self._authorization(org, "write", limit_bucket, of=f" of {settings.bucket}")
         return InForce(admin, telegraf, grafana, limits, _kept_days(settings, admin))
+
+    def make_limits(self, settings: Influx) -> None:
+        self._client.headers["Authorization"] = f"Token {settings.token.get_secret_value()}"
+        org = self._only("orgs", {"org": settings.org})["id"]
+        self._bucket(DATABASE, [], org)
 
     def _set_up(self, settings: Influx, admin: str) -> None:
         if not self._ask("GET", "setup").get("allowed"):

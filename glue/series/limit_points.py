@@ -6,13 +6,14 @@ before it, a 2.x in containers, whose tokens InfluxDB chooses) with the glue's o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import httpx
 
 from glue.core import limit_points
 from glue.core.limit_points import Fields, Key
-from glue.series import token
+from glue.series import admin, token
 from glue.series.direct import DIRECT
 from glue.series.query import Query, SeriesError, SeriesUnavailable
 from glue.settings import Influx
@@ -43,6 +44,25 @@ class LimitPoints:
                     key = one.tags["robot_id"], measurement
                     found[key] = {n: _number(v) for n, v in fields if v is not None}
         return found
+
+    async def stored_or_made(self) -> dict[Key, Fields]:
+        """The same; where there is no such database, it is made, as far as the glue's own token
+        may. Raises ``SeriesUnavailable``, ``SeriesError``."""
+        try:
+            return await self.stored()
+        except SeriesUnavailable:
+            raise
+        except SeriesError as error:
+            try:
+                await asyncio.to_thread(admin.make_limits, self._settings)
+                return await self.stored()
+            except SeriesUnavailable:
+                raise
+            except SeriesError as refused:
+                raise SeriesError(
+                    f"the limits cannot be read in InfluxDB's {limit_points.DATABASE}: {error};"
+                    f" and it cannot be made: {refused}. docs/adoption.md says how"
+                ) from None
 
     async def write(self, lines: Sequence[str]) -> None:
         """Write points of line protocol. Raises ``SeriesUnavailable``, ``SeriesError``."""

@@ -74,12 +74,13 @@ async def told_by_store(settings: Settings) -> Facts:
 
 async def told_by(pool: store.Pool, settings: Settings) -> Facts:
     """Who evaluates the rules (``name``, ``since``, ``reason``), the broker's queue as last looked
-    at (:func:`glue.core.queue_words.current`), what the glue refused, and what became of what is
-    over. Raises ``StoreUnavailable``."""
+    at (:func:`glue.core.queue_words.current`), what the glue refused, what became of what is over,
+    and when the rules' limits were last written (``at``), or why not (``trouble``). Raises
+    ``StoreUnavailable``."""
     async with store.transaction(pool) as conn:
         beats = await heartbeats.read(conn)
         refused = await refusals.listed(conn)
-    beat, retention = beats.get("evaluator"), beats.get("retention")
+    beat, retention, limits = (beats.get(n) for n in ("evaluator", "retention", "limits"))
     if beat is None:
         charge: Facts = {"name": None, "reason": "the glue has not said yet"}
     else:
@@ -90,6 +91,7 @@ async def told_by(pool: store.Pool, settings: Settings) -> Facts:
         "queue": heartbeats.queue(beats, datetime.now(UTC)),
         "refused": [_by("glue", one) for one in refused],
         "retention": {"at": retention.at.isoformat(), **retention.details} if retention else None,
+        "limits": {"at": limits.at.isoformat(), **limits.details} if limits else None,
         "grafana": _in_step(settings, beats),
     }
 
@@ -140,6 +142,7 @@ async def pipeline(settings: Settings) -> Facts:
         "queue": None,
         "refused": [],
         "retention": None,
+        "limits": None,
         "grafana": None,
         "unknown": [],
     }

@@ -133,7 +133,8 @@ def loops() -> table.Panel:
         ('metrics', 'Look for new points', 90), ('queue', 'Look at the queue', 30),
         ('evaluator', 'Who evaluates', 60),
         ('pull', 'Read of Grafana''s alerts', 60), ('webhook', 'Posts from Grafana', 90),
-        ('standby', 'Standby evaluation', 60), ('sync', 'Grafana as declared', 300),
+        ('standby', 'Standby evaluation', 60), ('limits', 'Limits for the rules', 60),
+        ('sync', 'Grafana as declared', 300),
         ('retention', 'Removal of what is old', 90000)) AS k(name, title, late_s) USING (name)
         LEFT JOIN grafana.loops e ON e.name = 'evaluator'
         ORDER BY 1

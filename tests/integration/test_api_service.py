@@ -19,7 +19,7 @@ HERE = {"host": "localhost"}
 BEATS = """
 INSERT INTO heartbeats (name, beat_at, details)
 SELECT name, now(), jsonb_build_object('evaluator', 'grafana')
-  FROM unnest(ARRAY['events', 'evaluator', 'pull']) AS name
+  FROM unnest(ARRAY['events', 'evaluator', 'pull', 'limits']) AS name
 ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at, details = excluded.details
 """
 

@@ -79,7 +79,7 @@ async def beats(pool, evaluator: str) -> None:
     async with store.transaction(pool) as conn:
         cursor = await conn.execute("SELECT now()")
         ((now,),) = await cursor.fetchall()
-        for name in ("events", "pull", "standby"):
+        for name in ("events", "pull", "standby", "limits"):
             await heartbeats.beat(conn, name, now, {})
         await heartbeats.beat(conn, "evaluator", now, {"evaluator": evaluator})
 

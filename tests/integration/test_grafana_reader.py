@@ -23,7 +23,7 @@ GRAFANA_PASSWORD = SecretStr("grafana's own")
 
 VIEWS = {
     "alert_attention", "alert_severities", "alert_timeline", "alerts", "console", "database",
-    "events_age", "jobs", "limits", "logs", "loops", "metrics_age", "notifications",
+    "events_age", "jobs", "limits", "limits_age", "logs", "loops", "metrics_age", "notifications",
     "notifications_age", "pull_age", "queue", "refused", "registrations_limited", "robots",
     "rule_limits", "silence", "tables", "watched", "webhook_age",
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from datetime import UTC, datetime
 
 import httpx
 import psycopg
@@ -16,9 +17,11 @@ from glue.changes import Changes
 from glue.core import limit_points
 from glue.core.limit_points import DATABASE, RULES, margin_influxql
 from glue.core.rule import RECOVERS_BELOW, margin
-from glue.limit_writer import LimitWriter, write_once
+from glue.limit_writer import HEARTBEAT, LimitWriter, write_once
 from glue.series import Query, SeriesError, admin, deletion
 from glue.series.limit_points import LimitPoints
+from glue.stack import report
+from glue.store import heartbeats
 from tests.influx import write_points
 
 ROBOTS = ("lp.1", "lp-2", "lp:3")
@@ -32,8 +35,17 @@ def fleet(settings):
         conn.execute("DELETE FROM robots")
         conn.execute("INSERT INTO robots (robot_id) SELECT unnest(%s::text[])", [list(ROBOTS)])
     yield settings
-    for bucket in (settings.influx.bucket, DATABASE):
-        asyncio.run(deletion.forget(settings.influx.model_copy(update={"bucket": bucket}), "lp"))
+    asyncio.run(deletion.forget(settings.influx, "lp"))
+    asyncio.run(forget_limits(settings, *ROBOTS))
+
+
+async def forget_limits(settings, *robots):
+    influx = settings.influx.model_copy(update={"bucket": DATABASE})
+    if not influx.version.startswith("1"):
+        # Its SHOW SERIES ends now.
+        return await deletion._delete_each(influx, list(robots))
+    for robot in robots:
+        await deletion.forget(influx, robot)
 
 
 def sql(settings, statement, *values):
@@ -141,7 +153,7 @@ async def test_who_no_rule_applies_to_any_more_is_out_of_reach(fleet, statement)
 async def test_an_edit_is_written_within_a_second_and_what_influxdb_lost_comes_back(fleet):
     changes = Changes(fleet.postgres.dsn)
     async with store.open_pool(fleet.postgres) as pool:
-        writer = LimitWriter(fleet, pool)
+        writer = LimitWriter(fleet, pool, takes_over=True)
         loops = [asyncio.create_task(changes.run()), asyncio.create_task(writer.run(changes))]
         try:
             await until(lambda: stored(fleet), dict.fromkeys(ROBOTS, 70), within=20)
@@ -175,7 +187,8 @@ async def until(ask, expected, within):
 async def test_a_refused_write_is_tried_again_with_everything(fleet):
     wrong = fleet.influx.model_copy(update={"limits_token": SecretStr("limits:wrong")})
     async with store.open_pool(fleet.postgres) as pool:
-        writer = LimitWriter(fleet.model_copy(update={"influx": wrong}), pool)
+        refused = fleet.model_copy(update={"influx": wrong})
+        writer = LimitWriter(refused, pool, takes_over=True)
         if fleet.influx.version.startswith("1"):
             with pytest.raises(SeriesError, match="does not take the limits"):
                 await writer.look()
@@ -209,3 +222,55 @@ def test_who_writes_limits_may_do_nothing_else(fleet):
 async def test_limits_are_no_sign_of_life(fleet):
     await write_once(fleet)
     assert not set(await deletion.robots_with_series(fleet.influx, "lp")) & {*ROBOTS}
+
+
+async def heartbeat(settings):
+    async with store.open_pool(settings.postgres) as pool, store.transaction(pool) as conn:
+        return (await heartbeats.read(conn))[HEARTBEAT]
+
+
+async def test_another_fleets_limits_are_left_alone_and_that_is_told_until_they_are_taken_over(
+    fleet, capsys
+):
+    await write_once(fleet)
+    influx = fleet.influx.model_copy(update={"bucket": "another"})
+    other = fleet.model_copy(update={"influx": influx})
+    sql(other, "UPDATE alert_thresholds SET warning_threshold = 66 WHERE metric_type = 'cpu'")
+    async with store.open_pool(other.postgres) as pool:
+        began = datetime.now(UTC)
+        writer = LimitWriter(other, pool)
+        for _ in range(2):
+            await writer._look_and_report()
+        assert await stored(fleet) == dict.fromkeys(ROBOTS, 70)
+        beat = await heartbeat(fleet)
+        assert f"{fleet.influx.bucket}/{fleet.postgres.database}" in beat.details["trouble"]
+        assert abs((beat.at - began).total_seconds()) < 5, "of the start: nothing was whole since"
+        facts = await report.told_by(pool, fleet)
+        assert facts["limits"]["trouble"] == beat.details["trouble"]
+        assert capsys.readouterr().out.count("limits.failed") == 1
+        await write_once(other)
+        await writer._look_and_report()
+        assert await stored(fleet) == dict.fromkeys(ROBOTS, 66)
+    assert (await heartbeat(fleet)).details == {"trouble": ""}
+    with pytest.raises(SeriesError, match="another fleet, another/"):
+        async with store.open_pool(fleet.postgres) as pool:
+            await LimitWriter(fleet, pool).look()
+
+
+async def test_the_limits_database_is_made_where_nobody_made_it(fleet, monkeypatch):
+    monkeypatch.setattr("glue.core.limit_points.DATABASE", "lp_made")
+    monkeypatch.setattr("glue.series.admin.DATABASE", "lp_made")
+    # With the glue's own token alone, as on systems elsewhere.
+    own = fleet.influx.model_copy(update={"limits_token": SecretStr("")})
+    async with store.open_pool(fleet.postgres) as pool:
+        telegraf = own.model_copy(update={"token": own.telegraf_token})
+        with pytest.raises(SeriesError, match=r"cannot be made.*adoption.md"):
+            await LimitWriter(fleet.model_copy(update={"influx": telegraf}), pool).look()
+        assert await LimitWriter(fleet.model_copy(update={"influx": own}), pool).look() > 0
+    assert await stored(fleet) == dict.fromkeys(ROBOTS, 70)
+    if own.version.startswith("1"):
+        reader = own.model_copy(update={"bucket": "lp_made", "token": own.grafana_token})
+        async with Query(reader) as query:
+            assert await query.query('SELECT * FROM "performance"'), "Grafana may read it"
+        async with Query(own) as query:
+            await query.query("DROP DATABASE lp_made")

@@ -155,6 +155,17 @@ async def test_posts_that_fail_for_a_minute_are_told(pipeline):
     assert await pipeline.alerts("webhook") == [(None, True)]
 
 
+async def test_limits_that_are_not_written_are_told_by_a_glue_that_is_alive(pipeline):
+    await pipeline.beat("limits", seconds_ago=61, trouble="refused")
+    await pipeline.beat("evaluator", seconds_ago=61, evaluator="standby")
+    assert await pipeline.alerts("limits") == []
+    await pipeline.beat("evaluator", evaluator="standby")
+    assert await pipeline.alerts("limits") == []
+    assert await pipeline.alerts("limits") == [(None, False)], "after its pending period"
+    await pipeline.beat("limits", trouble="")
+    assert await pipeline.alerts("limits") == [(None, True)]
+
+
 async def test_notifications_that_are_not_delivered_for_five_minutes_are_told(pipeline):
     pipeline.run("INSERT INTO robots (robot_id) VALUES ('late_1')")
     pipeline.run(

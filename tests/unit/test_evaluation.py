@@ -105,7 +105,7 @@ def test_margin_is_above_zero_when_crossed_whichever_side_is_bad(value, limit, r
 
 
 def test_every_rule_has_a_uid_a_key_and_a_runbook_of_its_own():
-    assert len(RULES) == 23
+    assert len(RULES) == 24
     assert len({rule.uid for rule in RULES}) == len(RULES)
     assert len({(rule.metric, rule.severity) for rule in RULES}) == len(RULES)
     for rule in RULES:

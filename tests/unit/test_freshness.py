@@ -8,7 +8,7 @@ from glue.core import freshness
 
 def test_ages_follow_the_intervals_with_a_floor() -> None:
     loaded = settings.load({"TONYPI_HOME": "/nonexistent", "GLUE_PULL_INTERVAL": "30"})
-    always = {"events": 15.0, "evaluator": 120.0}
+    always = {"events": 15.0, "evaluator": 120.0, "limits": 60.0}
     assert freshness.allowed_ages(loaded, None) == always
     assert freshness.allowed_ages(loaded, "grafana") == always | {"pull": 120.0}
     assert freshness.allowed_ages(loaded, "standby") == always | {"standby": 40.0}

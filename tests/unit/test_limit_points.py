@@ -36,18 +36,16 @@ def test_a_robots_limits_are_a_point_a_measurement_with_a_pair_a_rule():
     assert points["r1", "performance"]["memory_critical"] == 90
     assert points["r1", "performance"]["memory_critical_recovery"] == 85
     assert points["r1", "clock"] == {
-        "fleet": FLEET,
         "clock_warning": 60,
         "clock_warning_recovery": 30,
     }
-    fields = [f for f in points["r1", "performance"] if f != "fleet"]
-    assert len(fields) == 3 * 2 * 2
+    assert len(points["r1", "performance"]) == 3 * 2 * 2
 
 
 def test_a_metric_that_is_switched_off_is_out_of_reach_and_the_others_stay():
     found = wanted([*rows("r1")[:-1], Row("r1", "servo_temp", enabled=False)], FLEET)
-    assert found["r1", "servos"] == nothing(FLEET)["servos"]
-    assert found["r1", "battery"] != nothing(FLEET)["battery"]
+    assert found["r1", "servos"] == nothing()["servos"]
+    assert found["r1", "battery"] != nothing()["battery"]
     # Who switched every metric off still has a clock.
     found = wanted(rows("r1", enabled=False), FLEET)
     assert found["r1", "clock"]["clock_warning"] == 60
@@ -55,7 +53,7 @@ def test_a_metric_that_is_switched_off_is_out_of_reach_and_the_others_stay():
 
 @pytest.mark.parametrize("row", [{"robot": "r1", "watched": False}, {"robot": "an adopted one"}])
 def test_a_robot_that_is_not_watched_or_cannot_send_has_no_points(row):
-    assert wanted(rows(**row), FLEET) == sentinel()
+    assert wanted(rows(**row), FLEET) == sentinel(FLEET)
 
 
 def test_no_robot_has_the_sentinels_id():
@@ -75,17 +73,22 @@ def test_every_rule_on_series_of_robots_has_its_limits_there():
 
 def test_only_what_differs_is_written():
     stored = wanted([*rows("r1"), *rows("r2")], FLEET)
-    assert differing(stored, stored, FLEET) == {}
+    assert differing(stored, stored) == {}
     changed = wanted([*rows("r1"), *rows("r2", warning=60)], FLEET)
-    assert {robot for robot, _ in differing(changed, stored, FLEET)} == {"r2"}
-    assert differing(changed, {}, FLEET) == changed
+    assert {robot for robot, _ in differing(changed, stored)} == {"r2"}
+    assert differing(changed, {}) == changed
 
 
-def test_a_robot_that_is_gone_is_put_out_of_reach_once_and_another_fleets_is_left_alone():
-    ours, theirs = wanted(rows("r1"), FLEET), wanted(rows("r2"), "other/fleet")
-    off = differing({}, ours | theirs, FLEET)
-    assert off == {("r1", m): fields for m, fields in nothing(FLEET).items()}
-    assert differing({}, ours | theirs | off, FLEET) == {}
+def test_a_robot_that_is_gone_is_put_out_of_reach_once():
+    stored = wanted(rows("r1"), FLEET)
+    off = differing(sentinel(FLEET), stored)
+    assert off == {("r1", m): fields for m, fields in nothing().items()}
+    assert differing(sentinel(FLEET), stored | off) == {}
+
+
+def test_the_sentinel_says_whose_limits_they_are():
+    assert limit_points.owner(wanted(rows("r1"), FLEET)) == FLEET
+    assert limit_points.owner({}) == ""
 
 
 def test_a_point_is_always_of_the_same_moment():
