@@ -30,19 +30,6 @@ _DATABASE_SCHEME = re.compile(r"(?:jdbc:)?postgres(?:ql)?(?:\+[a-z0-9_]+)?://", 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PARTS = ("PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD")
 BIND = "TONYPI_BIND"
-ABOUT_SERVER = {
-    "PGHOST": (DATABASE, *PARTS, "POSTGRES_USER", "POSTGRES_PASSWORD"),
-    "INFLUXDB_URL": (
-        *("INFLUXDB_URL", "INFLUXDB_ORG", "INFLUXDB_BUCKET", "INFLUXDB_KEPT_DAYS"),
-        *("INFLUXDB_TOKEN", "INFLUXDB_TELEGRAF_TOKEN", "INFLUXDB_GRAFANA_TOKEN"),
-    ),
-    "GRAFANA_URL": (
-        *("GRAFANA_URL", "GRAFANA_PUBLIC_URL"),
-        *("GF_SECURITY_ADMIN_USER", "GF_SECURITY_ADMIN_PASSWORD"),
-    ),
-    BROKER: (BROKER, BROKER_PORT, "MQTT_USERNAME", "MQTT_PASSWORD"),
-}
-"""By the setting that says where a server is: what else is known of that server alone."""
 _IN_QUERY = dict(zip(("host", "port", "dbname", "user", "password"), PARTS, strict=True))
 _OPTIONS = {
     *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslnegotiation"),
@@ -133,23 +120,6 @@ def database(url: str) -> dict[str, str]:
     if "," in found["PGHOST"]:
         _refuse(DATABASE, "it names several hosts; give the one that may write")
     return {part: value for part, value in found.items() if value}
-
-
-def of_other_servers(given: Mapping[str, str], kept: Mapping[str, str]) -> set[str]:
-    """Names of what was ``kept`` about servers that ``given`` (both spelled out) has replaced by
-    ones that are neither on this machine nor those of ``kept``: it is not about those, and a
-    password of ours is not sent to them."""
-    here = ("", *LOOPBACK, given.get(BIND) or kept.get(BIND))
-    replaced = (
-        about
-        for name, about in ABOUT_SERVER.items()
-        if _host_of(given.get(name, "")) not in (*here, _host_of(kept.get(name, "")))
-    )
-    return {name for about in replaced for name in about}
-
-
-def _host_of(address: str) -> str:
-    return (urlsplit(address).hostname or "") if "://" in address else address
 
 
 def kept_of_database(url: str) -> str:

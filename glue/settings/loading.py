@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from glue.settings import addresses, envfile
+from glue.settings import addresses, envfile, servers
 from glue.settings.durations import SECONDS, BadDuration, duration
 from glue.settings.group import Group, SettingsError
 from glue.settings.notify import Notify
@@ -126,7 +126,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     home = Path(env.get("TONYPI_HOME") or _default_home())
     kept = addresses.spelled_out(envfile.read(home / STACK_ENV, None).values)
     here = given(env)
-    not_theirs = addresses.of_other_servers(here, kept)
+    not_theirs = servers.of_other_servers(here, kept)
     kept = {name: value for name, value in kept.items() if name not in not_theirs}
     merged = {**without_other_form(kept, here), **here}
     merged["TONYPI_HOME"] = str(home)

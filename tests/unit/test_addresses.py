@@ -120,6 +120,7 @@ OURS = {
     "INFLUXDB_URL": "http://127.0.0.1:8087",
     "INFLUXDB_TOKEN": "tonypi:generated",
     "INFLUXDB_GRAFANA_TOKEN": "grafana:generated",
+    "INFLUXDB_LIMITS_TOKEN": "limits:generated",
     "GRAFANA_URL": "http://127.0.0.1:3001",
     "GF_SECURITY_ADMIN_PASSWORD": "generated",
     "MQTT_BROKER_PORT": "1884",
