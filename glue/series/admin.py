@@ -41,18 +41,19 @@ class InForce:
 
 
 class _Generation(Protocol):
-    def prepare(self, settings: Influx) -> InForce: ...
+    def prepare(self, settings: Influx, chosen: bool) -> InForce: ...
     def make_limits(self, settings: Influx) -> None: ...
 
 
-def prepare(settings: Influx) -> InForce:
+def prepare(settings: Influx, chosen: bool = True) -> InForce:
     """Make bucket, retention and accounts as ``settings`` say; returns what is in force.
 
+    ``chosen`` False: nobody keeps a token for the limits that a 2.x chooses, so none is made.
     Raises :class:`SeriesUnavailable` when InfluxDB does not answer, :class:`SeriesError` when it
     refuses.
     """
     with httpx.Client(base_url=settings.url, timeout=PATIENCE, mounts=DIRECT) as client:
-        return _generation(client).prepare(settings)
+        return _generation(client).prepare(settings, chosen)
 
 
 def make_limits(settings: Influx) -> None:
@@ -128,7 +129,7 @@ class _First:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
-    def prepare(self, settings: Influx) -> InForce:
+    def prepare(self, settings: Influx, chosen: bool) -> InForce:
         admin = _login(_as_login("tonypi", settings.token), "INFLUXDB_TOKEN")
         self._administrator(admin)
         self._bucket(admin, settings)
@@ -246,7 +247,7 @@ class _Second:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
-    def prepare(self, settings: Influx) -> InForce:
+    def prepare(self, settings: Influx, chosen: bool) -> InForce:
         # Its /query takes everything with a colon for a 1.x login, so the password alone is ours.
         admin = settings.token.get_secret_value().rpartition(":")[2]
         self._set_up(settings, admin)
@@ -263,6 +264,8 @@ class _Second:
             grafana = self._authorization(org, "read", bucket, limit_bucket)
         limits = settings.limits_token.get_secret_value()
         if not (limits and self._writes(settings.org, DATABASE, limits)):
+            limits = ""
+        if chosen and not limits:
             limits = self._authorization(org, "write", limit_bucket, of=f" of {settings.bucket}")
         return InForce(admin, telegraf, grafana, limits, _kept_days(settings, admin))
 

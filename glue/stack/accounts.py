@@ -53,13 +53,14 @@ def _in_force(settings: Settings, tokens: Mapping[str, str]) -> None:
         )
 
 
-def prepare_systems(settings: Settings) -> admin.InForce:
-    """Roles, databases, tables, bucket, limits; returns what is in force at InfluxDB."""
+def prepare_systems(settings: Settings, chosen: bool = True) -> admin.InForce:
+    """Roles, databases, tables, bucket, limits; returns what is in force at InfluxDB
+    (``chosen`` as in :func:`glue.series.admin.prepare`)."""
     prepare_databases(settings)
     migrations.upgrade(settings.postgres.dsn)
     # Again, because rights on tables and views can only be given once they are there.
     prepare_databases(settings)
-    made = admin.prepare(settings.influx)
+    made = admin.prepare(settings.influx, chosen)
     tokens = {"token": SecretStr(made.admin), "limits_token": SecretStr(made.limits)}
     influx = settings.influx.model_copy(update=tokens)
     # Before Grafana evaluates: without limits nothing is beyond them, and alerts would end. In a

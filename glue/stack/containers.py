@@ -85,7 +85,8 @@ def prepare_accounts(settings: Settings, for_telegraf: Path, for_grafana: Path) 
             "`.venv/bin/tonypi init env` without starting anything"
         )
     known = {**read(for_telegraf / ENVIRONMENT), **read(for_grafana / ENVIRONMENT)}
-    made = accounts.prepare_systems(_with_tokens(settings, known))
+    # A token for the limits would have to reach the glue, whose environment is .env alone.
+    made = accounts.prepare_systems(_with_tokens(settings, known), chosen=False)
     in_force = {
         "INFLUXDB_TELEGRAF_TOKEN": made.telegraf,
         "INFLUXDB_GRAFANA_TOKEN": made.grafana,

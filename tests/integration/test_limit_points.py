@@ -274,3 +274,12 @@ async def test_the_limits_database_is_made_where_nobody_made_it(fleet, monkeypat
             assert await query.query('SELECT * FROM "performance"'), "Grafana may read it"
         async with Query(own) as query:
             await query.query("DROP DATABASE lp_made")
+
+
+def test_no_token_is_made_that_nobody_keeps(fleet):
+    given = fleet.influx.model_copy(update={"limits_token": SecretStr("limits:of-dot-env")})
+    kept = admin.prepare(given, chosen=False).limits
+    assert kept == ("limits:of-dot-env" if given.version.startswith("1") else "")
+    assert admin.prepare(fleet.influx, chosen=False).limits == (
+        fleet.influx.limits_token.get_secret_value()
+    ), "the one that is in force stays"
