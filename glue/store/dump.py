@@ -8,6 +8,7 @@ in one transaction. Whatever fails before leaves everything as it was.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -23,13 +24,14 @@ from psycopg.sql import SQL, Identifier
 
 from glue.settings import Settings
 from glue.store.accounts import GRAFANA
-from glue.store.migrations import MIGRATION_TABLE, natural_order
+from glue.store.migrations import MIGRATION_TABLE, natural_order, natural_order_in_dashboards
 from glue.store.pool import StoreError, StoreUnavailable
 from glue.store.queries import load
 
 PIECE = 1 << 20
-NATURAL_ORDER = " COLLATION public natural_order "
-"""In a dump's table of contents: made anew, for a PostgreSQL without ICU must make it otherwise."""
+NATURAL_ORDER = re.compile(r" COLLATION (public|grafana) natural_order ")
+"""In a dump's table of contents, by schema: made anew, for a PostgreSQL without ICU must make it
+otherwise."""
 BEFORE = "_before_restore"
 COMING = "_restoring"
 
@@ -151,13 +153,11 @@ def fill(
         made = SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0")
         conn.execute(made.format(Identifier(coming), Identifier(database.owner)))
     inside = make_conninfo(database.dsn, dbname=coming)
+    entries, schemas = without_orders(_contents(tools, database.name, file))
+    if "public" in schemas:
+        _run(inside, natural_order())
     with tempfile.NamedTemporaryFile("w", prefix="tonypi-restore-") as chosen:
-        for entry in _contents(tools, database.name, file):
-            if NATURAL_ORDER in entry:
-                with _connected(inside, autocommit=True) as conn:
-                    conn.execute(natural_order().encode())
-            else:
-                chosen.write(entry)
+        chosen.writelines(entries)
         chosen.flush()
         command = [
             *(str(tools.restore), "--exit-on-error", "--single-transaction", "--no-password"),
@@ -168,9 +168,24 @@ def fill(
             _feed(child, file, told)
             if child.wait():
                 raise DumpFailed(f"pg_restore of {database.name!r} failed: {said()}")
+    if "grafana" in schemas:
+        # Its schema came with the rest, and nothing else in there needs it.
+        _run(inside, natural_order_in_dashboards())
     with _connected(inside, autocommit=True) as conn:
         conn.execute("ANALYZE")
         return _rows(conn)
+
+
+def without_orders(contents: Sequence[str]) -> tuple[list[str], set[str]]:
+    """Split a dump's table of contents: the lines without the collations ``natural_order``, and the
+    schemas that have one."""
+    orders = {entry: found[1] for entry in contents if (found := NATURAL_ORDER.search(entry))}
+    return [entry for entry in contents if entry not in orders], set(orders.values())
+
+
+def _run(dsn: str, statements: str) -> None:
+    with _connected(dsn, autocommit=True) as conn:
+        conn.execute(statements.encode())
 
 
 def _contents(tools: Tools, name: str, file: BinaryIO) -> list[str]:

@@ -110,6 +110,11 @@ def natural_order() -> str:
     return (FOLDER / "0032_natural_order.sql").read_text(encoding="utf-8")
 
 
+def natural_order_in_dashboards() -> str:
+    """SQL that makes the same collation in the schema ``grafana``, which exists, from ours."""
+    return (FOLDER / "0038_natural_order_in_dashboards.sql").read_text(encoding="utf-8")
+
+
 def checks() -> str:
     """SQL that turns rules that hold for what is new into rules that hold for every row, where the
     rows allow it; harmless twice."""

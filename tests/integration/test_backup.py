@@ -239,21 +239,39 @@ def test_an_older_backup_is_brought_to_the_newest_tables(
     assert migrations.pending(target.settings.postgres.dsn) == ()
 
 
+def test_no_order_of_robots_is_left_to_pg_restore(source: Place) -> None:
+    """For a PostgreSQL without ICU refuses one of ICU, wherever it stands."""
+    ours = dump.databases(source.settings)[0]
+    assert source.sql("SELECT DISTINCT collprovider FROM pg_collation"
+                      " WHERE collname = 'natural_order'") == [("i",)]  # fmt: skip
+    with tempfile.TemporaryFile() as file:
+        with dump.snapshot(ours) as taken:
+            dump.dump(source.tools, taken, file, lambda size: None)
+        file.seek(0)
+        contents = dump._contents(source.tools, ours.name, file)
+    kept, schemas = dump.without_orders(contents)
+    assert schemas == {"public", "grafana"}
+    assert len(kept) == len(contents) - 2
+    assert [line for line in kept if "natural_order" in line] == []
+
+
 def test_the_order_of_robots_is_made_as_this_server_can(
     source: Place, target: Place, tmp_path: Path
 ) -> None:
     """As from a PostgreSQL without ICU; one with it does not fit into one without either."""
-    source.sql('DROP COLLATION natural_order; CREATE COLLATION natural_order FROM "C"')
-    source.sql("ALTER COLLATION natural_order OWNER TO glue")
+    for schema in ("public", "grafana"):
+        order = f"{schema}.natural_order"
+        source.sql(f'DROP COLLATION {order}; CREATE COLLATION {order} FROM "C"')
+        source.sql(f"ALTER COLLATION {order} OWNER TO glue")
     path = tmp_path / "bytes.tar"
     source.back_up(path)
-    order = (
-        "SELECT 'h2' < 'h10' COLLATE natural_order, pg_get_userbyid(collowner) FROM pg_collation"
-    )
-    here = f"{order} WHERE collname = 'natural_order'"
-    assert source.sql(here) == [(False, "glue")]
+    here = """SELECT n.nspname, 'h2' < 'h10' COLLATE public.natural_order,
+                     'h2' < 'h10' COLLATE grafana.natural_order, pg_get_userbyid(c.collowner)
+                FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+               WHERE c.collname = 'natural_order' ORDER BY 1"""
+    assert source.sql(here) == [(name, False, False, "glue") for name in ("grafana", "public")]
     target.restore(path)
-    assert target.sql(here) == [(True, "glue")]
+    assert target.sql(here) == [(name, True, True, "glue") for name in ("grafana", "public")]
 
 
 def test_systems_elsewhere_through_pipes(source: Place, saved: Path, target: Place) -> None:
