@@ -30,6 +30,8 @@ ASKS_THE_SYSTEMS = {
     "simulate",
 }
 """Commands that are done in the glue's container."""
+ENDS_ITSELF = {"--for", "--forget", "--help"}
+"""Options of ``simulate``."""
 
 
 def up(place: Home, progress: Progress, dry_run: bool, checkout: Path = PROJECT) -> bool:
@@ -108,7 +110,8 @@ def forwarded(arguments: Sequence[str], checkout: Path = PROJECT) -> int | None:
         return None
     if not (quiet.is_native(settings) and _in_charge(Home(settings.stack.home), checkout)):
         return None
-    if any(word.split("=")[0] == "--out" for word in arguments):
+    options = {word.split("=")[0] for word in arguments}
+    if "--out" in options:
         typer.echo(
             "tonypi: --out would write inside of the container; the console and the API"
             " (/api/v1/reports) give the file, or run it there and copy it with"
@@ -117,6 +120,15 @@ def forwarded(arguments: Sequence[str], checkout: Path = PROJECT) -> int | None:
         )
         return UNUSABLE
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if arguments[0] == "simulate" and not terminal and not options & ENDS_ITSELF:
+        typer.echo(
+            "tonypi: without a terminal a signal would end this command and not the robots in the"
+            " container: give --for, or use the service that Compose can stop:"
+            " `docker compose --profile simulator up --detach simulator`, and then"
+            " `docker compose --profile simulator stop simulator`",
+            err=True,
+        )
+        return UNUSABLE
     plain = () if terminal else ("-T",)
     return compose.show("exec", *plain, "glue", "tonypi", *arguments, checkout=checkout)
 
