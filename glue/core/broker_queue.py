@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,9 @@ LATE_S = 30.0
 
 IN_STEP_S = 10.0
 """Lag of a reader that keeps up: heartbeats come every 2 s, a point is written within one more."""
+
+MOVING = timedelta(seconds=30)
+"""Readings that have not moved on for so long stand still, which another rule tells."""
 
 BATCHES_WAIT = 15_000
 """Points in Telegraf's buffer (three batches) from which it waits for InfluxDB, not for itself."""
@@ -77,10 +80,15 @@ class Drops:
     since: datetime | None = None
     last: datetime | None = None
     counter: int = 0
-    uptime: float = 0.0
+    uptime: float | None = None
 
-    def after(self, report: Report) -> Drops:
-        """The drops with those of ``report``."""
+    def after(self, report: Report, watched_s: float) -> Drops:
+        """Add those of ``report``. Without an earlier report (no uptime) what a broker dropped that
+        runs for longer than the ``watched_s`` seconds of the watch is no loss of now."""
+        if self.uptime is None:
+            before = report.uptime >= watched_s
+            start = replace(self, counter=report.dropped if before else 0, uptime=report.uptime)
+            return start.after(report, watched_s)
         restarted = report.uptime < self.uptime or report.dropped < self.counter
         new = report.dropped - (0 if restarted else self.counter)
         total, count, since, last = self.total + new, self.count, self.since, self.last
@@ -143,23 +151,60 @@ def minutes_left(
     return min(left, default=None)
 
 
+class Arrivals:
+    """Whether readings arrive: the newest of our heartbeats in InfluxDB, at each look.
+
+    Its age is that of readings only while it moves on. Where it does not, nothing may have been
+    sent: the broker was away, or the glue, before its first look.
+    """
+
+    def __init__(self) -> None:
+        self._newest: datetime | None = None
+        self._moved_at: datetime | None = None
+        self._waiting_since: datetime | None = None
+
+    def look(self, newest: datetime | None, now: datetime, expected: bool) -> None:
+        """Take the ``newest`` in InfluxDB, None where it is not known; ``expected`` says whether a
+        newer one should come, since the broker delivers our heartbeats and InfluxDB answers."""
+        moved = False
+        if newest and (self._newest is None or newest > self._newest):
+            # The first that is seen may be of any time.
+            moved = self._newest is not None
+            self._newest = newest
+        if moved:
+            self._moved_at = now
+        if moved or not expected or self._waiting_since is None:
+            self._waiting_since = now
+
+    def age(self, now: datetime) -> float | None:
+        """Seconds since the newest was sent; None where it did not move on for ``MOVING``."""
+        if self._newest is None or self._moved_at is None or now - self._moved_at >= MOVING:
+            return None
+        return max(0.0, (now - self._newest).total_seconds())
+
+    def stopped(self, now: datetime) -> bool:
+        """Whether none came for ``MOVING`` though they should have."""
+        return self._waiting_since is not None and now - self._waiting_since >= MOVING
+
+
 @dataclass(frozen=True)
 class Readers:
     """How far those who empty the queue are behind: age (s) of the newest readings that can be
     queried and of the newest event that was recorded, None where it is not known; whether InfluxDB
-    answers, points that wait in Telegraf for it."""
+    answers, points that wait in Telegraf for it; whether readings ``stopped`` to arrive."""
 
     readings_s: float | None
     events_s: float | None
     series_answer: bool
     buffer: int | None
+    stopped: bool = False
 
 
 def bound(readers: Readers) -> str:
     """Name the part that does not keep up; '' where all do."""
     if not readers.series_answer:
         return "InfluxDB, which does not answer"
-    if readers.readings_s is not None and readers.readings_s > IN_STEP_S:
+    if readers.stopped or (readers.readings_s is not None and readers.readings_s > IN_STEP_S):
         waits = readers.buffer is not None and readers.buffer >= BATCHES_WAIT
         return "InfluxDB, for which Telegraf waits" if waits else "Telegraf"
     if readers.events_s is not None and readers.events_s > IN_STEP_S:
@@ -191,5 +236,5 @@ def drops_of(details: Mapping[str, Any]) -> Drops:
         moment("dropped_since"),
         moment("dropped_last"),
         int(details.get("counter", 0)),
-        float(details.get("uptime", 0)),
+        details.get("uptime"),
     )

@@ -20,7 +20,7 @@ import structlog
 from glue import store
 from glue.broker import Session
 from glue.core import broker_queue
-from glue.core.broker_queue import Drops, Growth, Limits, Readers, Report
+from glue.core.broker_queue import Arrivals, Drops, Growth, Limits, Readers, Report
 from glue.series import Query, SeriesError
 from glue.settings import Settings
 from glue.store import heartbeats
@@ -36,9 +36,6 @@ ANSWER_S = 3.0
 
 SILENT_S = 30.0
 """Seconds without a word of the broker's after which what it said no longer holds."""
-
-MOVING_S = 30.0
-"""Readings that have not moved on for so long stand still, which another rule tells."""
 
 NEWEST = 'SELECT last("lag_s") FROM "pipeline" WHERE time > now() - 1d'
 BUFFER = (
@@ -69,8 +66,8 @@ class QueueWatch:
         self._heard_at: datetime | None = None
         self._growth = Growth()
         self._drops: Drops | None = None
-        self._newest: datetime | None = None
-        self._moved_at: datetime | None = None
+        self._arrivals = Arrivals()
+        self._began = datetime.now(UTC)
 
     async def run(self) -> None:
         """Until cancelled. A broker, an InfluxDB or a PostgreSQL that is away is waited for."""
@@ -88,6 +85,7 @@ class QueueWatch:
 
     async def start(self) -> None:
         """Begin to listen to the broker."""
+        self._began = datetime.now(UTC)
         await self._session.start()
 
     async def stop(self) -> None:
@@ -99,23 +97,19 @@ class QueueWatch:
         before = self._drops or await self._remember()
         now = datetime.now(UTC)
         said = await self._listen(now)
-        readers = await self._ask(now)
-        self._drops = before.after(said) if said else before
+        readers = await self._ask(now, listening=said is not None)
+        watched_s = (now - self._began).total_seconds()
+        self._drops = before.after(said, watched_s) if said else before
         if self._drops.total > before.total:
             log.warning("broker.dropped", messages=self._drops.total - before.total)
         details = {**self._described(said, readers), **broker_queue.drops_as_json(self._drops)}
-        details["newest"] = self._newest.isoformat() if self._newest else None
-        details["late_s"] = details["lag_s"] if self._moving(now) else 0.0
         async with store.transaction(self._pool) as conn:
             await heartbeats.beat(conn, NAME, now, details)
 
     async def _remember(self) -> Drops:
         async with store.transaction(self._pool) as conn:
             beat = (await heartbeats.read(conn)).get(NAME)
-        details = beat.details if beat else {}
-        if details.get("newest"):
-            self._newest = datetime.fromisoformat(details["newest"])
-        return broker_queue.drops_of(details)
+        return broker_queue.drops_of(beat.details if beat else {})
 
     async def _listen(self, now: datetime) -> Report | None:
         """What the broker says of itself; None where it says nothing."""
@@ -133,28 +127,29 @@ class QueueWatch:
             self._growth.add(said)
         return said
 
-    async def _ask(self, now: datetime) -> Readers:
-        answers, buffer = False, None
+    async def _ask(self, now: datetime, listening: bool) -> Readers:
+        """``listening``: the broker speaks to us, so that what is late does not wait for it."""
+        answers, newest, buffer = False, None, None
         with contextlib.suppress(SeriesError, TimeoutError):
             async with asyncio.timeout(ANSWER_S):
-                newest = await self._series.query(NEWEST)
+                points = await self._series.query(NEWEST)
                 waiting = await self._series.query(BUFFER)
             answers = True
-            if newest:
-                at = datetime.fromtimestamp(newest[0].rows[-1][0] / 1000, UTC)
-                if self._newest is None or at > self._newest:
-                    self._newest, self._moved_at = at, now
+            if points:
+                newest = datetime.fromtimestamp(points[0].rows[-1][0] / 1000, UTC)
             buffer = int(waiting[0].rows[-1][1]) if waiting else None
-        return Readers(_age(self._newest, now), _age(self._returned(), now), answers, buffer)
-
-    def _moving(self, now: datetime) -> bool:
-        return self._moved_at is not None and now - self._moved_at < timedelta(seconds=MOVING_S)
+        events = _age(self._returned(), now) if listening else None
+        returning = events is not None and events <= broker_queue.IN_STEP_S
+        self._arrivals.look(newest, now, expected=answers and returning)
+        readings = self._arrivals.age(now) if listening else None
+        return Readers(readings, events, answers, buffer, self._arrivals.stopped(now))
 
     def _described(self, said: Report | None, readers: Readers) -> dict[str, Any]:
         growth = self._growth.a_second
         minutes = broker_queue.minutes_left(said, growth, self._limits) if said else None
         return {
             "lag_s": _rounded(readers.readings_s),
+            "late_s": _rounded(readers.readings_s) or 0.0,
             "events_lag_s": _rounded(readers.events_s),
             "messages": said.messages if said else None,
             "messages_limit": self._limits.messages,

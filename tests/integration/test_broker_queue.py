@@ -170,7 +170,7 @@ async def test_a_queue_that_fills_is_an_alert_before_it_drops_and_drops_are_thro
     assert await alerts() == 1, "the same loss"
 
 
-async def test_the_age_of_readings_is_that_of_the_newest_heartbeat_in_influxdb(watched):
+async def test_the_age_of_readings_is_that_of_the_newest_heartbeat_in_influxdb(watched, ground):
     def beat(seconds_ago):
         at = time.time() - seconds_ago
         own = watched.settings.influx
@@ -178,12 +178,35 @@ async def test_the_age_of_readings_is_that_of_the_newest_heartbeat_in_influxdb(w
 
     row = await watched.until(lambda row: True)
     assert (row["lag_s"], row["late_s"]) == (None, 0), "none came yet"
-    beat(600.0)
-    await watched.until(lambda row: row["lag_s"] is not None)
+    beat(3600.0)
+    await watched.watch.look()
+    await watched.until(lambda row: row["messages"] is not None)
+    row = watched.row("SELECT * FROM grafana.queue")
+    assert (row["lag_s"], row["late_s"], row["bound"]) == (None, 0, ""), "the glue was away"
     beat(90.0)
-    row = await watched.until(lambda row: row["lag_s"] < 300)
+    row = await watched.until(lambda row: row["lag_s"] is not None)
     assert row["lag_s"] == row["late_s"] == pytest.approx(90, abs=10)
     assert row["bound"] == "Telegraf"
+    ground.stop("small")
+    row = await watched.until(lambda row: row["messages"] is None)
+    assert (row["lag_s"], row["late_s"], row["bound"]) == (None, 0, ""), "no broker, no lateness"
+
+
+async def test_what_was_dropped_before_anybody_looked_is_no_alert(watched, small):
+    publish(small, FITS + 50)
+    await watched.watch.look()
+    await watched.watch.stop()
+    # ``$SYS`` says it at its next interval; then the database is another.
+    with psycopg.connect(watched.settings.postgres.dsn) as conn:
+        conn.execute("DELETE FROM heartbeats WHERE name = 'queue'")
+    await asyncio.sleep(mosquitto.SAYS_EVERY + 1)
+    watched.watch = watched.new_watch()
+    await watched.watch.start()
+    row = await watched.until(lambda row: row["messages"] is not None)
+    assert (row["dropped"], row["dropped_total"]) == (0, 0)
+    publish(small, 7)
+    row = await watched.until(lambda row: row["dropped"])
+    assert (row["dropped"], row["dropped_total"]) == (7, 7)
 
 
 async def test_without_broker_and_influxdb_nothing_is_made_up(settings):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from glue.core import broker_queue, queue_words
-from glue.core.broker_queue import Drops, Growth, Limits, Readers, Report
+from glue.core.broker_queue import Arrivals, Drops, Growth, Limits, Readers, Report
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 LIMITS = Limits(1_000_000, 512 << 20)
@@ -19,7 +19,7 @@ def said(seconds, messages=0, size=0, dropped=0, uptime=None):
 def drops(*reports):
     found = Drops()
     for one in reports:
-        found = found.after(one)
+        found = found.after(one, watched_s=3.0)
     return found
 
 
@@ -27,7 +27,7 @@ def test_drops_are_counted_from_the_first_of_a_loss():
     found = drops(said(0), said(5), said(10, dropped=7), said(15, dropped=7), said(20, dropped=9))
     assert (found.total, found.count) == (9, 9)
     assert (found.since, found.last) == (T0 + timedelta(seconds=10), T0 + timedelta(seconds=20))
-    later = found.after(said(3600, dropped=10))
+    later = found.after(said(3600, dropped=10), 3600.0)
     assert (later.total, later.count, later.since) == (10, 1, T0 + timedelta(hours=1))
 
 
@@ -42,12 +42,30 @@ def test_drops_are_counted_from_the_first_of_a_loss():
     ],
 )
 def test_a_restarted_broker_begins_its_counter_anew_and_ours_goes_on(counter, uptime, total):
-    before = drops(said(0, dropped=100))
-    assert before.after(said(10, dropped=counter, uptime=uptime)).total == total
+    before = drops(said(-5), said(0, dropped=100))
+    assert before.after(said(10, dropped=counter, uptime=uptime), 10.0).total == total
+
+
+@pytest.mark.parametrize(
+    ("uptime", "watched_s", "new"),
+    [
+        (864_000.0, 3.0, 0),  # an adopted broker, or a new database beside one that runs
+        (40.0, 60.0, 4321),  # it started while we watched: all of them are of now
+    ],
+)
+def test_what_a_broker_dropped_before_the_first_look_is_no_loss_of_now(uptime, watched_s, new):
+    # The broker was silent at the looks before, which were written down too.
+    before = broker_queue.drops_of(broker_queue.drops_as_json(Drops()))
+    found = before.after(said(0, dropped=4321, uptime=uptime), watched_s)
+    assert (found.total, found.count) == (new, new)
+    later = found.after(said(5, dropped=4330, uptime=uptime + 5), watched_s + 5)
+    assert (later.total, later.count) == (new + 9, new + 9)
+    assert later.last == T0 + timedelta(seconds=5)
 
 
 def test_drops_outlast_the_process_that_counted_them():
     found = drops(said(0), said(5, dropped=3))
+    assert found.total == 3
     assert broker_queue.drops_of(broker_queue.drops_as_json(found)) == found
     assert broker_queue.drops_of({}) == Drops()
 
@@ -86,6 +104,56 @@ def test_minutes_left_are_those_of_the_growth_of_the_last_half_minute(reports, m
 )
 def test_the_bound_is_the_part_that_does_not_keep_up(readings, events, answers, buffer, bound):
     assert broker_queue.bound(Readers(readings, events, answers, buffer)) == bound
+
+
+def test_readings_that_stopped_to_arrive_are_telegrafs_and_have_no_age():
+    readers = Readers(None, 1.0, True, None, stopped=True)
+    assert broker_queue.bound(readers) == "Telegraf"
+
+
+def at(seconds):
+    return T0 + timedelta(seconds=seconds)
+
+
+def looked(*looks):
+    """``looks``: second of the look, second at which the newest heartbeat was sent, expected."""
+    found = Arrivals()
+    for now, newest, expected in looks:
+        found.look(None if newest is None else at(newest), at(now), expected)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("looks", "now", "age"),
+    [
+        ([], 0, None),
+        ([(0, None, True), (5, None, True)], 5, None),
+        ([(0, -3600, True)], 0, None),  # the glue was away for an hour
+        ([(0, -3600, True), (5, 3, True)], 5, 2.0),
+        ([(0, -90, True), (5, -86, True)], 5, 91.0),  # late, and moving
+        ([(0, -2, True), (5, 3, True), (10, 3, False)], 10, 7.0),
+        ([(0, -2, True), (5, 3, True), (300, 3, False)], 300, None),  # the broker was away
+        ([(0, -2, True), (5, 3, True), (300, None, False)], 300, None),  # InfluxDB was
+        ([(0, -2, True), (5, 3, True), (300, 3, False), (305, 304, True)], 305, 1.0),
+    ],
+)
+def test_readings_have_an_age_while_they_arrive(looks, now, age):
+    assert looked(*looks).age(at(now)) == age
+
+
+@pytest.mark.parametrize(
+    ("looks", "stopped"),
+    [
+        ([(0, -3600, True)], False),
+        ([(0, -2, True), (5, 3, True), (34, 3, True)], False),
+        ([(0, -2, True), (5, 3, True), (35, 3, True)], True),  # heartbeats return, and none arrives
+        ([(0, -2, True), (5, 3, True), (35, 3, True), (40, 38, True)], False),
+        ([(0, -2, True), (5, 3, True), (35, 3, False)], False),
+        ([(0, -2, True), (5, 3, True), (300, 3, False), (305, 3, True)], False),
+    ],
+)
+def test_readings_stopped_only_if_they_should_have_come(looks, stopped):
+    assert looked(*looks).stopped(at(looks[-1][0])) == stopped
 
 
 @pytest.mark.parametrize(
