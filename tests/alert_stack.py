@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +18,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from glue import store
+from glue.limit_writer import write_once
+from glue.series import SeriesError
 from glue.settings import Settings
 from glue.stack import probe
 from tests import programs
@@ -122,12 +127,20 @@ def running_glue(ground: Any, settings: Settings, name: str = "glue") -> Iterato
     """``tonypi serve`` as a process of its own."""
     from glue.stack.parts import glue
 
+    if settings.grafana.url:
+        _own_the_limits(settings)
     part = replace(glue.part(ground.site(settings)), name=name)
     ground.start(part)
     try:
         yield Record(settings)
     finally:
         ground.stop(name)
+
+
+def _own_the_limits(settings: Settings) -> None:
+    """As `tonypi up` does: the InfluxDB that tests share may have those of another test's fleet."""
+    with ThreadPoolExecutor(1) as thread, contextlib.suppress(SeriesError, store.StoreError):
+        thread.submit(asyncio.run, write_once(settings)).result()
 
 
 # Rules are evaluated every second here, as in the fast profile, so that the tests take minutes and

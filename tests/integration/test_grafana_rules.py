@@ -1,15 +1,20 @@
 """The rules in a real, stock Grafana: provisioned, healthy, not to be edited by hand."""
 
+import asyncio
 import time
 
 import httpx
 import pytest
 
 from glue.cli.rules import TARGET
+from glue.core.grafana_alerts import read_state
+from glue.core.limit_points import DATABASE, SENTINEL
 from glue.core.provisioning import RULE_FOLDER, rules_file
 from glue.core.rules import BY_UID as RULES_BY_UID
 from glue.core.rules import RULES
 from glue.grafana import Grafana, GrafanaError, GrafanaUnavailable
+from glue.limit_writer import write_once
+from glue.series import deletion
 
 
 @pytest.fixture
@@ -65,6 +70,29 @@ def test_every_rule_is_evaluated_without_an_error(client):
         if "Error" in alert["state"]
     }
     assert failing == {}
+
+
+async def test_a_rule_whose_limits_are_gone_counts_as_not_evaluated(grafana):
+    await write_once(grafana.settings)
+    adapter = Grafana(grafana.settings.grafana)
+    limits = grafana.settings.influx.model_copy(update={"bucket": DATABASE})
+
+    async def until_trouble_begins(text):
+        end = time.monotonic() + 90
+        while True:
+            trouble = read_state(await adapter.rule_state()).trouble
+            if trouble.startswith(text) and bool(text) == bool(trouble):
+                return
+            assert time.monotonic() < end, trouble
+            await asyncio.sleep(1)
+
+    try:
+        await until_trouble_begins("")
+        await deletion.forget(limits, SENTINEL)
+        await until_trouble_begins("InfluxDB has no limits for ")
+    finally:
+        await write_once(grafana.settings)
+        await adapter.close()
 
 
 def test_a_rule_cannot_be_edited_by_hand(client):
