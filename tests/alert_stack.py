@@ -123,11 +123,13 @@ class Record:
 
 
 @contextmanager
-def running_glue(ground: Any, settings: Settings, name: str = "glue") -> Iterator[Record]:
-    """``tonypi serve`` as a process of its own."""
+def running_glue(
+    ground: Any, settings: Settings, name: str = "glue", owns_limits: bool = True
+) -> Iterator[Record]:
+    """``tonypi serve`` as a process of its own. ``owns_limits``: InfluxDB's are this fleet's."""
     from glue.stack.parts import glue
 
-    if settings.grafana.url:
+    if owns_limits:
         _own_the_limits(settings)
     part = replace(glue.part(ground.site(settings)), name=name)
     ground.start(part)
@@ -195,7 +197,9 @@ def without_grafana(ground, mosquitto, postgres, influx) -> Iterator[tuple[Recor
         GLUE_PULL_INTERVAL=3,
         MQTT_GLUE_CLIENT_ID="tonypi-glue-alone",
     )
-    with running_glue(ground, settings, "glue-alone") as record, Feeder(settings) as feeder:
+    # Beside a glue with Grafana, whose rules need the limits.
+    alone = running_glue(ground, settings, "glue-alone", owns_limits=False)
+    with alone as record, Feeder(settings) as feeder:
         record.run("DELETE FROM robots")
         record.await_evaluator("standby")
         yield record, feeder

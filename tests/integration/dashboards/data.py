@@ -116,6 +116,7 @@ VALUES ('events', now() - interval '7 s', 1000,
        ('pull', now() - interval '90 s', 0, '{"posts_fail_of": 0}'),
        ('sync', now(), 0, '{"conflicts": ["team Ops: taken by root-account"]}'),
        ('retention', now(), 0, '{"errors": {}}'),
+       ('limits', now() - interval '90 s', 0, '{"trouble": "refused"}'),
        -- Fresh for as long as a test takes.
        ('queue', now() + interval '1 day', 0, '{"lag_s": 40.5, "late_s": 40.5, "messages": 250000,
         "messages_limit": 1000000, "bytes": 1048576, "bytes_limit": 536870912, "growth": 5000,

@@ -203,6 +203,7 @@ PIPELINE: dict[tuple[int, str], Any] = {
         for loop, ago, turns, says in (
             ("Events from robots", 7, ANYTHING, None),
             ("Grafana as declared", 0, ANYTHING, "conflicts"),
+            ("Limits for the rules", 90, "late", "failed"),
             ("Look at the queue", 0, ANYTHING, None),
             ("Read of Grafana's alerts", 90, "late", None),
             ("Removal of what is old", 0, "turns", "done"),
