@@ -149,14 +149,14 @@ def _said(after: dict[str, Verdict], limits: Limits) -> Said:
 def _hold_against(found: Compared, rule: Rule, at: datetime, ours: Said, theirs: Said) -> None:
     for robot in sorted(ours.keys() | theirs.keys()):
         found.verdicts += 1
-        said, other = ours.get(robot), theirs.get(robot)
-        if said is not None and said[1]:
+        verdict, other = ours.get(robot), theirs.get(robot)
+        if verdict is not None and verdict[1]:
             found.beyond += 1
-            found.in_the_band += said[0] <= 0
-        is_left_out = said is not None and not said[1] and said[0] < RECOVERS_BELOW
-        if said != other and not (other is None and is_left_out):
+            found.in_the_band += verdict[0] <= 0
+        is_left_out = verdict is not None and not verdict[1] and verdict[0] < RECOVERS_BELOW
+        if verdict != other and not (other is None and is_left_out):
             found.differences.append(
-                f"{at:%H:%M:%S} {rule.uid} {robot}: we {said}, Grafana {other}"
+                f"{at:%H:%M:%S} {rule.uid} {robot}: we {verdict}, Grafana {other}"
             )
 
 

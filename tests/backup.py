@@ -17,15 +17,14 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from glue.backup import create, restore
-from glue.series import admin
 from glue.settings import Settings
 from glue.stack import accounts, control, quiet
-from glue.stack.parts import influxdb, postgres
+from glue.stack.parts import postgres
 from glue.stack.progress import Progress
 from glue.store import dump, migrations
 from tests import influx
 from tests.influx import write_points
-from tests.programs import HASTY_POSTGRES, Ground, lay_ground
+from tests.programs import HASTY_POSTGRES, Ground, lay_ground, running_influxdb
 
 NOW = time.time_ns() // 10**9 * 10**9
 DAY = 86_400 * 10**9
@@ -54,18 +53,11 @@ class Place:
         self.ground: Ground = lay_ground()
         self.ground.environ["INFLUXDB_VERSION"] = str(influx.found()[version])
         self.ground.environ["INFLUXDB_RETENTION_DAYS"] = str(retention)
-        site = self.ground.site()
-        self.ground.start(postgres.part(site, HASTY_POSTGRES))
-        self.ground.start(influxdb.part(site))
+        self.ground.start(postgres.part(self.ground.site(), HASTY_POSTGRES))
+        running_influxdb(self.ground)
         accounts.prepare_databases(self.settings)
         migrations.upgrade(self.settings.postgres.dsn)
         accounts.prepare_databases(self.settings)
-        tokens = admin.prepare(self.settings.influx)
-        self.ground.environ |= {
-            "INFLUXDB_TOKEN": tokens.admin,
-            "INFLUXDB_TELEGRAF_TOKEN": tokens.telegraf,
-            "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
-        }
 
     @property
     def settings(self) -> Settings:

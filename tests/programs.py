@@ -176,6 +176,20 @@ def migrated_cluster(ground: Ground, options: Mapping[str, str] = HASTY_POSTGRES
     return Cluster(ground.settings().postgres)
 
 
+def running_influxdb(ground: Ground) -> None:
+    """Start InfluxDB; its accounts are known to what is started later."""
+    from glue.series import admin
+    from glue.stack.parts import influxdb
+
+    ground.start(influxdb.part(ground.site()))
+    tokens = admin.prepare(ground.settings().influx)
+    ground.environ |= {
+        "INFLUXDB_TOKEN": tokens.admin,
+        "INFLUXDB_TELEGRAF_TOKEN": tokens.telegraf,
+        "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
+    }
+
+
 def running_grafana(
     ground: Ground,
     settings: Settings,

@@ -31,9 +31,8 @@ from glue.alerts.standby import Standby
 from glue.core.limit_rules import LIMIT_RULES
 from glue.core.metrics import METRICS
 from glue.grafana import Grafana, GrafanaError
-from glue.series import Query, admin
+from glue.series import Query
 from glue.settings import Settings
-from glue.stack.parts import influxdb
 from tests import agreement, programs
 
 EVERY = 10
@@ -57,13 +56,8 @@ def main() -> None:
     ground = programs.lay_ground()
     try:
         cluster = programs.migrated_cluster(ground)
-        ground.start(influxdb.part(ground.site()))
-        tokens = admin.prepare(ground.settings().influx)
-        ground.environ |= {
-            "INFLUXDB_TOKEN": tokens.admin,
-            "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
-            "PGDATABASE": cluster.create().database,
-        }
+        programs.running_influxdb(ground)
+        ground.environ["PGDATABASE"] = cluster.create().database
         settings = ground.settings()
         with psycopg.connect(settings.postgres.dsn) as conn:
             conn.execute("DELETE FROM robots")

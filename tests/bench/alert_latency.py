@@ -22,9 +22,8 @@ from typing import Any
 import httpx
 
 from glue.core.rules import RULES
-from glue.series import admin
 from glue.settings import Settings
-from glue.stack.parts import influxdb, mosquitto
+from glue.stack.parts import mosquitto
 from tests import notified, programs
 from tests.alert_stack import Record, running_glue
 from tests.bench.memory import cpu, pss, tree
@@ -141,11 +140,8 @@ def measure(ground: programs.Ground, asked: argparse.Namespace) -> None:
 def prepare(ground: programs.Ground, asked: argparse.Namespace) -> Settings:
     cluster = programs.migrated_cluster(ground)
     ground.start(mosquitto.part(ground.site()))
-    ground.start(influxdb.part(ground.site()))
-    tokens = admin.prepare(ground.settings().influx)
+    programs.running_influxdb(ground)
     ground.environ |= {
-        "INFLUXDB_TOKEN": tokens.admin,
-        "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
         "GLUE_EVALUATION_INTERVAL": str(asked.interval),
         "PGDATABASE": cluster.create().database,
     }

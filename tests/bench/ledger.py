@@ -29,10 +29,9 @@ from glue.alerts.history import pages
 from glue.core import alert_history
 from glue.core.alert_history import Turn, Window
 from glue.grafana import Grafana
-from glue.series import admin
 from glue.settings import Settings
 from glue.stack import probe
-from glue.stack.parts import influxdb, mosquitto
+from glue.stack.parts import mosquitto
 from tests import http_proxy, programs
 from tests.alert_stack import Record, running_glue
 from tests.ledger import CLOCKS, Crossing, Evaluations, Fleet, Killer, Row, settle, wait_until
@@ -76,12 +75,9 @@ def prepare(
     """Start what is never killed, and PostgreSQL; the port at which Grafana finds the glue."""
     cluster = programs.migrated_cluster(ground, POSTGRES)
     ground.start(mosquitto.part(ground.site()))
-    ground.start(influxdb.part(ground.site()))
-    tokens = admin.prepare(ground.settings().influx)
+    programs.running_influxdb(ground)
     behind = probe.free_port()
     ground.environ |= {
-        "INFLUXDB_TOKEN": tokens.admin,
-        "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
         "GLUE_EVALUATION_INTERVAL": str(asked.interval),
         "GLUE_PULL_INTERVAL": "3",
         "GLUE_PORT": str(glue_port),

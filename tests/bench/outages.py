@@ -14,8 +14,7 @@ import sys
 import time
 
 from glue.environment import exported
-from glue.series import admin
-from glue.stack.parts import influxdb, mosquitto, telegraf
+from glue.stack.parts import mosquitto, telegraf
 from tests import programs
 from tests.alert_stack import Feeder, Record, running_glue
 
@@ -29,14 +28,8 @@ def main() -> None:
     try:
         cluster = programs.migrated_cluster(ground)
         ground.start(mosquitto.part(ground.site()))
-        ground.start(influxdb.part(ground.site()))
-        tokens = admin.prepare(ground.settings().influx)
-        ground.environ |= {
-            "INFLUXDB_TOKEN": tokens.admin,
-            "INFLUXDB_TELEGRAF_TOKEN": tokens.telegraf,
-            "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
-            "PGDATABASE": cluster.create().database,
-        }
+        programs.running_influxdb(ground)
+        ground.environ["PGDATABASE"] = cluster.create().database
         settings = ground.settings()
         programs.running_grafana(ground, settings)
         with running_glue(ground, settings) as record:

@@ -16,8 +16,6 @@ import httpx
 from pydantic import SecretStr
 
 from glue.core.rules import RULES
-from glue.series import admin
-from glue.stack.parts import influxdb
 from glue.store import accounts
 from tests import programs
 
@@ -27,13 +25,7 @@ IDLE = {"pooled": 12, "fresh": 0}
 def main(queries: int) -> None:
     ground = programs.lay_ground()
     try:
-        ground.start(influxdb.part(ground.site()))
-        tokens = admin.prepare(ground.settings().influx)
-        ground.environ |= {
-            "INFLUXDB_TOKEN": tokens.admin,
-            "INFLUXDB_TELEGRAF_TOKEN": tokens.telegraf,
-            "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
-        }
+        programs.running_influxdb(ground)
         cluster = programs.migrated_cluster(ground)
         made = cluster.create("fleet")
         settings = ground.settings(PGDATABASE=made.database)

@@ -40,9 +40,7 @@ from glue.core.provisioning import rules_file
 from glue.core.rule import Rule, TableReading
 from glue.core.rules import BY_UID
 from glue.limit_writer import write_once
-from glue.series import admin
 from glue.settings import Settings
-from glue.stack.parts import influxdb
 from tests import programs
 from tests.bench.memory import TICKS, pss, tree
 
@@ -78,13 +76,8 @@ def main() -> None:
     found: list[Measured] = []
     try:
         cluster = programs.migrated_cluster(ground)
-        ground.start(influxdb.part(ground.site()))
-        tokens = admin.prepare(ground.settings().influx)
-        ground.environ |= {
-            "INFLUXDB_TOKEN": tokens.admin,
-            "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
-            "PGDATABASE": cluster.create().database,
-        }
+        programs.running_influxdb(ground)
+        ground.environ["PGDATABASE"] = cluster.create().database
         for robots in asked.robots:
             with Fleet(ground.settings(), robots):
                 for variant in asked.variants:

@@ -19,7 +19,7 @@ import httpx
 import psycopg
 
 from glue.settings import PROJECT, Settings
-from glue.stack.parts import influxdb, mosquitto
+from glue.stack.parts import mosquitto
 from tests import http_proxy, programs
 from tests.alert_stack import running_glue
 
@@ -42,17 +42,11 @@ def main() -> None:
 
 
 def measure(ground: Any, robots: int, users: int) -> None:
-    from glue.series import admin
 
     cluster = programs.migrated_cluster(ground)
     ground.start(mosquitto.part(ground.site()))
-    ground.start(influxdb.part(ground.site()))
-    tokens = admin.prepare(ground.settings().influx)
-    ground.environ |= {
-        "INFLUXDB_TOKEN": tokens.admin,
-        "INFLUXDB_GRAFANA_TOKEN": tokens.grafana,
-        "PGDATABASE": cluster.create().database,
-    }
+    programs.running_influxdb(ground)
+    ground.environ["PGDATABASE"] = cluster.create().database
     settings = ground.settings()
     programs.running_grafana(ground, settings)
     fill(settings, robots, users)

@@ -17,7 +17,7 @@ from glue import store
 from glue.settings import Postgres, SettingsError
 from glue.stack import probe
 from glue.store import changes, lock, migrations, pooler
-from tests.integration.test_stack import until
+from tests.native_stack import until
 
 Behind = Callable[[str], Postgres]
 

@@ -20,7 +20,7 @@ from glue.settings import PROJECT, Broker, Influx, Settings
 from glue.stack import probe
 from tests import programs
 from tests.alert_stack import running_glue
-from tests.integration.test_stack import until
+from tests.native_stack import until
 from tests.oidc import PASSWORD, form_of, kept_password, signed_in
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")

@@ -22,7 +22,7 @@ import pytest
 
 from glue.stack import lan, ports, probe, recovery, secrets
 from glue.stack.home import Home
-from tests.integration.test_stack import LISTEN, LOOPBACK, Stack, until
+from tests.native_stack import LISTEN, LOOPBACK, Stack, until
 from tests.oidc import PASSWORD, kept_password, signed_in
 
 USUAL = {port for _, port in (*ports.PORTS.values(), *ports.URLS.values())}

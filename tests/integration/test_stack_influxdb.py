@@ -15,7 +15,7 @@ from glue.series import Query, admin
 from glue.stack import probe, secrets
 from glue.stack.home import Home
 from tests import influx as influxes
-from tests.integration.test_stack import Stack
+from tests.native_stack import Stack
 
 pytestmark = pytest.mark.skipif(
     2 not in influxes.found().values(), reason="no InfluxDB 2 on this machine"

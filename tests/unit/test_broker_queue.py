@@ -11,7 +11,7 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 LIMITS = Limits(1_000_000, 512 << 20)
 
 
-def said(seconds, messages=0, size=0, dropped=0, uptime=None):
+def reported(seconds, messages=0, size=0, dropped=0, uptime=None):
     at = T0 + timedelta(seconds=seconds)
     return Report(at, messages, size, dropped, 1000.0 + seconds if uptime is None else uptime)
 
@@ -24,10 +24,16 @@ def drops(*reports):
 
 
 def test_drops_are_counted_from_the_first_of_a_loss():
-    found = drops(said(0), said(5), said(10, dropped=7), said(15, dropped=7), said(20, dropped=9))
+    found = drops(
+        reported(0),
+        reported(5),
+        reported(10, dropped=7),
+        reported(15, dropped=7),
+        reported(20, dropped=9),
+    )
     assert (found.total, found.count) == (9, 9)
     assert (found.since, found.last) == (T0 + timedelta(seconds=10), T0 + timedelta(seconds=20))
-    later = found.after(said(3600, dropped=10), 3600.0)
+    later = found.after(reported(3600, dropped=10), 3600.0)
     assert (later.total, later.count, later.since) == (10, 1, T0 + timedelta(hours=1))
 
 
@@ -42,8 +48,8 @@ def test_drops_are_counted_from_the_first_of_a_loss():
     ],
 )
 def test_a_restarted_broker_begins_its_counter_anew_and_ours_goes_on(counter, uptime, total):
-    before = drops(said(-5), said(0, dropped=100))
-    assert before.after(said(10, dropped=counter, uptime=uptime), 10.0).total == total
+    before = drops(reported(-5), reported(0, dropped=100))
+    assert before.after(reported(10, dropped=counter, uptime=uptime), 10.0).total == total
 
 
 @pytest.mark.parametrize(
@@ -56,15 +62,15 @@ def test_a_restarted_broker_begins_its_counter_anew_and_ours_goes_on(counter, up
 def test_what_a_broker_dropped_before_the_first_look_is_no_loss_of_now(uptime, watched_s, new):
     # The broker was silent at the looks before, which were written down too.
     before = broker_queue.drops_of(broker_queue.drops_as_json(Drops()))
-    found = before.after(said(0, dropped=4321, uptime=uptime), watched_s)
+    found = before.after(reported(0, dropped=4321, uptime=uptime), watched_s)
     assert (found.total, found.count) == (new, new)
-    later = found.after(said(5, dropped=4330, uptime=uptime + 5), watched_s + 5)
+    later = found.after(reported(5, dropped=4330, uptime=uptime + 5), watched_s + 5)
     assert (later.total, later.count) == (new + 9, new + 9)
     assert later.last == T0 + timedelta(seconds=5)
 
 
 def test_drops_outlast_the_process_that_counted_them():
-    found = drops(said(0), said(5, dropped=3))
+    found = drops(reported(0), reported(5, dropped=3))
     assert found.total == 3
     assert broker_queue.drops_of(broker_queue.drops_as_json(found)) == found
     assert broker_queue.drops_of({}) == Drops()
@@ -73,13 +79,16 @@ def test_drops_outlast_the_process_that_counted_them():
 @pytest.mark.parametrize(
     ("reports", "minutes"),
     [
-        ([said(0, 100), said(10, 900)], None),  # too short to tell
-        ([said(0, 5000), said(30, 5000)], None),
-        ([said(0, 5000), said(30, 100)], None),  # it drains
-        ([said(0, 0), said(30, 100_000)], 4.5),
-        ([said(0, 0, 0), said(20, 1000, 256 << 20)], 1 / 3),  # bytes are the bound
-        ([said(0, 0), said(30, 900_000), said(60, 900_000)], None),  # the last half minute counts
-        ([said(0, 900_000), said(30, 1_020_000)], 0.0),
+        ([reported(0, 100), reported(10, 900)], None),  # too short to tell
+        ([reported(0, 5000), reported(30, 5000)], None),
+        ([reported(0, 5000), reported(30, 100)], None),  # it drains
+        ([reported(0, 0), reported(30, 100_000)], 4.5),
+        ([reported(0, 0, 0), reported(20, 1000, 256 << 20)], 1 / 3),  # bytes are the bound
+        (
+            [reported(0, 0), reported(30, 900_000), reported(60, 900_000)],
+            None,
+        ),  # the last half minute counts
+        ([reported(0, 900_000), reported(30, 1_020_000)], 0.0),
     ],
 )
 def test_minutes_left_are_those_of_the_growth_of_the_last_half_minute(reports, minutes):
