@@ -104,8 +104,10 @@ class LimitWriter:
             async with store.transaction(self._pool) as conn:
                 details = {"trouble": trouble}
                 await heartbeats.beat(conn, HEARTBEAT, self._whole_at, details)
-        if trouble != self._trouble:
-            log.warning("limits.failed", reason=trouble) if trouble else log.info("limits.works")
+        if trouble and trouble != self._trouble:
+            log.warning("limits.failed", reason=trouble)
+        elif self._trouble and not trouble:
+            log.info("limits.works")
         self._trouble = trouble
 
 

@@ -86,14 +86,15 @@ def status(place: Home, as_json: bool, checkout: Path = PROJECT) -> bool:
     if not _in_charge(place, checkout):
         return False
     waiting = compose.unhealthy(checkout)
-    told = compose.answer(checkout, "exec", "-T", "glue", "tonypi", "status", "--json")
+    as_asked = ("--json",) if as_json else ()
+    status = compose.answer(checkout, "exec", "-T", "glue", "tonypi", "status", *as_asked)
     if as_json:
-        facts = {**json.loads(told or "{}"), "containers": compose.listed(checkout)}
+        facts = {**json.loads(status or "{}"), "containers": compose.listed(checkout)}
         typer.echo(json.dumps({**facts, "unhealthy": waiting}, indent=2))
     else:
         compose.show("ps", "--all", checkout=checkout)
-        if told:
-            compose.show("exec", "-T", "glue", "tonypi", "status", checkout=checkout)
+        if status:
+            typer.echo(status)
         if waiting:
             typer.echo(f"not healthy: {', '.join(waiting)}")
     raise typer.Exit(DEGRADED if waiting else 0)

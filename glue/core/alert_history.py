@@ -33,6 +33,13 @@ VANISHED = {"MissingSeries", "NoData"}
 """Reasons that say the series is gone, there and in the annotation ``grafana_state_reason``."""
 
 
+def state_and_reason(text: Any) -> tuple[str, str]:
+    """Split how Grafana writes a state, for example ``Normal (NoData, KeepLast)``; the reason is
+    '' where there is none."""
+    state, _, reason = str(text or "").partition(" (")
+    return state, reason.rstrip(")")
+
+
 def is_vanished(reason: str) -> bool:
     """Whether a state's reason, for example ``NoData, KeepLast``, says so."""
     return not VANISHED.isdisjoint(reason.split(", "))
@@ -86,8 +93,8 @@ class Turn:
 def is_turn(row: Mapping[str, Any]) -> bool:
     """Whether the instance began or ceased to fire. Most rows of a Grafana that is short of CPU
     tell only that a query failed or works again, one for each robot and rule."""
-    was, now = (str(row.get(name) or "").partition(" (")[0] for name in ("prevState", "newState"))
-    return (was in FIRING) != (now in FIRING)
+    previous, current = (state_and_reason(row.get(name))[0] for name in ("prevState", "newState"))
+    return (previous in FIRING) != (current in FIRING)
 
 
 def turns(rows: Iterable[Mapping[str, Any]], rules: Mapping[int, str]) -> list[Turn]:
@@ -104,7 +111,7 @@ def turns(rows: Iterable[Mapping[str, Any]], rules: Mapping[int, str]) -> list[T
 
 
 def _turn(rule: Rule, row: Mapping[str, Any]) -> Turn | None:
-    now, _, reason = str(row.get("newState") or "").partition(" (")
+    now, reason = state_and_reason(row.get("newState"))
     text = _TEXT.match(str(row.get("text") or ""))
     if text is None or not is_turn(row) or not row.get("time"):
         return None
@@ -114,10 +121,9 @@ def _turn(rule: Rule, row: Mapping[str, Any]) -> Turn | None:
     data = row.get("data")
     told = (data.get("values") if isinstance(data, dict) else None) or {}
     values = {name: float(v) for name, v in told.items() if isinstance(v, int | float)}
-    vanished = is_vanished(reason.rstrip(")"))
+    vanished = is_vanished(reason)
     if now not in FIRING and (
-        is_no_answer(rule.uid, reason.rstrip(")"))
-        or (not vanished and hysteresis.is_no_end(values))
+        is_no_answer(rule.uid, reason) or (not vanished and hysteresis.is_no_end(values))
     ):
         return None
     return Turn(

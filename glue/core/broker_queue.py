@@ -42,8 +42,8 @@ BATCHES_WAIT = 15_000
 
 @dataclass(frozen=True)
 class Report:
-    """What the broker said at ``at``: messages and bytes that it keeps for sessions, messages that
-    it dropped since it started ``uptime`` seconds ago."""
+    """What the broker published of itself by ``at``: messages and bytes that it keeps for sessions,
+    messages that it dropped since it started ``uptime`` seconds ago."""
 
     at: datetime
     messages: int
@@ -52,13 +52,13 @@ class Report:
     uptime: float
 
 
-def report(said: Mapping[str, float], at: datetime) -> Report | None:
-    """Make a report of the newest value by topic; None until the broker has said everything."""
-    if not said.keys() >= {MESSAGES, BYTES, UPTIME}:
+def report(values: Mapping[str, float], at: datetime) -> Report | None:
+    """Make a report of the newest value by topic; None until the broker has published them all."""
+    if not values.keys() >= {MESSAGES, BYTES, UPTIME}:
         return None
-    # A counter that is 0 is not said by every version.
-    kept = said[MESSAGES] - said.get(RETAINED, 0)
-    return Report(at, max(0, int(kept)), int(said[BYTES]), int(said.get(DROPPED, 0)), said[UPTIME])
+    # Not every version publishes a counter that is 0.
+    kept, dropped = values[MESSAGES] - values.get(RETAINED, 0), values.get(DROPPED, 0)
+    return Report(at, max(0, int(kept)), int(values[BYTES]), int(dropped), values[UPTIME])
 
 
 def number(payload: bytes) -> float | None:

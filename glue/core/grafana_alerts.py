@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from glue.core import foreign_alerts, limit_points, payload
-from glue.core.alert_history import FIRING, is_no_answer, is_vanished
+from glue.core.alert_history import FIRING, is_no_answer, is_vanished, state_and_reason
 from glue.core.foreign_alerts import TROUBLE
 from glue.core.occurrences import Observation, Occurrence
 from glue.core.robot_id import is_robot_id
@@ -172,8 +172,8 @@ _UID_LABEL = "__alert_rule_uid__"
 
 def _is_sentinel(instance: Mapping[str, Any]) -> bool:
     """Whether it is the sentinel of :mod:`glue.core.limit_points`, found by the last evaluation."""
-    name, _, reason = str(instance.get("state", "")).partition(" (")
-    found = name == "Normal" and not is_vanished(reason.rstrip(")"))
+    name, reason = state_and_reason(instance.get("state"))
+    found = name == "Normal" and not is_vanished(reason)
     return found and _labels(instance).get("robot_id") == limit_points.SENTINEL
 
 
@@ -183,7 +183,7 @@ def _read_foreign(
     """An instance of somebody else's rule is recorded from its posts; its state only tells that it
     ended. That the rule cannot be evaluated is posted as an alert of its own."""
     labels = _labels(instance)
-    base = str(instance.get("state", "")).partition(" (")[0]
+    base, _ = state_and_reason(instance.get("state"))
     posted = {"Error": TROUBLE[0], "NoData": TROUBLE[1]}.get(base)
     # What was posted as trouble is over once the rule can be evaluated, and the other way round.
     for alertname in (None, *TROUBLE):
@@ -217,7 +217,7 @@ def _read_instance(
     robot_id = str(_labels(instance).get("robot_id", ""))
     if robot_id and not is_robot_id(robot_id):
         return
-    name, _, reason = str(instance.get("state", "")).partition(" (")
+    name, reason = state_and_reason(instance.get("state"))
     key = rule.metric, robot_id, rule.severity
     if name == "Pending":
         state.held.add(key)
@@ -225,7 +225,7 @@ def _read_instance(
         starts_at = _time(instance.get("activeAt"), evaluated) or evaluated
         seen = Observation(*key, True, starts_at, seen_at=evaluated, origin="pull")
         state.firing.append(_of_ours(seen, rule))
-    elif not is_vanished(reason.rstrip(")")):
+    elif not is_vanished(reason):
         state.normal.add(key)
 
 

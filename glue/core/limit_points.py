@@ -104,11 +104,11 @@ def wanted(rows: Iterable[Configured], fleet: str) -> dict[Key, Fields]:
             clock |= _pair(ROBOT_CLOCK_OFF, CLOCK_OFF, CLOCK_OFF / 2)
         for rule in LIMIT_RULES:
             if row.enabled and rule.metric == row.metric:
-                limit = row.warning if rule.severity == "warning" else row.critical
-                recovery = (
-                    row.warning_recovery if rule.severity == "warning" else row.critical_recovery
-                )
-                points[row.robot_id, _measurement(rule)] |= _pair(rule, limit, recovery)
+                in_force = {
+                    "warning": (row.warning, row.warning_recovery),
+                    "critical": (row.critical, row.critical_recovery),
+                }
+                points[row.robot_id, _measurement(rule)] |= _pair(rule, *in_force[rule.severity])
     return {**points, **sentinel(fleet)}
 
 

@@ -205,40 +205,28 @@ REGISTRATIONS_LIMITED = _of_stack(
     "messages",
 )
 
-PULL_STALE = _of_stack(
-    "pull-stale",
-    "Grafana's state not read",
-    "pull",
-    "warning",
-    "Time since Grafana's state was last read",
-    TableReading("SELECT age_s FROM grafana.pull_age"),
-    STALE_AFTER / 3,
-    # Right after a start the last look is as old as the stop was long.
-    pending=STALE_AFTER * 2 / 3,
-)
 
-WEBHOOK_STALE = _of_stack(
-    "webhook-stale",
-    "Grafana's posts fail",
-    "webhook",
-    "warning",
-    "Time that Grafana's posts to the glue have been failing",
-    TableReading("SELECT age_s FROM grafana.webhook_age"),
-    STALE_AFTER / 3,
-    # A glue that was away finds failed posts; the next one, some seconds later, succeeds.
-    pending=STALE_AFTER * 2 / 3,
-)
+def _stale(metric: str, title: str, noun: str) -> Rule:
+    """A loop of the glue that has not done its work: ``grafana.<metric>_age`` says for how long.
 
-LIMITS_STALE = _of_stack(
-    "limits-stale",
-    "Limits not written",
+    Right after a start the last look is as old as the stop was long, and posts to a glue that was
+    away have failed; the next ones, some seconds later, succeed.
+    """
+    reading = TableReading(f"SELECT age_s FROM grafana.{metric}_age")
+    pending = STALE_AFTER * 2 / 3
+    return _of_stack(
+        f"{metric}-stale", title, metric, "warning", noun, reading, STALE_AFTER / 3, pending=pending
+    )
+
+
+PULL_STALE = _stale("pull", "Grafana's state not read", "Time since Grafana's state was last read")
+WEBHOOK_STALE = _stale(
+    "webhook", "Grafana's posts fail", "Time that Grafana's posts to the glue have been failing"
+)
+LIMITS_STALE = _stale(
     "limits",
-    "warning",
+    "Limits not written",
     "Time that the rules' limits have not been written to InfluxDB",
-    TableReading("SELECT age_s FROM grafana.limits_age"),
-    STALE_AFTER / 3,
-    # Right after a start the last look is as old as the stop was long.
-    pending=STALE_AFTER * 2 / 3,
 )
 
 NOTIFICATIONS_LATE = _of_stack(

@@ -115,20 +115,14 @@ def _margin_of_each(rule: Rule) -> list[dict[str, Any]]:
     every robot of one query with every robot of the other."""
     if isinstance(rule.reading, TableReading):
         return [_table("M", margin_sql(rule))]
-    return [
-        _series("Q", margin_influxql(rule)),
-        _expression("M", "reduce", expression="Q", reducer="last"),
-    ]
+    return _last("M", margin_influxql(rule))
 
 
 def _margin_of_all(rule: Rule) -> list[dict[str, Any]]:
     reading = (
         [_table("R", rule.reading.sql)]
         if isinstance(rule.reading, TableReading)
-        else [
-            _series("Q", rule.reading.influxql),
-            _expression("R", "reduce", expression="Q", reducer="last"),
-        ]
+        else _last("R", rule.reading.influxql)
     )
     # As glue.core.rule.margin, whichever side is bad.
     margin = _expression("M", "math", expression="($R - $W) / ($W - $L)")
@@ -144,6 +138,11 @@ def margin_sql(rule: Rule) -> str:
         for name, sql in parts.items()
     )
     return f"SELECT robot_id, (r.r - w.w) / (w.w - l.l) AS margin FROM {joined}"
+
+
+def _last(ref: str, influxql: str) -> list[dict[str, Any]]:
+    """``ref`` by series, the last value of each."""
+    return [_series("Q", influxql), _expression(ref, "reduce", expression="Q", reducer="last")]
 
 
 def _series(ref: str, influxql: str) -> dict[str, Any]:

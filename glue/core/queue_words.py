@@ -17,8 +17,13 @@ Queue = Mapping[str, Any]
 STALE = timedelta(seconds=30)
 """A look so old says nothing of now; what was dropped stays true."""
 
-LASTING = ("messages_limit", "bytes_limit", "dropped", "dropped_since", "dropped_last")
-"""Of a look that is old."""
+LIMITS = ("messages_limit", "bytes_limit")
+DROPS = ("dropped", "dropped_since", "dropped_last", "dropped_total")
+PASSING = (
+    *("lag_s", "events_lag_s", "messages", "bytes"),
+    *("growth", "minutes_left", "bound", "buffer"),
+)
+"""Not known any more of a look that is stale."""
 
 MIB = 1 << 20
 
@@ -26,13 +31,12 @@ MIB = 1 << 20
 def current(details: Queue, at: datetime, now: datetime) -> dict[str, Any]:
     """Give the look of ``at`` as it holds ``now``: ``dropped`` is 0 once the loss is over, and what
     is not known any more is None."""
-    queue = {name: details.get(name) for name in (*LASTING, "dropped_total")}
+    queue = {name: details.get(name) for name in (*LIMITS, *DROPS)}
     last = details.get("dropped_last")
     if last is None or now - datetime.fromisoformat(last) > QUIET:
         queue["dropped"] = 0
-    names = ("lag_s", "events_lag_s", "messages", "bytes", "growth", "minutes_left", "bound")
     fresh = now - at <= STALE
-    return queue | {name: details.get(name) if fresh else None for name in (*names, "buffer")}
+    return queue | {name: details.get(name) if fresh else None for name in PASSING}
 
 
 def sentences(queue: Queue) -> list[str]:
@@ -64,10 +68,9 @@ def note(metric: str, queue: Queue) -> str:
     queue holds and who does not keep up, since when messages are dropped. Often nothing."""
     if metric in {"queue", "dropped"}:
         since = f" The loss began at {_time(queue['dropped_since'])}." if queue["dropped"] else ""
-        bound = f" The bound is {queue['bound']}." if queue["bound"] else ""
-        return f"{since}{bound}"
+        return f"{since}{_bound(queue)}"
     if metric == "lag":
-        return f" The bound is {queue['bound']}." if queue["bound"] else ""
+        return _bound(queue)
     if metric in METRICS and is_late(queue):
         return f" Readings are {duration(queue['lag_s'])} late at present, and so is this alert."
     return ""
@@ -77,14 +80,17 @@ def warning(queue: Queue) -> str:
     """Give what pages that show alerts say above them; nothing while readings are in time."""
     if not is_late(queue):
         return ""
-    bound = f" The bound is {queue['bound']}." if queue["bound"] else ""
     late = duration(queue["lag_s"])
-    return f"Readings are {late} late, and so are alerts on them.{bound}"
+    return f"Readings are {late} late, and so are alerts on them.{_bound(queue)}"
 
 
 def duration(seconds: float) -> str:
     """Seconds, or minutes from two on, in words."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _bound(queue: Queue) -> str:
+    return f" The bound is {queue['bound']}." if queue["bound"] else ""
 
 
 def _fullness(queue: Queue) -> str:

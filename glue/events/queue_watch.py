@@ -35,7 +35,7 @@ ANSWER_S = 3.0
 """InfluxDB is waited for so long."""
 
 SILENT_S = 30.0
-"""Seconds without a word of the broker's after which what it said no longer holds."""
+"""Seconds without a message of the broker's after which what it published no longer holds."""
 
 NEWEST = 'SELECT last("lag_s") FROM "pipeline" WHERE time > now() - 1d'
 BUFFER = (
@@ -63,7 +63,7 @@ class QueueWatch:
         name = f"{settings.broker.glue_client_id}-queue-{secrets.token_hex(4)}"
         self._session = Session(settings.broker, name, broker_queue.TOPICS, qos=0, retained=True)
         self._values: dict[str, float] = {}
-        self._heard_at: datetime | None = None
+        self._published_at: datetime | None = None
         self._growth = Growth()
         self._drops: Drops | None = None
         self._arrivals = Arrivals()
@@ -96,13 +96,13 @@ class QueueWatch:
         """One look. Raises ``StoreUnavailable``; then the next one makes up for it."""
         before = self._drops or await self._remember()
         now = datetime.now(UTC)
-        said = await self._listen(now)
-        readers = await self._ask(now, listening=said is not None)
+        report = await self._listen(now)
+        readers = await self._ask(now, listening=report is not None)
         watched_s = (now - self._began).total_seconds()
-        self._drops = before.after(said, watched_s) if said else before
+        self._drops = before.after(report, watched_s) if report else before
         if self._drops.total > before.total:
             log.warning("broker.dropped", messages=self._drops.total - before.total)
-        details = {**self._described(said, readers), **broker_queue.drops_as_json(self._drops)}
+        details = {**self._described(report, readers), **broker_queue.drops_as_json(self._drops)}
         async with store.transaction(self._pool) as conn:
             await heartbeats.beat(conn, NAME, now, details)
 
@@ -112,20 +112,20 @@ class QueueWatch:
         return broker_queue.drops_of(beat.details if beat else {})
 
     async def _listen(self, now: datetime) -> Report | None:
-        """What the broker says of itself; None where it says nothing."""
+        """What the broker publishes of itself; None where it does not."""
         for message in await self._session.batch(1000, 0.0, timeout=0.01):
             if (value := broker_queue.number(message.payload)) is not None:
                 self._values[message.topic] = value
-                self._heard_at = now
-        fresh = self._heard_at and now - self._heard_at < timedelta(seconds=SILENT_S)
+                self._published_at = now
+        fresh = self._published_at and now - self._published_at < timedelta(seconds=SILENT_S)
         if not (self._session.connected and fresh):
             self._values.clear()
             self._growth.clear()
             return None
-        said = broker_queue.report(self._values, now)
-        if said is not None:
-            self._growth.add(said)
-        return said
+        report = broker_queue.report(self._values, now)
+        if report is not None:
+            self._growth.add(report)
+        return report
 
     async def _ask(self, now: datetime, listening: bool) -> Readers:
         """``listening``: the broker speaks to us, so that what is late does not wait for it."""
@@ -144,16 +144,16 @@ class QueueWatch:
         readings = self._arrivals.age(now) if listening else None
         return Readers(readings, events, answers, buffer, self._arrivals.stopped(now))
 
-    def _described(self, said: Report | None, readers: Readers) -> dict[str, Any]:
+    def _described(self, report: Report | None, readers: Readers) -> dict[str, Any]:
         growth = self._growth.a_second
-        minutes = broker_queue.minutes_left(said, growth, self._limits) if said else None
+        minutes = broker_queue.minutes_left(report, growth, self._limits) if report else None
         return {
             "lag_s": _rounded(readers.readings_s),
             "late_s": _rounded(readers.readings_s) or 0.0,
             "events_lag_s": _rounded(readers.events_s),
-            "messages": said.messages if said else None,
+            "messages": report.messages if report else None,
             "messages_limit": self._limits.messages,
-            "bytes": said.size if said else None,
+            "bytes": report.size if report else None,
             "bytes_limit": self._limits.size,
             "growth": _rounded(growth[0]) if growth else None,
             "minutes_left": _rounded(minutes),

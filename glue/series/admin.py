@@ -9,19 +9,18 @@ set, and only there: a shorter time deletes points.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx
 from pydantic import SecretStr
 
+from glue import blocking
 from glue.core.limit_points import DATABASE
 from glue.series import retention
 from glue.series.direct import DIRECT
-from glue.series.query import SeriesError, SeriesUnavailable, quote
+from glue.series.query import SeriesError, SeriesUnavailable, answering, quote
 from glue.settings import Influx
 
 PATIENCE = 20.0
@@ -98,12 +97,8 @@ def _speaks_second(client: httpx.Client) -> bool:
 
 
 def _send(client: httpx.Client, method: str, path: str, **kw: Any) -> httpx.Response:
-    try:
+    with answering(str(client.base_url)):
         response = client.request(method, path, **kw)
-    except httpx.HTTPError as error:
-        raise SeriesUnavailable(
-            f"InfluxDB at {client.base_url} does not answer: {error!r}"
-        ) from None
     if response.status_code >= 500:
         raise SeriesUnavailable(f"InfluxDB answers {response.status_code}: {response.text[:300]}")
     return response
@@ -232,9 +227,7 @@ class _First:
 def _kept_days(settings: Influx, admin: str) -> float:
     """Days that the bucket keeps points, after it was made to keep them as ``settings`` say."""
     in_force = settings.model_copy(update={"token": SecretStr(admin)})
-    # In a thread of its own, for the caller's may run a loop already.
-    with ThreadPoolExecutor(1) as thread:
-        return retention.days(thread.submit(asyncio.run, retention.keep(in_force)).result().now)
+    return retention.days(blocking.run(retention.keep(in_force)).now)
 
 
 def _name(identifier: str) -> str:

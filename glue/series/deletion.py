@@ -14,7 +14,7 @@ import httpx
 
 from glue.series import token
 from glue.series.direct import DIRECT
-from glue.series.query import Query, SeriesError, SeriesUnavailable
+from glue.series.query import Query, SeriesError, SeriesUnavailable, answering
 from glue.settings import Influx
 
 AT_ONCE = 4
@@ -57,11 +57,9 @@ async def forget(settings: Influx, prefix: str) -> list[str]:
 
 
 async def _is_1(settings: Influx) -> bool:
-    try:
+    with answering(settings.url):
         async with httpx.AsyncClient(timeout=TIMEOUT_S, mounts=DIRECT) as client:
             answer = await client.get(f"{settings.url}{token.GENERATION}")
-    except httpx.HTTPError as error:
-        raise SeriesUnavailable(f"InfluxDB at {settings.url} does not answer: {error!r}") from error
     return not token.is_second(answer.status_code)
 
 

@@ -15,7 +15,7 @@ from glue.core import limit_points
 from glue.core.limit_points import Fields, Key
 from glue.series import admin, token
 from glue.series.direct import DIRECT
-from glue.series.query import Query, SeriesError, SeriesUnavailable
+from glue.series.query import Query, SeriesError, SeriesUnavailable, answering
 from glue.settings import Influx
 
 TIMEOUT_S = 15.0
@@ -67,10 +67,9 @@ class LimitPoints:
     async def write(self, lines: Sequence[str]) -> None:
         """Write points of line protocol. Raises ``SeriesUnavailable``, ``SeriesError``."""
         where = {"org": self._settings.org, "bucket": limit_points.DATABASE, "precision": "ns"}
-        try:
-            async with httpx.AsyncClient(
-                base_url=self._settings.url, timeout=TIMEOUT_S, mounts=DIRECT
-            ) as client:
+        url = self._settings.url
+        with answering(url):
+            async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, mounts=DIRECT) as client:
                 headers = {"Authorization": f"Token {await self._token(client)}"}
                 for first in range(0, len(lines), AT_ONCE):
                     answer = await client.post(
@@ -80,10 +79,6 @@ class LimitPoints:
                         content="\n".join(lines[first : first + AT_ONCE]).encode(),
                     )
                     _check(answer)
-        except httpx.HTTPError as error:
-            raise SeriesUnavailable(
-                f"InfluxDB at {self._settings.url} does not answer: {error!r}"
-            ) from error
 
     async def _token(self, client: httpx.AsyncClient) -> str:
         ours, own = self._settings.limits_token, self._settings.token

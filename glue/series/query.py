@@ -7,6 +7,8 @@ and the bucket's name as ``db`` work on 1.12 (``user:password``) and on 2.x.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,15 @@ class SeriesError(Exception):
 
 class SeriesUnavailable(SeriesError):
     """InfluxDB cannot be reached, or answers 5xx; worth trying again."""
+
+
+@contextmanager
+def answering(url: str) -> Iterator[None]:
+    """Raise :class:`SeriesUnavailable` where a request inside gets no answer from ``url``."""
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise SeriesUnavailable(f"InfluxDB at {url} does not answer: {error!r}") from error
 
 
 @dataclass(frozen=True)
@@ -74,13 +85,9 @@ class Query:
         refuses the statement or the token.
         """
         params = {"db": self._bucket, "q": statement, "epoch": "ms"}
-        try:
+        with answering(str(self._client.base_url)):
             # By POST, because a list of many robots does not fit into a URL.
             response = await self._client.post("/query", data=params)
-        except httpx.HTTPError as error:
-            raise SeriesUnavailable(
-                f"InfluxDB at {self._client.base_url} does not answer: {error!r}"
-            ) from error
         if response.status_code >= 500:
             raise SeriesUnavailable(f"InfluxDB answers {response.status_code}: {response.text}")
         if response.status_code >= 400:

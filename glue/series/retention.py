@@ -14,7 +14,7 @@ import structlog
 
 from glue.series import token
 from glue.series.direct import DIRECT
-from glue.series.query import Query, SeriesError, SeriesUnavailable
+from glue.series.query import Query, SeriesError, SeriesUnavailable, answering
 from glue.settings import Influx
 from glue.settings.systems import FOR_EVER_DAYS
 
@@ -88,12 +88,8 @@ def _wanted(settings: Influx, before: int) -> int:
 
 
 async def _send(client: httpx.AsyncClient, method: str, path: str, **kw: Any) -> httpx.Response:
-    try:
+    with answering(str(client.base_url)):
         answer = await client.request(method, path, **kw)
-    except httpx.HTTPError as error:
-        raise SeriesUnavailable(
-            f"InfluxDB at {client.base_url} does not answer: {error!r}"
-        ) from error
     if answer.status_code >= 500:
         raise SeriesUnavailable(f"InfluxDB answers {answer.status_code}: {answer.text[:300]}")
     return answer

@@ -15,7 +15,6 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -24,7 +23,7 @@ import httpx
 from glue.core.line_protocol import FIELD_TYPES, lines, series_key
 from glue.series import token
 from glue.series.direct import DIRECT
-from glue.series.query import SeriesError, SeriesUnavailable
+from glue.series.query import SeriesError, SeriesUnavailable, answering
 from glue.settings import Influx
 
 BATCH = 5000
@@ -149,7 +148,7 @@ class Transfer:
             **{"chunked": "true", "chunk_size": str(ROWS)},
         }
         with (
-            _answering(self._settings.url),
+            answering(self._settings.url),
             self._client.stream("POST", "/query", data=asked) as response,
         ):
             if response.is_error:
@@ -180,7 +179,7 @@ class Transfer:
 
     def _write_headers(self) -> dict[str, str]:
         headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"}
-        with _answering(self._settings.url):
+        with answering(self._settings.url):
             second = token.is_second(self._client.get(token.GENERATION).status_code)
         if second:
             headers["Authorization"] = f"Token {token.of_second(self._settings.token)}"
@@ -190,7 +189,7 @@ class Transfer:
         """Send one batch; gives what InfluxDB said of the points that it did not take."""
         where = {"org": self._settings.org, "bucket": self._settings.bucket, "precision": "ns"}
         for pause in (*PAUSES, None):
-            with _answering(self._settings.url):
+            with answering(self._settings.url):
                 response = self._client.post(
                     "/api/v2/write", params=where, content=body, headers=headers
                 )
@@ -286,14 +285,6 @@ def _series(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
         raise SeriesError(f"InfluxDB gave up: {said}")
     for result in results:
         yield from result.get("series", [])
-
-
-@contextmanager
-def _answering(url: str) -> Iterator[None]:
-    try:
-        yield
-    except httpx.HTTPError as error:
-        raise SeriesUnavailable(f"InfluxDB at {url} does not answer: {error!r}") from None
 
 
 def _refuse(response: httpx.Response) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import SecretStr
 
-from glue import limit_writer
+from glue import blocking, limit_writer
 from glue.environment import exported
 from glue.series import admin
 from glue.settings import Settings
@@ -63,11 +61,8 @@ def prepare_systems(settings: Settings, chosen: bool = True) -> admin.InForce:
     made = admin.prepare(settings.influx, chosen)
     tokens = {"token": SecretStr(made.admin), "limits_token": SecretStr(made.limits)}
     influx = settings.influx.model_copy(update=tokens)
-    # Before Grafana evaluates: without limits nothing is beyond them, and alerts would end. In a
-    # thread of its own, for the caller's may run a loop already.
-    with ThreadPoolExecutor(1) as thread:
-        written = limit_writer.write_once(settings.model_copy(update={"influx": influx}))
-        thread.submit(asyncio.run, written).result()
+    # Before Grafana evaluates: without limits nothing is beyond them, and alerts would end.
+    blocking.run(limit_writer.write_once(settings.model_copy(update={"influx": influx})))
     return made
 
 

@@ -164,11 +164,11 @@ def down(purge: bool, checkout: Path = PROJECT) -> None:
 
 def listed(checkout: Path = PROJECT) -> list[dict[str, Any]]:
     """What Compose says of each container."""
-    told = answer(checkout, "ps", "--all", "--format", "json")
-    # An array from older ones, a line each from newer ones.
-    return (
-        json.loads(told or "[]") if told[:1] in ("", "[") else [*map(json.loads, told.split("\n"))]
-    )
+    text = answer(checkout, "ps", "--all", "--format", "json")
+    # Older ones print an array, newer ones a line each.
+    if text.startswith("["):
+        return list(json.loads(text))
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def unhealthy(checkout: Path = PROJECT) -> list[str]:

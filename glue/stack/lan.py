@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv4Address
 
 from glue.settings import Settings
-from glue.settings import addresses as spelling
+from glue.settings.addresses import BIND, is_open
 
-BIND = "TONYPI_BIND"
 REQUIRED = "MQTT_REQUIRE_PASSWORD"
 LOOPBACK = "127.0.0.1"
 ANY = "0.0.0.0"
@@ -39,11 +38,6 @@ class NameTaken(Exception):
 
 class AddressUnusable(Exception):
     """No address that programs could listen on; the text says what is taken."""
-
-
-def is_open(bind: str) -> bool:
-    """Whether others than this machine reach what listens on ``bind``."""
-    return spelling.is_open(bind)
 
 
 def checked(address: str) -> str:

@@ -248,7 +248,7 @@ def in_child(part: Part, who: Identity | None, parent: int | None = None) -> Cal
         if os.getppid() != parent:
             os._exit(1)
 
-    def said() -> None:
+    def prepare_or_log() -> None:
         try:
             prepare()
         except OSError as error:
@@ -256,4 +256,4 @@ def in_child(part: Part, who: Identity | None, parent: int | None = None) -> Cal
             os.write(2, f"{part.name}: cannot become {part.user}: {error}\n".encode())
             raise
 
-    return said
+    return prepare_or_log

@@ -15,6 +15,12 @@ from glue.settings import envfile
 
 FILE = settings.STACK_ENV
 
+INFLUX_ACCOUNTS = {
+    "INFLUXDB_TOKEN": "tonypi",
+    "INFLUXDB_TELEGRAF_TOKEN": "telegraf",
+    "INFLUXDB_GRAFANA_TOKEN": "grafana",
+    "INFLUXDB_LIMITS_TOKEN": "limits",
+}
 LATER = (
     "GLUE_OPERATOR_PASSWORD",
     "GLUE_VIEWER_PASSWORD",
@@ -33,18 +39,8 @@ GENERATED = (
     "GLUE_JWT_SECRET",
     "GLUE_WEBHOOK_SECRET",
     "GLUE_ADMIN_PASSWORD",
-    "GLUE_OPERATOR_PASSWORD",
-    "GLUE_VIEWER_PASSWORD",
-    "GRAFANA_OAUTH_CLIENT_SECRET",
-    "GLUE_SECRET_KEY",
-    "GRAFANA_METRICS_PASSWORD",
+    *(name for name in LATER if name not in INFLUX_ACCOUNTS),
 )
-INFLUX_ACCOUNTS = {
-    "INFLUXDB_TOKEN": "tonypi",
-    "INFLUXDB_TELEGRAF_TOKEN": "telegraf",
-    "INFLUXDB_GRAFANA_TOKEN": "grafana",
-    "INFLUXDB_LIMITS_TOKEN": "limits",
-}
 CLIENT_IDS = {"MQTT_GLUE_CLIENT_ID": "tonypi-glue", "MQTT_TELEGRAF_CLIENT_ID": "tonypi-telegraf"}
 """Who knows the name of a session at the broker can take it, and its queue; so each has a random
 part."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import common as cb
 from grafana_foundation_sdk.builders import stat, timeseries
 
+from glue.core.broker_queue import LATE_S
+
 from . import look
 from .look import prop, steps
 from .queries import SQL, InfluxQL
-
-LATE_S = 30
-"""As the rule *Readings late* (glue/core/broker_queue.py)."""
 
 
 def now() -> stat.Panel:
